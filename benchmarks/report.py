@@ -1,0 +1,66 @@
+"""Run every benchmark and write docs/performance.md from what they print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from _bench import machine, markdown
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "performance.md"
+
+
+def scripts() -> list[Path]:
+    """Return the benchmarks: every script beside this one whose name has no leading underscore."""
+    return sorted(path for path in HERE.glob("[!_]*.py") if path != Path(__file__))
+
+
+def run(script: Path, *, quick: bool) -> dict[str, Any]:
+    """Return what one benchmark prints under `--json`; its progress stays on stderr."""
+    command = [sys.executable, str(script), "--json", *(["--quick"] if quick else [])]
+    document: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return document
+
+
+def page(documents: Mapping[str, Mapping[str, Any]], *, quick: bool) -> str:
+    """Return the page: the machine, then per benchmark what it measures and its tables."""
+    command = "python benchmarks/report.py" + (" --quick" if quick else "")
+    lines = [
+        "# Performance",
+        "",
+        f"Written by `{command}`; do not edit. Times are medians of repeats in which the compared things took turns.",
+        "On a shared machine the seconds move; the ratios, taken round by round, are what to read.",
+        "",
+        *(f"- {name}: {value}" for name, value in machine().items()),
+        "",
+    ]
+    for name, document in documents.items():
+        summary, _, details = document["about"].partition("\n")
+        lines += [f"## {summary.rstrip('.')}", "", f"`python benchmarks/{name}.py`", ""]
+        lines += [details.strip(), ""] if details.strip() else []
+        for title, rows in document["tables"].items():
+            lines += [f"### {title}", "", markdown(rows), ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run all benchmarks, one after the other, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller inputs and fewer repeats")
+    options = parser.parse_args()
+    documents = {}
+    for script in scripts():
+        print(f"benchmarks/{script.name}", file=sys.stderr)
+        documents[script.stem] = run(script, quick=options.quick)
+    PAGE.write_text(page(documents, quick=options.quick), encoding="utf-8")
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
