@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TypeAlias
 
 
-class Log(Protocol):
-    """What long work reports to: `done` of `total` steps, and named values such as losses."""
-
-    def __call__(self, done: int, total: int, values: Mapping[str, float]) -> None:
-        """Take one report."""
-        ...
+#: What long work reports to: `done` of `total` steps, and named values such as losses.
+Log: TypeAlias = Callable[[int, int, Mapping[str, float]], None]
 
 
 def silent(done: int, total: int, values: Mapping[str, float]) -> None:

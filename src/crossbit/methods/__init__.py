@@ -1,0 +1,69 @@
+"""The methods, by the name the command line knows them by. One line, one file, one paper."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, cast, final
+
+from ..binarise import BINARISERS, Binariser, binarise
+from ..data import Paired
+from ..encoder import DualEncoder
+from ..errors import known
+from ..method import Method
+from ..progress import Log, silent
+from ..spec import build, parse_call
+
+METHODS: dict[str, str] = {
+    "cca": "cca:CCA",
+    "cfrh": "cfrh:CFRH",
+    "clip": "clip:CLIP",
+    "scm": "scm:SCM",
+}
+
+
+def method(name: str) -> type[Method]:
+    """Return the class of the method called `name`, importing its file only now."""
+    if name not in METHODS:
+        raise known(name, "method", METHODS)
+    module, cls = METHODS[name].split(":")
+    return cast("type[Method]", getattr(import_module(f".{module}", __name__), cls))
+
+
+@final
+@dataclass(frozen=True)
+class Recipe:
+    """A method with its parameters and, where its space is real-valued, the binariser that makes codes of it."""
+
+    name: str
+    method: Method
+    binariser: Binariser | None = None
+
+    @classmethod
+    def parse(cls, text: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+        """Return the recipe written as `cfrh`, `cfrh(eta=0)` or `cca(ridge=0.1)+itq`; `overrides` win.
+
+        >>> Recipe.parse("cca(ridge=2)+itq").method
+        CCA(ridge=2.0, power=1.0)
+        """
+        base, plus, how = text.partition("+")
+        if plus and how not in BINARISERS:
+            raise known(how, "binariser", BINARISERS)
+        call = parse_call(base)
+        made = build(method(call.name), {**call.options, **(overrides or {})}, text)
+        return cls(text, made, cast("Binariser", how) if plus else None)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every hyper-parameter of the method by name."""
+        return dataclasses.asdict(cast("Any", self.method))
+
+    def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
+        """Return the fitted encoder; an unsupervised method and a binariser never see a label."""
+        seen = train if self.method.supervised else train.unlabelled()
+        encoder = self.method.fit(seen, dim, seed=seed, log=log)
+        if self.binariser is None:
+            return encoder
+        return binarise(encoder, train.unlabelled(), dim, self.binariser, seed=seed)

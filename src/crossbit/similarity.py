@@ -1,0 +1,36 @@
+"""Target similarities: what the geometry of the codes is asked to imitate. Rows are items of a batch."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def cosine(a: Float[Tensor, "m d"], b: Float[Tensor, "n d"]) -> Float[Tensor, "m n"]:
+    """Return the cosine of the angle between every row of `a` and every row of `b`; a zero row has cosine 0."""
+    return normalize(a) @ normalize(b).T
+
+
+def rescaled_cosine(x: Float[Tensor, "m d"]) -> Float[Tensor, "m m"]:
+    """Return `2 cos - 1` between all rows, which spreads the cosines of non-negative features over [-1, 1]."""
+    return 2 * cosine(x, x) - 1
+
+
+def row_cosine(S: Float[Tensor, "m m"], T: Float[Tensor, "m m"]) -> Float[Tensor, "m m"]:
+    """Return how alike the neighbourhoods are that `S` and `T` give to each pair of items, symmetrised.
+
+    The high-order similarity of JDSH: `C = rn(S) rn(T)^T`, then `(C + C^T) / 2`, `rn` being rows of unit length.
+    """
+    C = cosine(S, T)
+    return (C + C.T) / 2
+
+
+def row_normed_product(S: Float[Tensor, "m m"], T: Float[Tensor, "m m"]) -> Float[Tensor, "m m"]:
+    """Return `rn(S T)`, the high-order similarity of JAGH, AMTS and RDKD; it is not symmetric."""
+    return normalize(S @ T)
+
+
+def sign(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return -1 or +1, never 0: the convention of `Codes.from_signs`."""
+    return (x >= 0).to(x.dtype) * 2 - 1

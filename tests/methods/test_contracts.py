@@ -1,0 +1,121 @@
+"""What every method promises. A new method is tested by appearing in METHODS."""
+
+import inspect
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import crossbit.methods
+from crossbit.codes import Codes, hamming
+from crossbit.data import CROSSINGS, MODALITIES, Dataset, Paired
+from crossbit.encoder import DualEncoder
+from crossbit.methods import METHODS, Recipe, method
+
+#: How a method gets bits on the toy set, and what makes its fit take a second; nothing else may differ for a test.
+RECIPES = {
+    "cca": "cca(ridge=0.01)+itq",
+    "cfrh": "cfrh(epochs=20,hidden=64,decoder_hidden=64)",
+    "clip": "clip+itq",
+    "scm": "scm",
+}
+BITS = 16
+
+
+def same_width(data: Dataset) -> Dataset:
+    """Return the data as zero-shot CLIP's would be: both modalities in one space, here the 8 class scores."""
+
+    def common(pairs: Paired) -> Paired:
+        towers = [np.linalg.lstsq(data.train.of(m), data.train.labels.astype(float), rcond=None)[0] for m in MODALITIES]
+        image, text = (pairs.of(m) @ W for m, W in zip(MODALITIES, towers, strict=True))
+        return Paired(image.astype(np.float32), text.astype(np.float32), pairs.labels)
+
+    return Dataset(data.name, common(data.train), common(data.query), common(data.database), data.split)
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def case(request, toy):
+    data = same_width(toy) if request.param == "clip" else toy
+    recipe = Recipe.parse(RECIPES[request.param])
+    return recipe, recipe.fit(data.train, BITS, seed=1), data
+
+
+def test_codes_have_the_length_asked_for(case):
+    _, encoder, data = case
+    for modality in MODALITIES:
+        codes = encoder.encode(data.query.of(modality), modality)
+        assert isinstance(codes, Codes)
+        assert (len(codes), codes.bits) == (len(data.query), BITS)
+
+
+def test_the_same_seed_gives_the_same_bytes(case):
+    recipe, encoder, data = case
+    again = recipe.fit(data.train, BITS, seed=1)
+    for (name, a), (_, b) in zip(encoder.state_dict().items(), again.state_dict().items(), strict=True):
+        assert a.numpy().tobytes() == b.numpy().tobytes(), name
+
+
+def test_a_code_does_not_depend_on_its_neighbours(case):
+    _, encoder, data = case
+    for modality in MODALITIES:
+        x = data.query.of(modality)
+        alone = np.concatenate([encoder.embed(x[i : i + 1], modality) for i in range(len(x))])
+        assert alone.tobytes() == encoder.embed(x, modality).tobytes()
+
+
+def test_beats_chance_in_both_directions(case):
+    _, encoder, data = case
+    relevant = data.query.labels @ data.database.labels.T
+    for source, target in CROSSINGS:
+        distance = hamming(
+            encoder.encode(data.query.of(source), source), encoder.encode(data.database.of(target), target)
+        )
+        nearest = np.argsort(distance, axis=1, kind="stable")[:, :10]
+        precision = np.take_along_axis(relevant, nearest, 1).mean()
+        assert precision > relevant.mean() + 0.2, f"{source}->{target}"
+
+
+def test_training_leaves_its_data_alone(case):
+    recipe, _, data = case
+    before = [a.copy() for a in (data.train.image, data.train.text, data.train.labels)]
+    recipe.fit(data.train, BITS)
+    for a, b in zip(before, (data.train.image, data.train.text, data.train.labels), strict=True):
+        assert (a == b).all()
+
+
+def test_an_unsupervised_method_runs_without_labels(case):
+    recipe, _, data = case
+    if not recipe.method.supervised:
+        recipe.fit(data.train.unlabelled(), BITS)
+        return
+    with pytest.raises(ValueError, match="carry no labels"):
+        recipe.fit(data.train.unlabelled(), BITS)
+
+
+def test_the_architecture_and_the_weights_rebuild_the_encoder(case):
+    _, encoder, data = case
+    again = DualEncoder.build(encoder.config())
+    again.load_state_dict(encoder.state_dict())
+    for modality in MODALITIES:
+        x = data.query.of(modality)
+        assert (again.embed(x, modality) == encoder.embed(x, modality)).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_documents_itself(name):
+    cls = method(name)
+    text = " ".join((inspect.getmodule(cls).__doc__ or "").split())
+    assert str(cls.source.year) in text
+    assert cls.source.title in text
+    assert cls.source.url.startswith("https://")
+    assert isinstance(cls.supervised, bool)
+    with pytest.raises(FrozenInstanceError):
+        setattr(cls(), (fields(cls) or [type("F", (), {"name": "x"})])[0].name, 0)
+
+
+def test_one_file_one_paper():
+    files = [p for p in Path(crossbit.methods.__file__).parent.glob("*.py") if p.stem != "__init__"]
+    assert {p.stem for p in files} == {target.split(":")[0] for target in METHODS.values()} == set(METHODS)
+    for p in files:
+        assert len(p.read_text().splitlines()) <= 200, f"{p.name} has outgrown one sitting"
