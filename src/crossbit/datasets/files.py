@@ -1,0 +1,94 @@
+"""Reading the files that loaders find, and naming what is wrong with them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Generic, TypeVar, final, overload
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from ..errors import InputError
+
+T = TypeVar("T")
+logger = logging.getLogger("crossbit.datasets")
+
+
+@final
+class Lazy(Sequence[T], Generic[T]):
+    """A sequence whose items are made on access."""
+
+    def __init__(self, length: int, make: Callable[[int], T]) -> None:
+        """Hold `length` items, of which `make(i)` is the i-th."""
+        self._length, self._make = length, make
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        """Make one item, or a list of them."""
+        if isinstance(index, slice):
+            return [self._make(i) for i in range(*index.indices(self._length))]
+        if not -self._length <= index < self._length:
+            raise IndexError(f"item {index} of {self._length}")
+        return self._make(index % self._length)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return `folder/name`; a name that leads out of the folder is refused, because lists of files may be hostile."""
+    for path in (PurePosixPath(name), PureWindowsPath(name)):
+        if path.is_absolute() or path.drive or ".." in path.parts:
+            raise InputError(f"{name!r} leads out of {folder}; image names must be relative paths below it")
+    if not name or "\0" in name:
+        raise InputError(f"{name!r} is no name of a file in {folder}")
+    return folder / name
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text; bytes that are not UTF-8 are refused with their line."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = data.count(b"\n", 0, fault.start) + 1
+        raise InputError(
+            f"{path}: line {line} is not UTF-8 (byte 0x{data[fault.start]:02x}); convert the file, e.g. with iconv"
+        ) from None
+
+
+def read_lines(path: Path, count: int | None = None) -> list[str]:
+    """Return a file's lines without their ends; a number of lines other than `count` is refused."""
+    lines = read_text(path).split("\n")
+    lines = [line.rstrip("\r") for line in (lines[:-1] if not lines[-1] else lines)]
+    if count is not None and len(lines) != count:
+        raise InputError(f"{path} has {len(lines)} lines, but there are {count} items")
+    return lines
+
+
+def read_flags(path: Path, shape: tuple[int, int]) -> Bool[ndarray, "n classes"]:
+    """Return a text file of 0s and 1s, separated by blanks, as a matrix of the expected shape."""
+    rows = [line.split() for line in read_lines(path, shape[0])]
+    for number, row in enumerate(rows, 1):
+        if len(row) != shape[1] or not {*row} <= {"0", "1"}:
+            raise InputError(f"{path}: line {number} must be {shape[1]} numbers 0 or 1, not {' '.join(row)[:60]!r}")
+    flags: Bool[ndarray, "n classes"] = np.array(rows, "U1") == "1"
+    return flags
+
+
+def leave_out(what: str, names: Sequence[str], of: int, refuse: bool) -> None:
+    """State that some of `of` items are left out and why, or refuse them all."""
+    if not names:
+        return
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    statement = f"{len(names)} of {of} {what}: {shown}"
+    if refuse or len(names) == of:
+        raise InputError(statement)
+    logger.warning("%s; left out", statement)

@@ -1,0 +1,138 @@
+"""MIRFLICKR-25K: Flickr photos with their tags and 24 labels, in the 20,015 pairs of the hashing literature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, final
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.sparse import csr_array
+
+from ..data import Corpus, Modality
+from ..errors import InputError
+from .base import DatasetInfo, Folder, Loader
+from .files import leave_out, read_flags, read_lines
+from .matrices import finite, indicator, read_archive, read_matrix, read_names, stacked_images
+from .splits import random_split
+
+# fmt: off
+CLASSES = (
+    "animals", "baby", "bird", "car", "clouds", "dog", "female", "flower",
+    "food", "indoor", "lake", "male", "night", "people", "plant_life", "portrait",
+    "river", "sea", "sky", "structures", "sunset", "transport", "tree", "water",
+)
+# fmt: on
+TAGS = 1386
+FEATURES = "mobilenet_features_15677.npz"
+IMAGES = ("images128", "mirflickr")
+
+
+@final
+@dataclass(frozen=True)
+class Mirflickr25k(Loader):
+    """Loads the tag and label lists with pictures or features, or else the MATLAB files of DCMH's authors.
+
+    The queries, then the database, then its first part, which trains, are drawn by `seed`.
+    """
+
+    query: int = 2000
+    train: int = 5000
+    seed: int = 0
+    precomputed: bool = True
+    """Whether the feature file, where it is there, says which pairs make up the corpus."""
+
+    info: ClassVar[DatasetInfo] = DatasetInfo(
+        name="mirflickr25k",
+        title="MIRFLICKR-25K",
+        citation="M. J. Huiskes, M. S. Lew. The MIR Flickr retrieval evaluation. ACM Multimedia Information Retrieval,"
+        " 2008. Its 20,015 pairs with 1,386 tags: Q.-Y. Jiang, W.-J. Li. Deep cross-modal hashing. CVPR 2017.",
+        terms="photos under Creative Commons licences, which owe credit to each photographer",
+        sources=("http://press.liacs.nl/mirflickr/ (photos)", "https://github.com/jiangqy/DCMH-CVPR2017 (lists)"),
+        layout=f"""all_imgs.txt           one line per pair: the picture, e.g. mirflickr/im1.jpg
+all_tags.txt           its tags, between commas
+all_labels.txt         its 24 labels, 0 or 1, between blanks
+TagList.txt            the vocabulary: one tag per line
+{" or ".join(f"{folder}/" for folder in IMAGES)}  the pictures, im1.jpg ...
+{FEATURES}  optional: image_feature and ids, the numbers of the pictures
+
+or, as released with DCMH:
+mirflickr25k-yall.mat  YAll, pairs x 1386 tags
+mirflickr25k-lall.mat  LAll, pairs x 24 labels
+mirflickr25k-iall.mat  optional: IAll, 224 x 224 x 3 x pairs, version 7.3
+mirflickr25k-fall.mat  optional: FAll, the pictures' names""",
+        contents="20,015 pairs of a photo and its tags (as many of them as have pictures or features), 24 classes, one"
+        " or more per pair; split, drawn with seed 0: 2,000 query, the rest the database, 5,000 of it train",
+    )
+
+    def load(self, data_dir: Path | None = None) -> Corpus:
+        """Return the pairs in the order of their lists; a pair's text is its tags between blanks."""
+        folder = Folder.of(self.info, data_dir)
+        return self._from_mat(folder) if folder.has("mirflickr25k-lall.mat") else self._from_lists(folder)
+
+    def _from_lists(self, folder: Folder) -> Corpus:
+        names = [Path(line).stem for line in read_lines(folder.find("all_imgs.txt"))]
+        tags = [line.split(",") for line in read_lines(folder.find("all_tags.txt"), len(names))]
+        labels = read_flags(folder.find("all_labels.txt"), (len(names), len(CLASSES)))
+        vocabulary = read_lines(folder.find("TagList.txt"))
+        features: dict[Modality, Float[ndarray, "n d"]] = {}
+        if self.precomputed and folder.has(FEATURES):
+            kept, features["image"] = _features(folder.find(FEATURES), names)
+            listed = [names[row] for row in kept]
+            pictures = _pictures(folder, listed) if any(map(folder.has, IMAGES)) else {}
+        else:
+            pictures = _pictures(folder, names)
+            kept = [row for row, name in enumerate(names) if name in pictures]
+        ids = tuple(names[row] for row in kept)
+        chosen = [tags[row] for row in kept]
+        return Corpus(
+            self.info.name,
+            ids,
+            random_split("random", ids, query=self.query, train=self.train, seed=self.seed),
+            images=[pictures[name] for name in ids] if all(name in pictures for name in ids) else None,
+            texts=[(" ".join(words),) for words in chosen],
+            labels=labels[kept],
+            classes=CLASSES,
+            features={**features, "text": indicator(chosen, vocabulary)},
+        )
+
+    def _from_mat(self, folder: Folder) -> Corpus:
+        labels = read_matrix(folder.find("mirflickr25k-lall.mat"), "LAll", len(CLASSES)) > 0
+        tags = read_matrix(folder.find("mirflickr25k-yall.mat"), "YAll", TAGS)
+        fall, iall = (folder.path / f"mirflickr25k-{letter}all.mat" for letter in "fi")
+        ids = read_names(fall, "FAll") if fall.exists() else [f"{row:05d}" for row in range(len(labels))]
+        ids = tuple(Path(name).stem for name in ids)
+        return Corpus(
+            self.info.name,
+            ids,
+            random_split("random", ids, query=self.query, train=self.train, seed=self.seed),
+            images=stacked_images(iall, "IAll") if iall.exists() else None,
+            labels=labels,
+            classes=CLASSES,
+            features={"text": csr_array(tags, dtype=np.float32)},
+        )
+
+
+def _features(path: Path, names: Sequence[str]) -> tuple[list[int], Float[ndarray, "n d"]]:
+    """Return the rows of the lists that have features, and the features."""
+    archive = read_archive(path, "image_feature", "ids")
+    features = finite(archive["image_feature"], f"{path}: image_feature")
+    row_of = {name: row for row, name in enumerate(names)}
+    stems = [f"im{number}" for number in archive["ids"]]
+    unknown = [stem for stem in stems if stem not in row_of]
+    if unknown or len(stems) != len(features):
+        raise InputError(
+            f"{path}: {len(features)} rows, {len(stems)} ids and {len(unknown)} ids that all_imgs.txt does not list"
+        )
+    return [row_of[stem] for stem in stems], features.astype(np.float32)
+
+
+def _pictures(folder: Folder, names: Sequence[str]) -> dict[str, Path]:
+    where = folder.find(*IMAGES)
+    there = {path.stem: path for path in where.iterdir() if path.suffix == ".jpg"}
+    absent = [name for name in names if name not in there]
+    leave_out(f"pictures are not in {where}", absent, len(names), refuse=False)
+    return {name: there[name] for name in names if name in there}
