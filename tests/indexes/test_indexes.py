@@ -91,7 +91,7 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize("bits", [64, 100])
 def test_the_inverted_file_reaches_its_stated_recall_on_clustered_codes(rng, bits):
-    centres = rng.random((100, bits)) < 0.5
+    centres = rng.random((500, bits)) < 0.5
     database, queries = clustered(rng, centres, 50_000), clustered(rng, centres, 200)
     index = InvertedFile(database)
     found, expected = index.search(queries, 100), build("exact", database).search(queries, 100)

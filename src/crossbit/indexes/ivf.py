@@ -24,7 +24,7 @@ class InvertedFile:
     scanned instead, and so is a restricted search. Of codes that tie at the last distance, it returns any.
     """
 
-    def __init__(self, codes: Codes, lists: int | None = None, probes: int = 16) -> None:
+    def __init__(self, codes: Codes, lists: int | None = None, probes: int = 64) -> None:
         """Group the codes into `lists` groups, by default near the square root of their number; search `probes`."""
         self.codes = searchable(codes)
         lists = _default_lists(len(codes)) if lists is None else lists
