@@ -1,0 +1,107 @@
+"""What every feature extractor is: a frozen value that turns raw items into one row of numbers each."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from ..data import Array, Modality
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class Extractor(ABC):
+    """A frozen feature extractor; its fields are its options.
+
+    A field of type `Path` names a file whose content, not whose name, decides the output. A field that does not
+    decide the output at all, such as a number of threads, is declared with `compare=False`.
+    """
+
+    name: ClassVar[str]
+    modalities: ClassVar[tuple[Modality, ...]]
+    #: Whether extraction costs so little that its result is not worth keeping on disk.
+    cheap: ClassVar[bool] = False
+
+    modality: Modality
+
+    @abstractmethod
+    def prepare(self, raw: Any) -> Any:
+        """Return one raw item opened and brought into shape; an unusable one raises `InputError`."""
+
+    @abstractmethod
+    def compute(self, prepared: Sequence[Any]) -> Array:
+        """Return the features of prepared items, one row each; a row does not depend on its neighbours."""
+
+    def __call__(self, raws: Sequence[Any]) -> Array:
+        """Return the features of raw items, one float32 row each, dense or CSR."""
+        return self.compute([self.prepare(raw) for raw in raws])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of everything of ours that decides the output: options and the content of files."""
+        state = {"extractor": self.name, "options": self.options, "content": self.content}
+        return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The fields that decide the output and are no files, as JSON values."""
+        chosen = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
+        return {name: value for name, value in chosen.items() if not isinstance(value, Path)}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that decide the output, by field."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Path)}
+
+    @cached_property
+    def content(self) -> dict[str, str]:
+        """The sha256 of each file."""
+        return {name: file_sha256(path) for name, path in self.files.items()}
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Return the extractor as JSON values, its files copied into `folder`."""
+        for name, path in self.files.items():
+            shutil.copyfile(path, folder / f"{name}{path.suffix}")
+        files = {name: f"{name}{path.suffix}" for name, path in self.files.items()}
+        return {"name": self.name, "fingerprint": self.fingerprint, "options": self.options, "files": files}
+
+    @classmethod
+    def load(cls, state: dict[str, Any], folder: Path) -> Self:
+        """Return the extractor written by `save`; another fingerprint than the written one is refused."""
+        options = {name: _frozen(value) for name, value in state["options"].items()}
+        options |= {name: folder / Path(file).name for name, file in state["files"].items()}
+        loaded = cls(**options)
+        if loaded.fingerprint != state["fingerprint"]:
+            raise InputError(
+                f"{folder}: the saved {cls.name} extractor is not the one that the model was fitted with"
+                " (its fingerprint differs); save the model again or restore its files"
+            )
+        return loaded
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """An extractor that learns from the training items before it can be used."""
+
+    def fit(self, raws: Sequence[Any]) -> Extractor:
+        """Return the extractor fitted to raw training items."""
+        ...
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

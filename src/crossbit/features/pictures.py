@@ -1,0 +1,112 @@
+"""The one place that opens images, and the geometry that extractors share.
+
+Files are hostile: what is not a picture of sensible size in a common format is refused before its pixels are decoded.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..errors import InputError
+
+#: An image file, the bytes of one, or RGB pixels.
+Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"]
+
+MAX_PIXELS = 64_000_000
+MAX_ASPECT = 200
+#: Formats that Pillow decodes itself; EPS, for one, would start an interpreter.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+
+def open_picture(raw: Picture) -> Image.Image:
+    """Return an upright RGB picture; an unusable one raises `InputError` with the reason.
+
+    The first frame of an animation counts, transparency lies on white, 16-bit greys keep their upper 8 bits, and
+    the EXIF orientation is applied.
+    """
+    if isinstance(raw, ndarray):
+        return _from_pixels(raw)
+    source = BytesIO(raw) if isinstance(raw, bytes) else existing(raw)
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            _refuse_size(*image.size)
+            image.load()
+            return _rgb(ImageOps.exif_transpose(image))
+    except InputError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(f"it has more than the {MAX_PIXELS:,} pixels allowed") from None
+    except UnidentifiedImageError:
+        raise InputError(f"it is no image in a known format ({', '.join(FORMATS)})") from None
+    except Exception as fault:  # a damaged file can raise nearly anything in a decoder
+        raise InputError(f"it is damaged or truncated: {fault}") from None
+
+
+def _from_pixels(pixels: ndarray) -> Image.Image:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise InputError(f"pixels are uint8 of shape (height, width, 3), not {pixels.dtype} of shape {pixels.shape}")
+    _refuse_size(pixels.shape[1], pixels.shape[0])
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def existing(path: Path) -> Path:
+    """Return the path of a file with content; anything else raises `InputError`."""
+    if not path.exists():
+        raise InputError("the file does not exist")
+    if not path.is_file():
+        raise InputError("it is not a file")
+    if not path.stat().st_size:
+        raise InputError("the file is empty (0 bytes)")
+    return path
+
+
+def _refuse_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise InputError(f"it has {width} x {height} pixels, more than the {MAX_PIXELS:,} allowed")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise InputError(f"it has {width} x {height} pixels: one side is over {MAX_ASPECT} times the other")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise InputError("its pixels are floating-point numbers, whose range is not defined; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 0xFFFF:
+            raise InputError("its grey values exceed 16 bits; save it with 8 or 16 bits")
+        return Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def squashed(image: Image.Image, size: int) -> UInt8[ndarray, "size size 3"]:
+    """Return the whole picture as a square of `size` pixels, its proportions given up."""
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def centre_square(image: Image.Image, size: int, resize: int) -> UInt8[ndarray, "size size 3"]:
+    """Return the central square of `size` pixels, after the shorter side has become `resize` pixels.
+
+    Both happen in one step, so that no intermediate picture of an extreme shape is ever made.
+    """
+    side = min(image.size) * size / resize
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    square = image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    return np.asarray(square)
+
+
+def normalised(
+    pixels: UInt8[ndarray, "n h w 3"], mean: tuple[float, float, float], std: tuple[float, float, float]
+) -> Float32[ndarray, "n h w 3"]:
+    """Return pixels scaled to [0, 1], minus the mean and divided by the deviation of each colour."""
+    scale = 1 / (255 * np.array(std, np.float32))
+    return pixels * scale - np.array(mean, np.float32) / np.array(std, np.float32)

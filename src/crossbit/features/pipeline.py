@@ -1,0 +1,121 @@
+"""An extractor and its fitted steps: what a model carries to turn new raw items into features."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+from jaxtyping import Float32
+from numpy import ndarray
+
+from ..data import Array, Modality
+from ..errors import InputError
+from .extractor import Extractor
+from .steps import Step, parse_step
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """The way from raw items of one modality to features; `width` is 0 until it is fitted."""
+
+    spec: str
+    extractor: Extractor
+    steps: tuple[Step, ...] = ()
+    width: int = 0
+
+    @property
+    def modality(self) -> Modality:
+        """The modality that the pipeline reads."""
+        return self.extractor.modality
+
+    def fit(self, features: Array) -> Pipeline:
+        """Return the pipeline whose steps are fitted to extracted training rows; the extractor is taken as it is."""
+        fitted: list[Step] = []
+        for step in self.steps:
+            fitted.append(step.fit(features))
+            features = fitted[-1](features)
+        return replace(self, steps=tuple(fitted), width=features.shape[1])
+
+    def apply(self, features: Array) -> Array:
+        """Return extracted rows after all steps."""
+        if not self.width:
+            raise InputError(f"{self.spec} is not fitted yet")
+        for step in self.steps:
+            features = step(features)
+        return features
+
+    def __call__(self, raws: Sequence[Any]) -> Array:
+        """Return the features of raw items, one row each; a row's bytes do not depend on its neighbours."""
+        return self.apply(self.extractor(raws))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of everything that decides the output: the extractor, the steps and what they learned."""
+        steps = [type(step).__name__ for step in self.steps]
+        digest = hashlib.sha256(f"{self.extractor.fingerprint} {steps} {self.width}".encode())
+        for name, array in sorted(self._arrays().items()):
+            digest.update(f"{name} {array.shape}".encode() + array.astype("<f4").tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write the pipeline into a folder that needs nothing else: JSON, safetensors, copies of model files."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "spec": self.spec,
+            "width": self.width,
+            "fingerprint": self.fingerprint,
+            "extractor": self.extractor.save(folder),
+        }
+        save_file(self._arrays(), folder / "steps.safetensors")
+        (folder / "pipeline.json").write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Pipeline:
+        """Return the pipeline written by `save`; damage is refused."""
+        from safetensors.numpy import load_file
+
+        from .registry import extractor_class
+
+        path = folder / "pipeline.json"
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+            extractor = extractor_class(state["extractor"]["name"]).load(state["extractor"], folder)
+            arrays = load_file(folder / "steps.safetensors")
+            steps = [parse_step(part, state["spec"]) for part in state["spec"].split("|")[1:]]
+            learned = tuple(_learned(step, number, arrays) for number, step in enumerate(steps))
+            pipeline = cls(state["spec"], extractor, learned, state["width"])
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as fault:
+            raise InputError(f"{path} is not a saved pipeline: {fault!r}") from None
+        except Exception as fault:  # safetensors raises an error type of its own
+            raise InputError(f"{folder}/steps.safetensors is damaged: {fault}") from None
+        if pipeline.fingerprint != state["fingerprint"]:
+            raise InputError(
+                f"{folder}: the content of the saved pipeline does not match its fingerprint; it is damaged"
+            )
+        return pipeline
+
+    def _arrays(self) -> dict[str, Float32[ndarray, "..."]]:
+        return {
+            f"{number}.{field.name}": getattr(step, field.name)
+            for number, step in enumerate(self.steps)
+            for field in dataclasses.fields(step)  # type: ignore[arg-type]  # every step is a dataclass
+            if isinstance(getattr(step, field.name), ndarray)
+        }
+
+
+def _learned(step: Step, number: int, arrays: dict[str, ndarray]) -> Step:
+    prefix = f"{number}."
+    mine = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    restored: Step = replace(step, **mine)  # type: ignore[type-var]  # every step is a dataclass
+    return restored

@@ -1,0 +1,62 @@
+"""Features that the dataset already brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from ..data import Array, Modality
+from ..errors import InputError
+from .extractor import Extractor
+
+
+@final
+@dataclass(frozen=True)
+class Precomputed(Extractor):
+    """The feature matrix that the dataset brings for this modality, dense or CSR, as float32.
+
+    New items are feature rows of the same width.
+    """
+
+    name: ClassVar[str] = "precomputed"
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "text")
+    cheap: ClassVar[bool] = True
+
+    columns: int = 0
+
+    def fit(self, raws: Array) -> Precomputed:
+        """Return the extractor bound to the width of these rows."""
+        return replace(self, columns=raws.shape[1])
+
+    def prepare(self, raw: Array) -> Array:
+        """Return one row as float32; another width and numbers that are not finite are refused."""
+        row = raw.reshape(1, -1).astype(np.float32)
+        row = row if isinstance(row, ndarray) else row.tocsr()
+        if self.columns and row.shape[1] != self.columns:
+            raise InputError(f"precomputed {self.modality} features have {self.columns} columns, not {row.shape[1]}")
+        if not finite(row).all():
+            raise InputError("its features hold NaN or infinity")
+        return row
+
+    def compute(self, prepared: Sequence[Array]) -> Array:
+        """Return the rows joined."""
+        if isinstance(prepared[0], ndarray):
+            return np.concatenate(prepared)
+        from scipy.sparse import vstack
+
+        return vstack(prepared, format="csr")
+
+
+def finite(features: Array) -> Bool[ndarray, "n"]:
+    """Return for each row, dense or CSR, whether all its numbers are finite."""
+    if isinstance(features, ndarray):
+        return np.asarray(np.isfinite(features).all(axis=1))
+    wrong = np.flatnonzero(~np.isfinite(features.data))
+    fine = np.ones(features.shape[0], bool)
+    fine[np.searchsorted(features.indptr, wrong, side="right") - 1] = False
+    return fine

@@ -1,0 +1,70 @@
+"""The table of extractors, and specs such as `onnx(size=160)|pca256|l2` read into pipelines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from .. import spec as specs
+from ..data import Modality
+from ..errors import InputError, known
+from .extractor import Extractor
+from .pipeline import Pipeline
+from .steps import parse_step
+
+EXTRACTORS: dict[str, str] = {
+    "bow": "bow:Bow",
+    "hog": "hog:Hog",
+    "onnx": "onnx:Onnx",
+    "precomputed": "precomputed:Precomputed",
+}
+
+
+def extractor_class(name: str) -> type[Extractor]:
+    """Return the class of the extractor called `name`, importing its file only now."""
+    if name not in EXTRACTORS:
+        raise known(name, "feature extractor", EXTRACTORS)
+    module, cls = EXTRACTORS[name].split(":")
+    found: type[Extractor] = getattr(import_module(f".{module}", __package__), cls)
+    return found
+
+
+def parse(text: str, modality: Modality, options: Mapping[str, Any] | None = None) -> Pipeline:
+    """Return the unfitted pipeline of a spec: an extractor, then the steps `pcaN`, `l2` or `centre`.
+
+    `options` adds to the options in the spec, for values that cannot be written there, such as odd paths.
+
+    >>> [type(step).__name__ for step in parse("bow(max_words=500) | pca16 | l2", "text").steps]
+    ['Pca', 'L2']
+    """
+    head, *tail = text.split("|")
+    call = specs.parse_call(head)
+    cls = extractor_class(call.name)
+    if modality not in cls.modalities:
+        others = [name for name in EXTRACTORS if modality in extractor_class(name).modalities]
+        raise InputError(f"{call.name} reads {cls.modalities[0]}, not {modality}; {modality} has {', '.join(others)}")
+    hints = get_type_hints(cls)
+    given = {"modality": modality} | call.options | dict(options or {})
+    values = {name: _converted(value, hints.get(name), f"{text}: {name}") for name, value in given.items()}
+    steps = tuple(parse_step(part, text) for part in tail)
+    return Pipeline(text.strip(), specs.build(cls, values, text), steps)
+
+
+def _converted(value: Any, hint: Any, where: str) -> Any:
+    if hint in (Path, Path | None):
+        return Path(str(value))
+    if hint == tuple[float, float, float] and isinstance(value, str):
+        try:
+            red, green, blue = map(float, value.split("/"))
+        except ValueError:
+            raise InputError(f"{where} is {value!r}, but must be three numbers as in 0.5/0.5/0.5") from None
+        return red, green, blue
+    return value
+
+
+def default_cache() -> Path:
+    """Return the folder where extracted features are kept between runs: `crossbit/features` in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crossbit" / "features"

@@ -1,0 +1,136 @@
+"""The steps that may follow an extractor, fitted on the training rows: `pcaN`, `l2`, `centre`.
+
+Each is a frozen value; `fit` returns another. A row's result is the same bytes alone or among others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self, final
+
+import numpy as np
+from jaxtyping import Float, Float32
+from numpy import ndarray
+
+from ..data import Array
+from ..errors import InputError
+
+
+class Step(Protocol):
+    """One step after the extractor."""
+
+    def fit(self, x: Array) -> Self:
+        """Return the step fitted to training rows."""
+        ...
+
+    def __call__(self, x: Array) -> Array:
+        """Return the rows transformed."""
+        ...
+
+
+def parse_step(text: str, where: str) -> Step:
+    """Return the unfitted step called `text`; `where` is the spec it stands in.
+
+    >>> parse_step("pca64", "onnx|pca64").width
+    64
+    """
+    name = text.strip()
+    if match := re.fullmatch(r"pca([1-9]\d{0,5})", name):
+        return Pca(int(match[1]))
+    steps: dict[str, Step] = {"l2": L2(), "centre": Centre()}
+    if name not in steps:
+        raise InputError(f"{where}: there is no step {name!r}; after the extractor may follow pcaN, l2 or centre")
+    return steps[name]
+
+
+def _nothing() -> Float32[ndarray, "..."]:
+    return np.empty(0, np.float32)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class L2:
+    """Divides each row by its Euclidean length; a row of zeros stays as it is."""
+
+    def fit(self, x: Array) -> L2:
+        """Return the step itself: there is nothing to learn."""
+        return self
+
+    def __call__(self, x: Array) -> Array:
+        """Return the rows at unit length; CSR stays CSR."""
+        if isinstance(x, ndarray):
+            length = np.sqrt(np.square(x).sum(axis=1, keepdims=True))
+            return x / np.where(length > 0, length, 1)
+        length = np.sqrt(np.asarray(x.multiply(x).sum(axis=1), np.float32)).reshape(-1, 1)
+        return x.multiply(1 / np.where(length > 0, length, 1)).tocsr()
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Centre:
+    """Subtracts the mean of the training rows; sparse rows become dense."""
+
+    mean: Float32[ndarray, "..."] = field(default_factory=_nothing)
+
+    def fit(self, x: Array) -> Centre:
+        """Return the step with the mean of the rows."""
+        return Centre(_mean(x).astype(np.float32))
+
+    def __call__(self, x: Array) -> Array:
+        """Return the rows minus the mean."""
+        return dense(x) - self.mean
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Pca:
+    """Keeps the `width` directions of largest variance of the training rows.
+
+    The sign of each direction makes its entry of largest magnitude positive, so that a fit is reproducible.
+    """
+
+    width: int
+    mean: Float32[ndarray, "..."] = field(default_factory=_nothing)
+    axes: Float32[ndarray, "..."] = field(default_factory=_nothing)
+
+    def fit(self, x: Array) -> Pca:
+        """Return the step with the principal axes of the rows, from the smaller of covariance and Gram matrix."""
+        n, d = x.shape
+        if self.width > min(n - 1, d):
+            raise InputError(
+                f"pca{self.width} needs more than {self.width} training rows of at least {self.width} columns,"
+                f" but there are {n} rows of {d}; choose a smaller width"
+            )
+        mean = _mean(x)
+        axes = _principal_axes(dense(x).astype(np.float64) - mean, self.width)
+        axes *= np.sign(axes[np.arange(self.width), np.abs(axes).argmax(axis=1)])[:, None]
+        return replace(self, mean=mean.astype(np.float32), axes=np.ascontiguousarray(axes, np.float32))
+
+    def __call__(self, x: Array) -> Array:
+        """Return the coordinates of the rows, one product per row, so that no row depends on its neighbours."""
+        projected = np.empty((x.shape[0], self.width), np.float32)
+        for row in range(x.shape[0]):
+            projected[row] = self.axes @ (dense(x[row : row + 1])[0] - self.mean)
+        return projected
+
+
+def _principal_axes(x: Float[ndarray, "n d"], width: int) -> Float[ndarray, "width d"]:
+    from scipy.linalg import eigh
+
+    n, d = x.shape
+    square = x.T @ x if d <= n else x @ x.T
+    side = len(square)
+    vectors = eigh(square, subset_by_index=(side - width, side - 1))[1][:, ::-1].T
+    axes = vectors if d <= n else vectors @ x
+    length: Float[ndarray, "width 1"] = np.linalg.norm(axes, axis=1, keepdims=True)
+    return np.asarray(axes / np.maximum(length, np.finfo(np.float64).tiny))
+
+
+def _mean(x: Array) -> Float[ndarray, "d"]:
+    return np.asarray(x.mean(axis=0, dtype=np.float64)).reshape(-1)
+
+
+def dense(x: Array) -> Float[ndarray, "n d"]:
+    """Return the rows as a numpy array, whether they were dense or CSR."""
+    return x if isinstance(x, ndarray) else x.toarray()
