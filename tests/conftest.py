@@ -10,7 +10,7 @@ from jaxtyping import install_import_hook
 
 with install_import_hook("crossbit", "beartype.beartype"):
     import crossbit.methods  # noqa: F401
-    from crossbit.data import Dataset, Paired, Split
+    from crossbit.data import Corpus, Dataset, Paired, Split
 
 torch.set_num_threads(1)  # several test processes share the cores, and the networks are tiny
 
@@ -44,3 +44,11 @@ def toy() -> Dataset:
     ids = tuple(f"item{i}" for i in range(n))
     split = Split("toy", train=ids[:512], query=ids[512:576], database=ids[576:])
     return Dataset("toy", train=pairs[:512], query=pairs[512:576], database=pairs[576:], split=split)
+
+
+@pytest.fixture(scope="session")
+def tiny_scenes() -> Corpus:
+    """Sixty generated scenes, split 40 + 20: real pictures and captions, encoded in a second."""
+    from crossbit.datasets import load
+
+    return load("scenes", query=20, train=30, database=40)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
 
-
 #: What long work reports to: `done` of `total` steps, and named values such as losses.
 Log: TypeAlias = Callable[[int, int, Mapping[str, float]], None]
 

@@ -10,6 +10,7 @@ import sys
 import typer
 
 from ..errors import InputError
+from . import compare, doctor, evaluate, fit, methods, search
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -18,6 +19,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(methods.app, name="methods")
+app.command()(fit.fit)
+app.add_typer(evaluate.app, name="evaluate")
+app.command()(compare.compare)
+app.command()(compare.reproduce)
+app.add_typer(search.app, name="index")
+app.command()(search.search)
+app.command()(doctor.doctor)
 
 
 def main() -> None:

@@ -1,0 +1,159 @@
+"""A fitted model on disk: towers, feature pipelines and where they came from. safetensors and JSON, no pickle.
+
+::
+
+    MODEL/bundle.json           what it is: method, parameters, features, split, seed, versions, checksums
+    MODEL/weights.safetensors   the towers' weights
+    MODEL/split.json            the ids it was trained on, so that it is never tested on them
+    MODEL/image/  MODEL/text/   the feature pipelines with their model files
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from . import __version__
+from .codes import Codes
+from .data import MODALITIES, Modality, Split
+from .encoder import DualEncoder
+from .errors import InputError
+from .features import Captions, Pipeline
+
+FORMAT = 1
+
+
+@final
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from: what would fit it again."""
+
+    method: str
+    parameters: Mapping[str, Any]
+    seed: int
+    dataset: str
+    captions: Captions = "join"
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A dual encoder with the feature pipelines that feed it: from raw images and texts to codes."""
+
+    encoder: DualEncoder
+    pipelines: Mapping[Modality, Pipeline]
+    split: Split
+    origin: Origin
+
+    def encode(self, raws: Sequence[Any], modality: Modality) -> Codes:
+        """Return the codes of raw images (paths, bytes or pixels) or texts."""
+        return self.encoder.encode(self.pipelines[modality](raws), modality)
+
+    def refuse_leak(self, split: Split) -> None:
+        """Refuse a split whose queries the model was trained on."""
+        seen = set(self.split.train) & set(split.query)
+        if seen and split.sha256 != self.split.sha256:
+            raise InputError(
+                f"{len(seen)} of the {len(split.query)} queries of split {split.name!r} were in this model's training"
+                f" part (split {self.split.name!r}), for example {min(seen)}; fit the model on the same split"
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle; an existing one is replaced only when the new one is complete."""
+        from safetensors.torch import save_file
+
+        made = folder.with_name(folder.name + ".partial")
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, made / "weights.safetensors")
+        self.split.save(made / "split.json")
+        for modality, pipeline in self.pipelines.items():
+            pipeline.save(made / modality)
+        spec = {
+            "format": FORMAT,
+            **dataclasses.asdict(self.origin),
+            "split": {"name": self.split.name, "sha256": self.split.sha256},
+            "features": {modality: pipeline.spec for modality, pipeline in self.pipelines.items()},
+            "encoder": self.encoder.config(),
+            "weights_sha256": _sha256(made / "weights.safetensors"),
+        }
+        (made / "bundle.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        _replace(made, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Return the bundle written by `save`; a missing, damaged or newer one is refused."""
+        from safetensors.torch import load_file
+
+        spec = _read(folder)
+        weights = folder / "weights.safetensors"
+        if not weights.is_file() or _sha256(weights) != spec["weights_sha256"]:
+            raise InputError(f"{weights} is missing or its checksum differs: copy the model again or refit it")
+        try:
+            encoder = DualEncoder.build(spec["encoder"])
+            encoder.load_state_dict(load_file(weights))
+            origin = Origin(**{f.name: spec[f.name] for f in dataclasses.fields(Origin)})
+        except (KeyError, TypeError, RuntimeError) as fault:
+            raise InputError(f"{folder}: bundle.json does not describe its weights: {fault}; refit the model") from None
+        split = Split.load(folder / "split.json")
+        if split.sha256 != spec["split"]["sha256"]:
+            raise InputError(f"{folder}: split.json is not the split that the model was fitted on; restore it or refit")
+        pipelines = {modality: Pipeline.load(folder / modality) for modality in MODALITIES}
+        for modality, pipeline in pipelines.items():
+            if pipeline.spec != spec["features"][modality]:
+                raise InputError(
+                    f"{folder}: the {modality} tower was fitted on {spec['features'][modality]!r},"
+                    f" but the saved pipeline is {pipeline.spec!r}; restore the folder {modality}/ or refit the model"
+                )
+        return cls(encoder, pipelines, split, origin)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a model's bytes."""
+    import numpy
+    import torch
+
+    found = {"crossbit": __version__, "python": platform.python_version()}
+    return found | {"numpy": numpy.__version__, "torch": str(torch.__version__)}
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / "bundle.json"
+    if not path.is_file():
+        raise InputError(f"{folder} is no model: it has no bundle.json; `crossbit fit` writes one")
+    try:
+        spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        written = spec["format"]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
+        raise InputError(f"{path} is damaged: {fault!r}; copy the model again or refit it") from None
+    if written != FORMAT:
+        raise InputError(
+            f"{path} has format {written}, this crossbit {__version__} reads format {FORMAT};"
+            " refit the model, or use the crossbit that wrote it"
+        )
+    return spec
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _replace(made: Path, folder: Path) -> None:
+    if folder.exists() and not (folder / "bundle.json").is_file() and any(folder.iterdir()):
+        raise InputError(f"{folder} exists and is no model; choose another place or empty it")
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(made, folder)
+    shutil.rmtree(old, ignore_errors=True)

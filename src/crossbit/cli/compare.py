@@ -1,0 +1,95 @@
+"""`crossbit compare` and `crossbit reproduce`: methods beside each other, and beside what was published."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Cache, Captions, DataDir, DatasetOption, Features, Measures, OnError
+from .output import JsonFlag, print_json, print_table
+
+
+def compare(
+    methods: Annotated[str, typer.Argument(help="Methods, between commas: 'scm,cca+itq,cfrh(eta=0)'.")],
+    dataset: DatasetOption,
+    bits: Annotated[str, typer.Option("--bits", "-b", help="Code lengths, between commas.")] = "16,32,64,128",
+    seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, counted from 0.", min=1)] = 1,
+    measure: Measures = None,
+    features: Features = "",
+    captions: Captions = "join",
+    data_dir: DataDir = None,
+    cache: Cache = None,
+    on_error: OnError = "fail",
+    ledger: Annotated[
+        Path, typer.Option("--ledger", help="Where finished runs are kept, so that an interrupted comparison goes on.")
+    ] = Path("runs/compare.jsonl"),
+    json: JsonFlag = False,
+) -> None:
+    """Fit and score every method at every code length and seed; print mean ± deviation over seeds."""
+    from ..errors import InputError
+    from ..methods import Recipe
+    from ..metrics import Measure
+    from ..progress import bar
+    from ..results import Ledger, Run, chance, setting, table
+    from ..results import compare as compare_runs
+    from ..spec import split_list
+    from .run import featurised, read_setup
+
+    recipes = [Recipe.parse(text) for text in split_list(methods)]
+    measures = [Measure.parse(text) for text in measure or ["MAP"]]
+    setup = read_setup(dataset, features, captions)
+    runs = [Run(recipe, length, seed) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)]
+    corpus = setup.corpus(data_dir)
+    data = featurised(setup, corpus, cache, on_error).dataset
+    where = setting(setup.features(corpus), setup.captions, data)
+    results = []
+    with bar("compare") as log:
+        for outcome in compare_runs(runs, data, measures, Ledger(ledger, where), log):
+            if isinstance(outcome, InputError):
+                print(f"left out: {outcome}", file=sys.stderr)
+            else:
+                results.append(outcome)
+    level = chance(data)
+    if json:
+        print_json({"setting": where, "chance": level, "results": [asdict(r) for r in results]})
+        return
+    for each in measures:
+        print_table(table(results, str(each), level), title=f"{each} on {dataset}, {where}")
+
+
+def reproduce(
+    experiment: Annotated[Path, typer.Argument(help="A file under experiments/.", exists=True, dir_okay=False)],
+    data_dir: DataDir = None,
+    cache: Cache = None,
+    json: JsonFlag = False,
+) -> None:
+    """Run one row of a published table; print ours beside the published numbers, with a verdict.
+
+    Exits with status 1 if any number is off.
+    """
+    from ..experiment import Experiment
+    from ..progress import bar
+
+    loaded = Experiment.load(experiment)
+    with bar(f"{loaded.recipe.name} on {loaded.setup.dataset}") as log:
+        rows = [asdict(row) for row in loaded.run(data_dir, log=log, cache=cache)]
+    if json:
+        print_json(rows)
+    else:
+        print_table(rows, title=f"{experiment}\npublished: {loaded.where}")
+    if any(row["verdict"] == "off" for row in rows):
+        raise typer.Exit(1)
+
+
+def _lengths(text: str) -> list[int]:
+    from ..errors import InputError
+    from ..spec import split_list
+
+    try:
+        return [int(part) for part in split_list(text)]
+    except ValueError:
+        raise InputError(f"--bits is {text!r}, but should be code lengths between commas, as in 16,32,64") from None

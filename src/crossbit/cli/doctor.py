@@ -1,0 +1,74 @@
+"""`crossbit doctor`: what is installed, which optional parts work, where data was found."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from .options import DataDir
+from .output import JsonFlag, print_json, print_table
+
+#: Import name, name on PyPI, what it is for.
+PARTS = (
+    ("torch", "torch", "training and encoding"),
+    ("faiss", "faiss-cpu", "fast search"),
+    ("numba", "numba", "the evaluator's kernel"),
+    ("onnxruntime", "onnxruntime", "features: onnx"),
+    ("skimage", "scikit-image", "features: hog"),
+    ("transformers", "transformers", "features: clip (optional: pip install 'crossbit[clip]')"),
+    ("open_clip", "open-clip-torch", "features: open_clip (optional: pip install 'crossbit[open-clip]')"),
+)
+
+
+def doctor(data_dir: DataDir = None, json: JsonFlag = False) -> None:
+    """Report versions, optional parts and where each dataset was found."""
+    parts = [_part(*part) for part in PARTS]
+    found = [_dataset(name, data_dir) for name in _names()]
+    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "accelerator": _accelerator()}
+    if json:
+        print_json({"machine": machine, "parts": parts, "datasets": found})
+        return
+    typer.echo("  ".join(f"{name}: {value}" for name, value in machine.items()) + "\n")
+    print_table(parts)
+    where = data_dir or "no --data-dir and no CROSSBIT_DATA"
+    print_table(found, title=f"datasets in {where}")
+
+
+def _part(module: str, package: str, purpose: str) -> dict[str, Any]:
+    try:
+        import_module(module)
+        state = version(package)
+    except ModuleNotFoundError:
+        state = "not installed"
+    except (ImportError, RuntimeError, OSError, PackageNotFoundError) as fault:
+        state = f"broken: {str(fault).splitlines()[0][:60]}"
+    return {"part": module, "state": state, "for": purpose}
+
+
+def _names() -> list[str]:
+    from ..datasets import LOADERS
+
+    return sorted(LOADERS)
+
+
+def _dataset(name: str, data_dir: Path | None) -> dict[str, Any]:
+    from ..datasets import load
+    from ..errors import InputError
+
+    try:
+        corpus = load(name, data_dir)
+    except (InputError, OSError) as fault:
+        return {"dataset": name, "pairs": "–", "state": str(fault).splitlines()[0][:70]}
+    return {"dataset": name, "pairs": f"{len(corpus):,}", "state": f"split {corpus.split.name}"}
+
+
+def _accelerator() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "none"

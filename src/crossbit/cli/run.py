@@ -1,0 +1,72 @@
+"""What commands do before the work proper: read their options into a setup, and extract its features."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast, get_args
+
+from ..data import Corpus, Modality
+from ..errors import known
+from ..experiment import Setup
+from ..features import Captions, Featurised, Pipeline, default_cache, featurise
+from ..features.extraction import OnError
+from ..progress import bar
+from ..spec import split_list
+
+
+def read_setup(dataset: str, features: str, captions: str) -> Setup:
+    """Return the setup that `--dataset`, `--features` and `--captions` describe."""
+    if captions not in get_args(Captions):
+        raise known(captions, "way with captions", get_args(Captions))
+    return Setup(dataset, captions=cast("Captions", captions), **read_features(features))
+
+
+def read_features(features: str) -> dict[Modality, str]:
+    """Return the feature spec of each modality named in `--features`.
+
+    >>> read_features("image=onnx|pca256,text=bow(min_count=3)")
+    {'image': 'onnx|pca256', 'text': 'bow(min_count=3)'}
+    """
+    specs: dict[Modality, str] = {}
+    for part in split_list(features):
+        modality, equals, spec = part.partition("=")
+        if equals and "(" not in modality:
+            if modality not in ("image", "text"):
+                raise known(modality, "modality", ("image", "text"))
+            specs[cast("Modality", modality)] = spec
+        else:
+            specs |= {"image": part, "text": part}
+    return specs
+
+
+def featurised(
+    setup: Setup,
+    corpus: Corpus,
+    cache: Path | None,
+    on_error: str,
+    pipelines: Mapping[Modality, Pipeline] | None = None,
+) -> Featurised:
+    """Return a corpus as features, with progress and a count of what was left out on stderr.
+
+    A fitted model's `pipelines` are used as they are; otherwise the setup's are fitted to the training items.
+    """
+    if on_error not in get_args(OnError):
+        raise known(on_error, "way with damaged items", get_args(OnError))
+    chosen: Mapping[Modality, str | Pipeline] = pipelines or setup.features(corpus)
+    with bar(f"features of {corpus.name}") as log:
+        made = featurise(
+            corpus,
+            chosen["image"],
+            chosen["text"],
+            captions=setup.captions,
+            cache=cache or default_cache(),
+            on_error=cast("OnError", on_error),
+            log=log,
+        )
+    for failure in made.failures[:10]:
+        print(f"left out {failure.id} ({failure.modality}): {failure.reason}", file=sys.stderr)
+    if made.failures:
+        print(f"{len(made.failures)} of {len(corpus)} items were left out", file=sys.stderr)
+    return made

@@ -1,0 +1,152 @@
+"""Results of many runs: a ledger that survives interruption, and the table made from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from . import __version__
+from .data import Dataset, Modality
+from .errors import InputError
+from .experiment import score
+from .methods import Recipe
+from .metrics import Measure
+from .progress import Log, silent
+
+
+@final
+@dataclass(frozen=True)
+class Result:
+    """One score of one run."""
+
+    method: str
+    bits: int
+    seed: int
+    task: str
+    measure: str
+    value: float
+
+
+class Run(NamedTuple):
+    """What is fitted and scored once."""
+
+    recipe: Recipe
+    bits: int
+    seed: int
+
+
+@final
+class Ledger:
+    """The finished runs of a comparison, one JSON line each, so that an interrupted comparison goes on.
+
+    `setting` names everything else that decides a score (dataset, split, features); lines of another setting
+    are kept and left alone. A last line torn by a crash is ignored.
+    """
+
+    def __init__(self, path: Path | None, setting: str) -> None:
+        self.path, self.setting = path, setting
+        self._known: dict[str, list[Result]] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                self._read(line)
+
+    def _read(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+            if entry["setting"] == self.setting:
+                self._known[entry["run"]] = [Result(**result) for result in entry["results"]]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            return
+
+    def find(self, run: Run, measures: Sequence[Measure]) -> list[Result] | None:
+        """Return the results of a run if it is finished and has every measure."""
+        found = self._known.get(_key(run), [])
+        wanted = [str(measure) for measure in measures]
+        chosen = [result for result in found if result.measure in wanted]
+        return chosen if {result.measure for result in chosen} == set(wanted) else None
+
+    def add(self, run: Run, results: list[Result]) -> None:
+        """Record a finished run on disk before it counts as done."""
+        self._known[_key(run)] = results
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        entry = {"setting": self.setting, "run": _key(run), "results": [asdict(result) for result in results]}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps(entry) + "\n")  # the first newline ends a line torn by a crash
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _key(run: Run) -> str:
+    parameters = json.dumps(run.recipe.parameters, sort_keys=True)
+    return f"{run.recipe.name} {parameters} bits={run.bits} seed={run.seed}"
+
+
+def compare(
+    runs: Sequence[Run], data: Dataset, measures: Sequence[Measure], ledger: Ledger, log: Log = silent
+) -> Iterator[Result | InputError]:
+    """Yield the results of every run, from the ledger where they are known, or why a run is impossible."""
+    for done, run in enumerate(runs):
+        log(done, len(runs), {})
+        results = ledger.find(run, measures)
+        if results is None:
+            try:
+                results = _fit_and_score(run, data, measures)
+            except InputError as fault:
+                yield InputError(f"{run.recipe.name} at {run.bits} bits: {fault}")
+                continue
+            ledger.add(run, results)
+        yield from results
+    log(len(runs), len(runs), {})
+
+
+def _fit_and_score(run: Run, data: Dataset, measures: Sequence[Measure]) -> list[Result]:
+    encoder = run.recipe.fit(data.train, run.bits, seed=run.seed)
+    scores = score(encoder, data, measures)
+    return [
+        Result(run.recipe.name, run.bits, run.seed, task, str(measure), of_task[measure].mean)
+        for task, of_task in scores.items()
+        for measure in measures
+    ]
+
+
+def setting(features: Mapping[Modality, str], captions: str, data: Dataset) -> str:
+    """Return in one line what decides a score beside the run: data, split, features and the version of crossbit."""
+    specs = f"image={features['image']},text={features['text']},captions={captions}"
+    return f"{data.name} split {data.split.name} {data.split.sha256[:12]} {specs} crossbit {__version__}"
+
+
+def chance(data: Dataset) -> float:
+    """Return the share of relevant items: the precision of any random ranking, and nearly its MAP."""
+    relevant = data.query.known_labels.astype("f4") @ data.database.known_labels.T.astype("f4") > 0
+    return float(relevant.mean())
+
+
+def table(results: Sequence[Result], measure: str, chance_level: float | None = None) -> list[dict[str, Any]]:
+    """Return one row per method and task with a column per code length: mean ± deviation over seeds."""
+    chosen = [result for result in results if result.measure == measure]
+    lengths = sorted({result.bits for result in chosen})
+    rows = []
+    for task in dict.fromkeys(result.task for result in chosen):
+        for method in dict.fromkeys(result.method for result in chosen):
+            cells = {
+                str(bits): _cell([r.value for r in chosen if (r.task, r.method, r.bits) == (task, method, bits)])
+                for bits in lengths
+            }
+            rows.append({"task": task, "method": method, **cells})
+        if chance_level is not None:
+            rows.append({"task": task, "method": "chance", **dict.fromkeys(map(str, lengths), f"{chance_level:.4f}")})
+    return rows
+
+
+def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return "–"
+    mean = f"{statistics.fmean(values):.4f}"
+    return mean if len(values) == 1 else f"{mean} ±{statistics.stdev(values):.4f}"

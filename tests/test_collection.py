@@ -1,0 +1,60 @@
+"""Collections: search by text and picture, and what happens to damaged ones."""
+
+import numpy as np
+import pytest
+
+from crossbit.bundle import Bundle, Origin
+from crossbit.codes import Codes, hamming
+from crossbit.collection import Collection
+from crossbit.errors import InputError
+from crossbit.features import featurise
+from crossbit.methods import Recipe
+
+
+@pytest.fixture(scope="module")
+def collection(tiny_scenes):
+    made = featurise(tiny_scenes, "hog|pca16", "bow")
+    recipe = Recipe.parse("cca(ridge=0.1)+itq")
+    origin = Origin(recipe.name, recipe.parameters, 0, "scenes")
+    pipelines = {"image": made.image, "text": made.text}
+    bundle = Bundle(recipe.fit(made.dataset.train, 16), pipelines, made.dataset.split, origin)
+    return Collection.of(tiny_scenes, made.dataset, bundle)
+
+
+def test_a_search_ranks_by_the_distance_of_codes(collection):
+    hits = collection.search("a red circle", "text", "image", k=5)
+    code = collection.bundle.encode(["a red circle"], "text")
+    nearest = np.sort(hamming(code, collection.codes["image"])[0])[:5]
+    assert [hit.distance for hit in hits] == nearest.tolist()
+
+
+def test_every_engine_answers_alike(collection, tiny_scenes):
+    picture = tiny_scenes.images[0]
+    assert collection.search(picture, "image", "text", 8, "exact") == collection.search(picture, "image", "text", 8)
+
+
+def test_a_collection_survives_its_folder(collection, tmp_path):
+    collection.save(tmp_path / "shelf")
+    again = Collection.open(tmp_path / "shelf")
+    assert again.items == collection.items
+    assert again.search("a star", "text", "image") == collection.search("a star", "text", "image")
+    with pytest.raises(InputError, match="is not empty"):
+        collection.save(tmp_path / "shelf")
+
+
+def test_damage_is_refused(collection, tmp_path):
+    with pytest.raises(InputError, match="no collection"):
+        Collection.open(tmp_path)
+    collection.save(tmp_path / "shelf")
+    (tmp_path / "shelf" / "image.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(InputError, match=r"is damaged.*create the collection again"):
+        Collection.open(tmp_path / "shelf")
+
+
+def test_codes_of_another_model_are_refused(collection):
+    other = {"image": Codes.from_bits(np.ones((len(collection.items), 8), bool)), "text": collection.codes["text"]}
+    with pytest.raises(InputError, match="the image codes have 8 bits, but the model makes 16"):
+        Collection(collection.items, other, collection.bundle)
+    fewer = {"image": collection.codes["image"][:3]}
+    with pytest.raises(InputError, match="3 image codes"):
+        Collection(collection.items, fewer, Bundle(*vars(collection.bundle).values()))
