@@ -11,7 +11,7 @@ import inspect
 import io
 import sys
 import tokenize
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
@@ -105,23 +105,18 @@ def datasets_page() -> str:
 
 def cli_page() -> str:
     """Return docs/cli.md: the help of every command."""
-    sections = [_section(name, _text(_help(command, name))) for name, command in commands()]
+    root = contexts(cast("Any", typer.main.get_command(app)), "crossbit")
+    sections = [_section(context.command_path, _text(context.get_help())) for context in root]
     return _page("Command line", "Data goes to stdout, progress and errors to stderr.", *sections)
 
 
-def commands() -> Iterable[tuple[str, Any]]:
-    """Yield every command of the command line with its full name, groups before their commands."""
-    waiting = [("crossbit", cast("Any", typer.main.get_command(app)))]
-    while waiting:
-        name, command = waiting.pop(0)
-        yield name, command
-        below = getattr(command, "commands", {})
-        waiting = [(f"{name} {word}", below[word]) for word in sorted(below)] + waiting
-
-
-def _help(command: Any, name: str) -> str:
-    context = typer.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
-    return cast("str", command.get_help(context))
+def contexts(command: Any, name: str, parent: typer.Context | None = None) -> Iterator[typer.Context]:
+    """Yield the context of a command and of every command below it, in alphabetical order."""
+    settings = command.context_settings | {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = typer.Context(command, parent, info_name=name, **settings)
+    yield context
+    for word, below in sorted(getattr(command, "commands", {}).items()):
+        yield from contexts(below, word, context)
 
 
 #: Every generated page by its file name.
