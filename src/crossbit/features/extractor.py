@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..data import Array, Modality
 from ..errors import InputError
@@ -69,13 +69,14 @@ class Extractor(ABC):
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Return the extractor as JSON values, its files copied into `folder`."""
-        for name, path in self.files.items():
-            shutil.copyfile(path, folder / f"{name}{path.suffix}")
         files = {name: f"{name}{path.suffix}" for name, path in self.files.items()}
+        for name, path in self.files.items():
+            if path.resolve() != (folder / files[name]).resolve():
+                shutil.copyfile(path, folder / files[name])
         return {"name": self.name, "fingerprint": self.fingerprint, "options": self.options, "files": files}
 
     @classmethod
-    def load(cls, state: dict[str, Any], folder: Path) -> Self:
+    def load(cls, state: dict[str, Any], folder: Path) -> Extractor:
         """Return the extractor written by `save`; another fingerprint than the written one is refused."""
         options = {name: _frozen(value) for name, value in state["options"].items()}
         options |= {name: folder / Path(file).name for name, file in state["files"].items()}

@@ -81,6 +81,7 @@ class Pipeline:
     @classmethod
     def load(cls, folder: Path) -> Pipeline:
         """Return the pipeline written by `save`; damage is refused."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         from .registry import extractor_class
@@ -97,7 +98,7 @@ class Pipeline:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
             raise InputError(f"{path} is not a saved pipeline: {fault!r}") from None
-        except Exception as fault:  # safetensors raises an error type of its own
+        except SafetensorError as fault:
             raise InputError(f"{folder}/steps.safetensors is damaged: {fault}") from None
         if pipeline.fingerprint != state["fingerprint"]:
             raise InputError(
@@ -109,13 +110,12 @@ class Pipeline:
         return {
             f"{number}.{field.name}": getattr(step, field.name)
             for number, step in enumerate(self.steps)
-            for field in dataclasses.fields(step)  # type: ignore[arg-type]  # every step is a dataclass
+            for field in dataclasses.fields(step)
             if isinstance(getattr(step, field.name), ndarray)
         }
 
 
 def _learned(step: Step, number: int, arrays: dict[str, ndarray]) -> Step:
     prefix = f"{number}."
-    mine = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-    restored: Step = replace(step, **mine)  # type: ignore[type-var]  # every step is a dataclass
-    return restored
+    mine: dict[str, Any] = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+    return replace(step, **mine)

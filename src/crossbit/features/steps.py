@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self, final
+from typing import TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -15,33 +15,6 @@ from numpy import ndarray
 
 from ..data import Array
 from ..errors import InputError
-
-
-class Step(Protocol):
-    """One step after the extractor."""
-
-    def fit(self, x: Array) -> Self:
-        """Return the step fitted to training rows."""
-        ...
-
-    def __call__(self, x: Array) -> Array:
-        """Return the rows transformed."""
-        ...
-
-
-def parse_step(text: str, where: str) -> Step:
-    """Return the unfitted step called `text`; `where` is the spec it stands in.
-
-    >>> parse_step("pca64", "onnx|pca64").width
-    64
-    """
-    name = text.strip()
-    if match := re.fullmatch(r"pca([1-9]\d{0,5})", name):
-        return Pca(int(match[1]))
-    steps: dict[str, Step] = {"l2": L2(), "centre": Centre()}
-    if name not in steps:
-        raise InputError(f"{where}: there is no step {name!r}; after the extractor may follow pcaN, l2 or centre")
-    return steps[name]
 
 
 def _nothing() -> Float32[ndarray, "..."]:
@@ -113,6 +86,24 @@ class Pca:
         for row in range(x.shape[0]):
             projected[row] = self.axes @ (dense(x[row : row + 1])[0] - self.mean)
         return projected
+
+
+Step: TypeAlias = L2 | Centre | Pca
+
+
+def parse_step(text: str, where: str) -> Step:
+    """Return the unfitted step called `text`; `where` is the spec it stands in.
+
+    >>> parse_step("pca64", "onnx|pca64").width
+    64
+    """
+    name = text.strip()
+    if match := re.fullmatch(r"pca([1-9]\d{0,5})", name):
+        return Pca(int(match[1]))
+    steps: dict[str, Step] = {"l2": L2(), "centre": Centre()}
+    if name not in steps:
+        raise InputError(f"{where}: there is no step {name!r}; after the extractor may follow pcaN, l2 or centre")
+    return steps[name]
 
 
 def _principal_axes(x: Float[ndarray, "n d"], width: int) -> Float[ndarray, "width d"]:
