@@ -1,0 +1,203 @@
+"""The figures of the field, from plain arrays, drawn without any global state.
+
+Every line is told apart by colour, dash and marker, and is named at its right-hand end, highest first, so that no
+legend needs to be matched and no colour needs to be seen. Figures go into files by `save`, into pages by `svg`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Shaped
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy import ndarray
+
+from .errors import InputError
+
+#: The points of each line by its label: horizontal, then vertical.
+Curves: TypeAlias = Mapping[str, tuple[Shaped[ndarray, "points"], Shaped[ndarray, "points"]]]
+#: Mean and deviation by number of bits, by method.
+Scores: TypeAlias = Mapping[str, Mapping[int, tuple[float, float]]]
+
+#: Okabe and Ito's colours for all kinds of colour vision, without their yellow and black, which vanish on a page.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_DASHES = ((), (5, 1.5), (1.5, 1.2), (5, 1.5, 1.2, 1.5))
+_MARKERS = "osD^vPX*"
+_HATCHES = ("", "///", "...", "xx")
+_INK = "#1f2328"
+_POINTS = 10  # the size of all text
+_SIZE = (5.6, 3.5)  # inches
+_LEADING = 1.35 * _POINTS / (0.8 * 72 * _SIZE[1])  # a line of text, as a share of the height of the axes
+
+
+def topn_curves(curves: Curves, title: str = "") -> Figure:
+    """Return precision against the number of items retrieved: `(n, precision)` by label."""
+    return _lines(curves, ("items retrieved", "precision"), title)
+
+
+def pr_curves(curves: Curves, title: str = "") -> Figure:
+    """Return precision against recall: `(recall, precision)` by label, the labels in the order of the areas."""
+    return _lines(curves, ("recall", "precision"), title, rank=_area)
+
+
+def radius_curves(curves: Curves, measure: str = "precision", title: str = "") -> Figure:
+    """Return a measure against the Hamming radius: `(radius, value)` by label."""
+    return _lines(curves, ("Hamming radius", measure), title)
+
+
+def loss_curves(curves: Curves, step: str = "epoch", title: str = "") -> Figure:
+    """Return the terms of an objective over a training: `(step, value)` by label."""
+    return _lines(curves, (step, "loss"), title)
+
+
+def score_bars(scores: Scores, measure: str = "MAP", chance: float | None = None, title: str = "") -> Figure:
+    """Return bars grouped by bits, one per method, with its deviation as error bar; a dashed line marks chance."""
+    if not scores or not all(scores.values()):
+        raise InputError("there are no scores to plot; give at least one per method")
+    figure, axes = _canvas(("bits", measure), title)
+    bits = sorted({width for by_bits in scores.values() for width in by_bits})
+    width = 0.8 / len(scores)
+    for i, by_bits in enumerate(scores.values()):
+        places = [group + (i + 0.5) * width - 0.4 for group, b in enumerate(bits) if b in by_bits]
+        means, deviations = zip(*(by_bits[b] for b in bits if b in by_bits), strict=True)
+        colour, hatch = COLOURS[i % len(COLOURS)], _HATCHES[i // len(COLOURS) % len(_HATCHES)]
+        axes.bar(places, means, 0.92 * width, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        axes.errorbar(places, means, deviations, fmt="none", ecolor=_INK, elinewidth=1, capsize=2)
+    labels = list(scores)
+    marks: list[Any] = list(axes.containers[::2])
+    if chance is not None:
+        marks.append(axes.axhline(chance, color=_INK, linewidth=1, linestyle=(0, (2, 2))))
+        labels.append("chance")
+    axes.set_xticks(range(len(bits)), [str(b) for b in bits])
+    axes.grid(visible=False, axis="x")
+    legend = axes.legend(marks, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handlelength=1.2)
+    for text in legend.get_texts():
+        text.set(**_text())
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, SVG or PDF, by the suffix of the path; equal figures give equal files."""
+    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    if path.suffix not in undated:
+        raise InputError(f"a figure is saved as {', '.join(undated)}, not as {path.name!r}")
+    with mpl.rc_context({"svg.hashsalt": "crossbit"}):
+        figure.savefig(path, dpi=200, metadata=undated[path.suffix])
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as an `<svg>` element for an HTML page, whose text colour and width it takes.
+
+    Its text stays text, and its ids are its own, so that several figures can stand in one page.
+    """
+    sheet = StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "crossbit"}):
+        figure.savefig(sheet, format="svg", transparent=True, metadata={"Date": None})
+    drawing = sheet.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    for unwanted in (r"<metadata>.*?</metadata>\s*", r"<style.*?</style>\s*", r"<defs>\s*</defs>\s*"):
+        drawing = re.sub(unwanted, "", drawing, flags=re.DOTALL)
+    prefix = f"f{hashlib.sha256(drawing.encode()).hexdigest()[:8]}-"
+    root, _, rest = re.sub(r"<[^>]+>", lambda tag: _as_inline(tag[0], prefix), drawing).partition(">")
+    return re.sub(r' (width|height)="[^"]*"', "", root) + ' style="stroke-linejoin: round">' + rest
+
+
+def _as_inline(tag: str, prefix: str) -> str:
+    tag = re.sub(r'( id="| xlink:href="#|url\(#)', rf"\g<1>{prefix}", tag)
+    return tag.replace(_INK, "currentColor")
+
+
+def _final(x: ndarray, y: ndarray) -> float:
+    return float(y[-1])
+
+
+def _area(x: ndarray, y: ndarray) -> float:
+    return float(np.trapezoid(y, x))
+
+
+def _lines(
+    curves: Curves, names: tuple[str, str], title: str, rank: Callable[[ndarray, ndarray], float] = _final
+) -> Figure:
+    if not curves:
+        raise InputError("there are no curves to plot; give at least one")
+    figure, axes = _canvas(names, title)
+    ends = []
+    for i, (label, (x, y)) in enumerate(curves.items()):
+        if x.ndim != 1 or x.shape != y.shape or not len(x):
+            raise InputError(
+                f"curve {label!r} needs a value at each place, but has {y.shape} values at {x.shape} places"
+            )
+        colour, dashes, marker = COLOURS[i % len(COLOURS)], _DASHES[i % len(_DASHES)], _MARKERS[i % len(_MARKERS)]
+        every = max(1, len(x) // 8)
+        axes.plot(x, y, color=colour, dashes=dashes, marker=marker, markersize=4.5, markevery=every, linewidth=1.8)
+        known = np.isfinite(y)  # a diverged loss ends in no number
+        if known.any():
+            ends.append(_End(rank(x[known], y[known]), label, colour, float(x[known][-1]), float(y[known][-1])))
+    axes.margins(x=0.02)
+    _name_ends(axes, sorted(ends, key=lambda end: -end.rank))
+    return figure
+
+
+class _End(NamedTuple):
+    """Where a line ends, and what is to be written there."""
+
+    rank: float
+    label: str
+    colour: str
+    x: float
+    y: float
+
+
+def _name_ends(axes: Axes, ends: Sequence[_End]) -> None:
+    """Write each label beside the end of its line, or as near as the other labels leave room, joined by a stroke."""
+    low, high = axes.get_ylim()
+    heights = spread([(end.y - low) / (high - low) for end in ends], gap=_LEADING)
+    for end, height in zip(ends, heights, strict=True):
+        axes.annotate(
+            end.label,
+            (end.x, end.y),
+            (1.05, height),
+            textcoords="axes fraction",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": end.colour, "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)},
+            annotation_clip=False,
+            **_text(),
+        )
+
+
+def spread(wanted: Sequence[float], gap: float) -> list[float]:
+    """Return heights near the wanted ones, in the given order downwards, at least a gap apart and above zero."""
+    heights: list[float] = []
+    for height in wanted:
+        heights.append(min(height, heights[-1] - gap) if heights else height)
+    floor = 0.0
+    for i in reversed(range(len(heights))):
+        heights[i] = max(heights[i], floor)
+        floor = heights[i] + gap
+    return heights
+
+
+def _canvas(names: tuple[str, str], title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(names[0], **_text())
+    axes.set_ylabel(names[1], **_text())
+    axes.set_title(title, loc="left", fontweight="bold", pad=10, **_text())
+    axes.tick_params(colors=_INK, labelsize=_POINTS, length=3, width=0.8)
+    axes.grid(visible=True, color=_INK, alpha=0.14, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_INK)
+    return figure, axes
+
+
+def _text() -> dict[str, Any]:
+    return {"color": _INK, "fontsize": _POINTS, "parse_math": False}
