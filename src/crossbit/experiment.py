@@ -14,7 +14,8 @@ from .encoder import DualEncoder
 from .errors import InputError
 from .features import Captions, featurise
 from .methods import Recipe
-from .metrics import Measure, Scores, evaluate
+from .metrics.evaluation import Scores, evaluate
+from .metrics.measure import Measure
 from .progress import Log, silent
 from .spec import build, parse_call
 
@@ -126,7 +127,7 @@ class Experiment:
             encoder = self.recipe.fit(data.train, bits, seed=self.seed, log=log)
             scores = score(encoder, data, [self.measure])
             for task, published in values.items():
-                value = scores[task][self.measure].mean
+                value = scores[task].mean(self.measure)
                 yield Comparison(task, bits, str(self.measure), value, published, self.verdict(value, published))
 
     def verdict(self, value: float, published: float) -> Verdict:

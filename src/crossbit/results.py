@@ -15,7 +15,7 @@ from .data import Dataset, Modality
 from .errors import InputError
 from .experiment import score
 from .methods import Recipe
-from .metrics import Measure
+from .metrics.measure import Measure
 from .progress import Log, silent
 
 
@@ -110,7 +110,7 @@ def _fit_and_score(run: Run, data: Dataset, measures: Sequence[Measure]) -> list
     encoder = run.recipe.fit(data.train, run.bits, seed=run.seed)
     scores = score(encoder, data, measures)
     return [
-        Result(run.recipe.name, run.bits, run.seed, task, str(measure), of_task[measure].mean)
+        Result(run.recipe.name, run.bits, run.seed, task, str(measure), of_task.mean(measure))
         for task, of_task in scores.items()
         for measure in measures
     ]

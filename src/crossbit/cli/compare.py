@@ -32,7 +32,7 @@ def compare(
     """Fit and score every method at every code length and seed; print mean ± deviation over seeds."""
     from ..errors import InputError
     from ..methods import Recipe
-    from ..metrics import Measure
+    from ..metrics.measure import Measure
     from ..progress import bar
     from ..results import Ledger, Run, chance, setting, table
     from ..results import compare as compare_runs

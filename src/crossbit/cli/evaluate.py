@@ -38,7 +38,7 @@ def model(
     """Score MODEL on the queries and the database of a dataset, in both directions."""
     from ..bundle import Bundle
     from ..experiment import Setup, score
-    from ..metrics import Measure
+    from ..metrics.measure import Measure
     from .run import featurised
 
     bundle = Bundle.load(folder)
@@ -49,7 +49,7 @@ def model(
     measures = [Measure.parse(text) for text in measure or ["MAP", "precision@10"]]
     scores = score(bundle.encoder, data, measures)
     rows = [
-        {"task": task, "metric": str(each), "value": of_task[each].mean}
+        {"task": task, "metric": str(each), "value": of_task.mean(each)}
         for task, of_task in scores.items()
         for each in measures
     ]

@@ -47,8 +47,8 @@ class SCM(Method):
     )
     supervised: ClassVar = True
 
-    ridge: float = 1e-6  # ours: keeps the covariances invertible; added to their diagonals
-    relative_ridge: float = 0.0  # ours: the same, as a share of the mean variance; for wide or collinear features
+    ridge: float = 0.0  # ours: added to the covariances' diagonals, so that they can be inverted
+    relative_ridge: float = 0.01  # ours: the same, as a share of their mean; fits wide and collinear features too
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
         """Return affine towers whose `dim` signs are learned bit by bit; nothing in it is random."""
