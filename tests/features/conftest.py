@@ -11,8 +11,10 @@ from crossbit.data import Corpus, Split
 
 with install_import_hook("crossbit.features", "beartype.beartype"):
     import crossbit.features.bow
+    import crossbit.features.clip
     import crossbit.features.hog
     import crossbit.features.onnx
+    import crossbit.features.open_clip
     import crossbit.features.precomputed  # noqa: F401
 
 WORDS = ("red", "blue", "dog", "cat", "tree", "car", "sea", "sky")

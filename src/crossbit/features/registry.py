@@ -17,8 +17,10 @@ from .steps import parse_step
 
 EXTRACTORS: dict[str, str] = {
     "bow": "bow:Bow",
+    "clip": "clip:Clip",
     "hog": "hog:Hog",
     "onnx": "onnx:Onnx",
+    "open_clip": "open_clip:OpenClip",
     "precomputed": "precomputed:Precomputed",
 }
 
