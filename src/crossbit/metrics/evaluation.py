@@ -1,0 +1,165 @@
+"""One call from codes (or real-valued vectors) and labels to every measure, per query and on average."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Integer
+from numpy import ndarray
+
+from ..codes import Codes
+from ..errors import InputError
+from ..progress import Log, silent
+from .measure import Measure, parse_all
+from .ranking import Ranking, Similarity, similarity_rankings, stable_grades
+from .tally import tally
+
+Labels: TypeAlias = Bool[ndarray, "_ _"]
+Vectors: TypeAlias = Float[ndarray, "_ _"]
+Values: TypeAlias = dict[Measure, Float[ndarray, "q"]]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What `evaluate` found: a value for each measure and query, NaN where the query does not count.
+
+    `unanswerable` is the number of queries for which nothing in the database is relevant.
+    """
+
+    values: Mapping[Measure, Float[ndarray, "q"]]
+    queries: int
+    database: int
+    unanswerable: int
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The measures, in the order in which they were asked for."""
+        return tuple(self.values)
+
+    def __getitem__(self, measure: Measure | str) -> Float[ndarray, "q"]:
+        """Return the value of each query, NaN where it does not count."""
+        wanted = parse_all([measure])[0]
+        if wanted not in self.values:
+            raise InputError(f"{wanted} was not evaluated; there are {', '.join(map(str, self.values))}")
+        return self.values[wanted]
+
+    def mean(self, measure: Measure | str) -> float:
+        """Return the mean over the queries that count; NaN if none does."""
+        values = self[measure]
+        counted = values[~np.isnan(values)]
+        return float(counted.mean()) if len(counted) else float("nan")
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of every measure, by its text."""
+        return {str(measure): self.mean(measure) for measure in self.values}
+
+
+def evaluate(
+    query: Codes | Vectors,
+    database: Codes | Vectors,
+    query_labels: Labels | None,
+    database_labels: Labels | None,
+    measures: Iterable[Measure | str] = ("MAP",),
+    *,
+    similarity: Similarity = "cosine",
+    log: Log = silent,
+) -> Scores:
+    """Return the scores of searching the database with each query; sharing a label is relevance.
+
+    Codes are ranked by Hamming distance, vectors by cosine or dot product (`similarity`).
+
+    >>> signs = np.array([[1.0, 1, 1], [1, 1, -1], [-1, -1, -1]])
+    >>> scores = evaluate(Codes.from_signs(signs[:1]), Codes.from_signs(signs), np.eye(2, dtype=bool)[[0]],
+    ...                   np.eye(2, dtype=bool)[[0, 1, 0]], ["MAP", "precision@1"])
+    >>> scores.means()
+    {'MAP': 0.8333333333333333, 'precision@1': 1.0}
+    """
+    wanted = parse_all(measures)
+    _check_measures(wanted, isinstance(query, Codes))
+    labels = _check_labels(len(query), "query", query_labels), _check_labels(len(database), "database", database_labels)
+    if labels[0].shape[1] != labels[1].shape[1]:
+        raise InputError(f"query labels have {labels[0].shape[1]} classes but the database's have {labels[1].shape[1]}")
+    if isinstance(query, Codes) and isinstance(database, Codes):
+        if query.bits != database.bits:
+            raise InputError(f"query codes have {query.bits} bits but the database's have {database.bits}")
+        values, relevant = _values_of_codes(query, database, labels, wanted, log)
+    elif isinstance(query, ndarray) and isinstance(database, ndarray):
+        _check_vectors(query, database)
+        rankings = similarity_rankings(query, database, *labels, similarity)
+        values, relevant = _values_of_vectors(rankings, len(query), wanted, log)
+    else:
+        raise InputError("query and database must both be codes, or both be vectors")
+    for measure in wanted:
+        if measure.unanswerable == "drop":
+            values[measure][relevant == 0] = np.nan
+    return Scores(values, len(query), len(database), int((relevant == 0).sum()))
+
+
+def _values_of_codes(
+    query: Codes, database: Codes, labels: tuple[Labels, Labels], wanted: tuple[Measure, ...], log: Log
+) -> tuple[Values, Int[ndarray, "q"]]:
+    stable = [m for m in wanted if m.ties == "stable"]
+    graded = any(m.kind.graded for m in wanted if m not in stable)
+    counted = tally(query, database, *labels, graded=graded, log=log)
+    values = {m: np.empty(len(query)) if m in stable else m.kind.of_ties(counted, m) for m in wanted}
+
+    def use(q: int, grades: Integer[ndarray, "n"]) -> None:
+        for m in stable:
+            values[m][q] = m.kind.of_order(grades, m)
+
+    if stable:
+        stable_grades(query, database, *labels, use, log=log)
+    return values, counted.relevant
+
+
+def _values_of_vectors(
+    rankings: Iterable[Ranking], queries: int, wanted: tuple[Measure, ...], log: Log
+) -> tuple[Values, Int[ndarray, "q"]]:
+    values: Values = {m: np.empty(queries) for m in wanted}
+    relevant = np.empty(queries, np.int64)
+    for q, ranking in enumerate(rankings):
+        relevant[q] = (ranking.grades > 0).sum()
+        ties = ranking.tally() if ranking.tied and any(m.ties != "stable" for m in wanted) else None
+        for m in wanted:
+            if ties is None or m.ties == "stable":
+                values[m][q] = m.kind.of_order(ranking.grades, m)
+            else:
+                values[m][q] = m.kind.of_ties(ties, m)[0]
+        log(q + 1, queries, {})
+    return values, relevant
+
+
+def _check_measures(wanted: tuple[Measure, ...], codes: bool) -> None:
+    for measure in wanted:
+        if measure.kind.family == "instance":
+            raise InputError(f"{measure} is of instance retrieval, without labels: use retrieve_instances")
+        if measure.kind.family == "lookup" and not codes:
+            raise InputError(f"{measure} counts within a Hamming radius, and real-valued vectors have none: pass codes")
+
+
+def _check_labels(rows: int, side: str, labels: Labels | None) -> Labels:
+    if labels is None:
+        raise InputError(
+            f"the {side} has no labels, and relevance is a shared label; for captions use retrieve_instances"
+        )
+    if rows == 0:
+        raise InputError(f"the {side} is empty: there is nothing to evaluate")
+    if len(labels) != rows:
+        raise InputError(f"the {side} has {rows} items but {len(labels)} rows of labels")
+    return labels
+
+
+def _check_vectors(query: Vectors, database: Vectors) -> None:
+    for side, vectors in (("query", query), ("database", database)):
+        bad = ~np.isfinite(vectors).all(axis=1)
+        if bad.any():
+            raise InputError(
+                f"{bad.sum()} of {len(bad)} {side} vectors hold NaN or infinity, the first is row {bad.argmax()}:"
+                " they cannot be ranked; the model has diverged or its features are damaged"
+            )
+    if query.shape[1] != database.shape[1]:
+        raise InputError(f"query vectors have {query.shape[1]} dimensions but the database's have {database.shape[1]}")
