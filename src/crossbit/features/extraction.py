@@ -88,6 +88,7 @@ class _Job:
     place: dict[Any, int] = field(default_factory=dict)
     parts: list[Array] = field(default_factory=list)
     failures: dict[int, str] = field(default_factory=dict)
+    done: int = 0
 
     def as_given(self) -> Extracted:
         """Return precomputed features whose numbers are all finite."""
@@ -121,6 +122,7 @@ class _Job:
         missing = [key for key in self.rows_of if key not in self.place]
         attempts = _ahead(pool, lambda key: self.extractor.prepare(self.raws[self.rows_of[key][0]]), missing)
         unsaved: list[Shard] = []
+        self._report()
         try:
             while batch := list(islice(attempts, BATCH)):
                 usable = self._usable(batch)
@@ -153,6 +155,7 @@ class _Job:
 
     def _add(self, keys: Sequence[Any], rows: Array) -> None:
         self.place |= {key: len(self.place) + at for at, key in enumerate(keys)}
+        self.done += sum(len(self.rows_of[key]) for key in keys)
         self.parts.append(rows)
 
     def _fail(self, rows: list[int], reason: InputError) -> None:
@@ -162,6 +165,7 @@ class _Job:
                 " with on_error=skip such items are left out and reported"
             )
         self.failures |= dict.fromkeys(rows, str(reason))
+        self.done += len(rows)
 
     def _refuse_nothing(self, usable: int) -> None:
         if not usable:
@@ -169,8 +173,8 @@ class _Job:
             raise InputError(f"none of {len(self.names)} items has a usable {self.extractor.modality}{first}")
 
     def _report(self) -> None:
-        values = {"failed": len(self.failures)} if self.failures else {}
-        self.log(len(self.place) + len(self.failures), len(self.rows_of), values)
+        values = {"failed": float(len(self.failures))} if self.failures else {}
+        self.log(self.done, len(self.raws), values)
 
 
 def content_key(raw: Path | ndarray | str) -> bytes:
