@@ -6,18 +6,25 @@ Nothing is downloaded: a missing file is an error that names it and tells where 
 
 from __future__ import annotations
 
-from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 from ..data import Corpus
-from ..errors import InputError, known
+from ..errors import known
+from ..spec import build
 from .base import DatasetInfo, Loader
 
 LOADERS: dict[str, str] = {
+    "coco": "coco:Coco",
+    "flickr30k": "flickr30k:Flickr30k",
+    "flickr8k": "flickr8k:Flickr8k",
+    "folder": "folder:OwnFolder",
+    "iaprtc12": "iaprtc12:IaprTc12",
     "mirflickr25k": "mirflickr25k:Mirflickr25k",
+    "nuswide": "nuswide:NusWide",
     "scenes": "scenes:Scenes",
+    "table": "table:Table",
     "wikipedia": "wikipedia:Wikipedia",
 }
 
@@ -33,16 +40,7 @@ def loader_class(name: str) -> type[Loader]:
 
 def loader(name: str, **options: Any) -> Loader:
     """Return the loader of a dataset with its options set; unknown options and values are refused."""
-    cls = loader_class(name)
-    allowed = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # every loader is a dataclass
-    unknown = sorted(set(options) - set(allowed))
-    if unknown:
-        raise InputError(f"dataset {name} has no option {unknown}; it has {sorted(allowed)}")
-    for option, kind in get_type_hints(cls).items():
-        choices = get_args(kind) if get_origin(kind) is Literal else ()
-        if option in options and choices and options[option] not in choices:
-            raise InputError(f"dataset {name}: {option} is one of {list(choices)}, not {options[option]!r}")
-    return cls(**options)
+    return build(loader_class(name), options, f"dataset {name}")
 
 
 def load(name: str, data_dir: Path | None = None, **options: Any) -> Corpus:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Generic, TypeVar, final, overload
 
@@ -73,14 +75,40 @@ def read_lines(path: Path, count: int | None = None) -> list[str]:
     return lines
 
 
+def read_csv(path: Path, delimiter: str = ",") -> list[list[str]]:
+    """Return the rows of a table in text, without its empty lines; between commas, cells may be quoted."""
+    lines = io.StringIO(read_text(path), newline="")
+    quotes = '"' if delimiter == "," else None
+    try:
+        return [row for row in csv.reader(lines, delimiter=delimiter, quotechar=quotes, strict=True) if row]
+    except csv.Error as fault:
+        raise InputError(f"{path} is not a CSV table: {fault}") from None
+
+
+def flag_blocks(path: Path, columns: int) -> Iterator[Bool[ndarray, "n columns"]]:
+    """Yield a text file of 0s and 1s, separated by blanks, as blocks of rows; it may be larger than memory."""
+    done = 0
+    with path.open("rb") as file:
+        while lines := file.readlines(1 << 24):
+            data = np.frombuffer(b"".join(lines), np.uint8)
+            digits = (data == ord("0")) | (data == ord("1"))
+            starts = np.cumsum([0, *map(len, lines[:-1])])
+            wrong = np.add.reduceat(digits, starts, dtype=np.int64) != columns
+            wrong |= np.add.reduceat(~digits & (data > ord(" ")), starts, dtype=np.int64) > 0
+            if wrong.any():
+                line = int(wrong.argmax())
+                text = lines[line].decode(errors="replace").strip()[:60]
+                raise InputError(f"{path}: line {done + line + 1} must be {columns} numbers 0 or 1, not {text!r}")
+            yield (data[digits] == ord("1")).reshape(len(lines), columns)
+            done += len(lines)
+
+
 def read_flags(path: Path, shape: tuple[int, int]) -> Bool[ndarray, "n classes"]:
     """Return a text file of 0s and 1s, separated by blanks, as a matrix of the expected shape."""
-    rows = [line.split() for line in read_lines(path, shape[0])]
-    for number, row in enumerate(rows, 1):
-        if len(row) != shape[1] or not {*row} <= {"0", "1"}:
-            raise InputError(f"{path}: line {number} must be {shape[1]} numbers 0 or 1, not {' '.join(row)[:60]!r}")
-    flags: Bool[ndarray, "n classes"] = np.array(rows, "U1") == "1"
-    return flags
+    rows: Bool[ndarray, "n classes"] = np.concatenate([np.zeros((0, shape[1]), bool), *flag_blocks(path, shape[1])])
+    if len(rows) != shape[0]:
+        raise InputError(f"{path} has {len(rows)} lines, but there are {shape[0]} items")
+    return rows
 
 
 def leave_out(what: str, names: Sequence[str], of: int, refuse: bool) -> None:

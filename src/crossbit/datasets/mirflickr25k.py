@@ -10,13 +10,13 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.sparse import csr_array
 
 from ..data import Corpus, Modality
 from ..errors import InputError
 from .base import DatasetInfo, Folder, Loader
 from .files import leave_out, read_flags, read_lines
-from .matrices import finite, indicator, read_archive, read_matrix, read_names, stacked_images
+from .matrices import finite, indicator, read_archive
+from .release import has_release, read_release, release_layout
 from .splits import random_split
 
 # fmt: off
@@ -60,10 +60,7 @@ TagList.txt            the vocabulary: one tag per line
 {FEATURES}  optional: image_feature and ids, the numbers of the pictures
 
 or, as released with DCMH:
-mirflickr25k-yall.mat  YAll, pairs x 1386 tags
-mirflickr25k-lall.mat  LAll, pairs x 24 labels
-mirflickr25k-iall.mat  optional: IAll, 224 x 224 x 3 x pairs, version 7.3
-mirflickr25k-fall.mat  optional: FAll, the pictures' names""",
+{release_layout("mirflickr25k", tags=TAGS, classes=len(CLASSES))}""",
         contents="20,015 pairs of a photo and its tags (as many of them as have pictures or features), 24 classes, one"
         " or more per pair; split, drawn with seed 0: 2,000 query, the rest the database, 5,000 of it train",
     )
@@ -71,7 +68,7 @@ mirflickr25k-fall.mat  optional: FAll, the pictures' names""",
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pairs in the order of their lists; a pair's text is its tags between blanks."""
         folder = Folder.of(self.info, data_dir)
-        return self._from_mat(folder) if folder.has("mirflickr25k-lall.mat") else self._from_lists(folder)
+        return self._from_mat(folder) if has_release(folder, "mirflickr25k") else self._from_lists(folder)
 
     def _from_lists(self, folder: Folder) -> Corpus:
         names = [Path(line).stem for line in read_lines(folder.find("all_imgs.txt"))]
@@ -100,20 +97,9 @@ mirflickr25k-fall.mat  optional: FAll, the pictures' names""",
         )
 
     def _from_mat(self, folder: Folder) -> Corpus:
-        labels = read_matrix(folder.find("mirflickr25k-lall.mat"), "LAll", len(CLASSES)) > 0
-        tags = read_matrix(folder.find("mirflickr25k-yall.mat"), "YAll", TAGS)
-        fall, iall = (folder.path / f"mirflickr25k-{letter}all.mat" for letter in "fi")
-        ids = read_names(fall, "FAll") if fall.exists() else [f"{row:05d}" for row in range(len(labels))]
-        ids = tuple(Path(name).stem for name in ids)
-        return Corpus(
-            self.info.name,
-            ids,
-            random_split("random", ids, query=self.query, train=self.train, seed=self.seed),
-            images=stacked_images(iall, "IAll") if iall.exists() else None,
-            labels=labels,
-            classes=CLASSES,
-            features={"text": csr_array(tags, dtype=np.float32)},
-        )
+        ids, columns = read_release(folder, "mirflickr25k", tags=TAGS, classes=len(CLASSES))
+        split = random_split("random", ids, query=self.query, train=self.train, seed=self.seed)
+        return Corpus(self.info.name, ids, split, classes=CLASSES, **columns)
 
 
 def _features(path: Path, names: Sequence[str]) -> tuple[list[int], Float[ndarray, "n d"]]:

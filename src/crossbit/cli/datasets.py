@@ -1,0 +1,71 @@
+"""`crossbit datasets`: what can be loaded, where to get it, and what was found."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import DataDir
+from .output import JsonFlag, print_json, print_table
+
+app = typer.Typer(help="List the datasets, or show one: its files, its terms, what was found.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(json: JsonFlag = False) -> None:
+    """List every dataset with what it holds."""
+    from ..datasets import LOADERS, describe
+
+    infos = [describe(name) for name in LOADERS]
+    rows = [{"dataset": info.name, "title": info.title, "contents": info.contents} for info in infos]
+    print_json(rows) if json else print_table(rows)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A dataset, with options if need be: coco, 'coco(task=labels)'.")],
+    data_dir: DataDir = None,
+    json: JsonFlag = False,
+) -> None:
+    """Show a dataset's citation, source, terms, layout and options, and what was found of it."""
+    from ..datasets import describe, loader
+    from ..spec import parse_call
+
+    call = parse_call(name)
+    info, options = describe(call.name), dataclasses.asdict(loader(call.name, **call.options))  # type: ignore[call-overload]
+    found = _found(call.name, call.options, data_dir)
+    if json:
+        print_json({**dataclasses.asdict(info), "options": options, "found": found})
+        return
+    typer.echo(f"{info.title}\n{info.citation}\n\n{info.contents}\n")
+    typer.echo("Get it from:\n" + "\n".join(f"  {source}" for source in info.sources))
+    typer.echo(f"Terms: {info.terms}\n\nFiles in DATA_DIR/{info.name}, or in DATA_DIR itself:")
+    typer.echo("\n".join(f"  {line}" for line in info.layout.splitlines()))
+    typer.echo("\nOptions:\n" + "\n".join(f"  {option} = {value}" for option, value in options.items()))
+    typer.echo("\nFound:\n" + "\n".join(f"  {what}: {value}" for what, value in found.items()))
+
+
+def _found(name: str, options: dict[str, Any], data_dir: Path | None) -> dict[str, Any]:
+    """Return what loading finds: sizes and the split's checksum, or why it cannot be loaded."""
+    from ..datasets import load
+    from ..errors import InputError
+
+    try:
+        corpus = load(name, data_dir, **options)
+    except InputError as fault:
+        return {"nothing": str(fault)}
+    split = corpus.split
+    return {
+        "pairs": len(corpus),
+        "classes": len(corpus.classes) if corpus.labels is None else corpus.labels.shape[1],
+        "images": corpus.images is not None,
+        "texts": sum(map(len, corpus.texts or ())),
+        "features": {modality: list(matrix.shape) for modality, matrix in corpus.features.items()},
+        "split": split.name,
+        "instance": split.instance,
+        **{part: len(getattr(split, part)) for part in ("train", "validation", "query", "database")},
+        "sha256": split.sha256,
+    }

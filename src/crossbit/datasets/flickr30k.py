@@ -1,0 +1,52 @@
+"""Flickr30k: 31,783 photos with five sentences each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, final
+
+from ..data import Corpus
+from .base import DatasetInfo, Folder, Loader
+from .captioned import KARPATHY, Missing, caption_corpus, read_captions_csv, read_karpathy, read_tokens, there
+
+
+@final
+@dataclass(frozen=True)
+class Flickr30k(Loader):
+    """Loads the sentences as Karpathy's JSON, as the official token file, or as results.csv."""
+
+    missing: Missing = "skip"
+    """Whether captions without their picture are counted and skipped, or refused."""
+    seed: int = 0
+    """Draws the split where the files bring none."""
+
+    info: ClassVar[DatasetInfo] = DatasetInfo(
+        name="flickr30k",
+        title="Flickr30k",
+        citation="P. Young, A. Lai, M. Hodosh, J. Hockenmaier. From image descriptions to visual denotations: new"
+        " similarity metrics for semantic inference over event descriptions. TACL 2, 2014.",
+        terms="non-commercial research and education",
+        sources=("http://shannon.cs.illinois.edu/DenotationGraph/", KARPATHY),
+        layout="""images/ or flickr30k-images/ or flickr30k_images/   the pictures
+and the sentences, the first of these that is there:
+dataset_flickr30k.json    Karpathy's JSON, which brings the split
+results_20130124.token    picture.jpg#0, a tab and a sentence per line
+results.csv               picture.jpg| number| sentence per line, below a heading""",
+        contents="31,783 pictures with five sentences each, no classes; split: Karpathy (29,000 train, 1,014 validate,"
+        " 1,000 query), or else, drawn with seed 0, a tenth query, a tenth validate and the rest train",
+    )
+
+    def load(self, data_dir: Path | None = None) -> Corpus:
+        """Return the pictures in the order of their sentences; an id is a picture's name without its ending."""
+        folder = Folder.of(self.info, data_dir)
+        path = folder.find("dataset_flickr30k.json", "results_20130124.token", "results.csv")
+        match path.suffix:
+            case ".json":
+                items = read_karpathy(path)
+            case ".csv":
+                items = read_captions_csv(path, "|")
+            case _:
+                items = read_tokens(path)
+        pictures = there(items, folder.find("images", "flickr30k-images", "flickr30k_images"), self.missing)
+        return caption_corpus(self.info.name, items, pictures, self.seed)

@@ -1,0 +1,83 @@
+"""A folder of one's own: pictures and a list of their captions, in any language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+from ..data import Corpus
+from ..errors import InputError
+from .base import DatasetInfo, Folder, Loader
+from .captioned import Missing
+from .files import read_csv, read_lines
+from .rows import Choices, Retrieval, Row, split_labels
+
+
+@final
+@dataclass(frozen=True)
+class OwnFolder(Loader):
+    """Loads pictures and the captions.csv or captions.jsonl beside them."""
+
+    retrieval: Retrieval = "auto"
+    """What is searched: `label`, `instance` (a picture's own captions), or `auto`: by label where there are labels."""
+    query: int | None = None
+    """How many pictures query; a tenth by default."""
+    missing: Missing = "skip"
+    """Whether captions without their picture are counted and skipped, or refused."""
+    seed: int = 0
+    """Draws the split."""
+
+    info: ClassVar[DatasetInfo] = DatasetInfo(
+        name="folder",
+        title="A folder of one's own",
+        citation="Your own.",
+        terms="your own",
+        sources=("your own collection",),
+        layout="""captions.csv     with the columns image, text (or caption), and labels, if any, between semicolons; or
+captions.jsonl   one such object per line, labels being a list; both in UTF-8
+the pictures     where the column image says, below this folder; a picture with several captions has a line each
+(--data-dir may be the folder itself)""",
+        contents="one item per picture with all its captions; split, drawn with seed 0: a tenth queries; with labels"
+        " the rest trains and is searched, without labels the queries' pictures and captions search each other",
+    )
+
+    def load(self, data_dir: Path | None = None) -> Corpus:
+        """Return the pictures in the order of the list; an id is a picture's path without its ending."""
+        folder = Folder.of(self.info, data_dir)
+        path = folder.find("captions.csv", "captions.jsonl")
+        rows: dict[str, Row] = {}
+        for number, record in enumerate(_jsonl(path) if path.suffix == ".jsonl" else _csv(path), 1):
+            image, text, labels = _cells(record, f"{path}: entry {number}")
+            row = rows.setdefault(image, Row())
+            row.texts.append(text)
+            row.labels += labels
+        choices = Choices(self.retrieval, self.query, self.missing, self.seed)
+        return choices.corpus(self.info.name, rows, folder.path)
+
+
+def _csv(path: Path) -> Iterator[Mapping[str, Any]]:
+    heading, *rows = read_csv(path) or [[]]
+    return (dict(zip(heading, row, strict=False)) for row in rows)
+
+
+def _jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as fault:
+            raise InputError(f"{path}: line {number} is not JSON: {fault}") from None
+        if not isinstance(record, dict):
+            raise InputError(f"{path}: line {number} must be an object with image and text, not {line[:60]!r}")
+        yield record
+
+
+def _cells(record: Mapping[str, Any], where: str) -> tuple[str, str, list[str]]:
+    image, text, labels = record.get("image"), record.get("text", record.get("caption")), record.get("labels") or []
+    if not isinstance(image, str) or not isinstance(text, str):
+        raise InputError(f"{where} needs image and text (or caption), but holds {', '.join(record) or 'nothing'}")
+    if not isinstance(labels, str | list) or not all(isinstance(label, str) for label in labels):
+        raise InputError(f"{where}: labels must be words between semicolons, or a list of words, not {labels!r}")
+    return image.strip(), text.strip(), split_labels(labels) if isinstance(labels, str) else labels
