@@ -34,7 +34,8 @@ _MARKERS = "osD^vPX*"
 _HATCHES = ("", "///", "...", "xx")
 _INK = "#1f2328"
 _POINTS = 10  # the size of all text
-_SIZE = (5.6, 3.5)  # inches
+_SIZE = (4.8, 3.2)  # inches
+_LONGEST = 23  # characters of a label
 _LEADING = 1.35 * _POINTS / (0.8 * 72 * _SIZE[1])  # a line of text, as a share of the height of the axes
 
 
@@ -71,7 +72,7 @@ def score_bars(scores: Scores, measure: str = "MAP", chance: float | None = None
         colour, hatch = COLOURS[i % len(COLOURS)], _HATCHES[i // len(COLOURS) % len(_HATCHES)]
         axes.bar(places, means, 0.92 * width, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
         axes.errorbar(places, means, deviations, fmt="none", ecolor=_INK, elinewidth=1, capsize=2)
-    labels = list(scores)
+    labels = [shorten(method) for method in scores]
     marks: list[Any] = list(axes.containers[::2])
     if chance is not None:
         marks.append(axes.axhline(chance, color=_INK, linewidth=1, linestyle=(0, (2, 2))))
@@ -162,7 +163,7 @@ def _name_ends(axes: Axes, ends: Sequence[_End]) -> None:
     heights = spread([(end.y - low) / (high - low) for end in ends], gap=_LEADING)
     for end, height in zip(ends, heights, strict=True):
         axes.annotate(
-            end.label,
+            shorten(end.label),
             (end.x, end.y),
             (1.05, height),
             textcoords="axes fraction",
@@ -183,6 +184,15 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
         heights[i] = max(heights[i], floor)
         floor = heights[i] + gap
     return heights
+
+
+def shorten(label: str) -> str:
+    """Return a label that leaves room for its figure: a long one ends in an ellipsis.
+
+    >>> shorten("clip(vit-b-32)|pca256|l2+itq")
+    'clip(vit-b-32)|pca256|…'
+    """
+    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
 
 
 def _canvas(names: tuple[str, str], title: str) -> tuple[Figure, Axes]:
