@@ -100,8 +100,8 @@ class ImageQuery:
 class Report:
     """Everything that one page shows, in its order; empty parts are left out.
 
-    `facts` say what was run (dataset, split and its sha256, method, bits, seed, versions, protocol, tie rule), `cost`
-    what it takes (bytes per item, seconds), `right` when a hit counts as right, `notes` what to beware of.
+    `facts` say what was run (dataset, split and its sha256, method, bits, seed, versions, protocol, tie rule), `right`
+    when a hit counts as right, `cost` what it takes (bytes per item, seconds), `notes` what to beware of.
     """
 
     title: str
