@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from crossbit.datasets import load, loader_class
-from crossbit.datasets.nuswide import SIZES
+from crossbit.datasets import load
 from crossbit.errors import InputError
 
 N = 120
@@ -61,9 +60,17 @@ def test_absent_pictures_are_left_out(nuswide, caplog):
     assert corpus.ids[-1] <= "actor/0099_7"
 
 
-def test_all_variants_have_their_published_sizes():
-    assert SIZES == {10: (2000, 5000), 21: (2100, 10500), 81: (5000, 10000)}
-    assert loader_class("nuswide")().concepts == 21
+def test_each_variant_has_its_own_split(nuswide):
+    folder = nuswide[0]
+    with pytest.raises(InputError, match="class-balanced, class 0': 200 query items are wanted"):
+        load("nuswide", folder, concepts=10)
+    for name in range(69):
+        (folder / "Groundtruth" / "AllLabels" / f"Labels_more{name}.txt").write_text("0\n" * N)
+    with pytest.raises(InputError, match="class-balanced, class 0': 100 query items are wanted"):
+        load("nuswide", folder)
+    with pytest.raises(InputError, match=r"'random': 5000 query \+ 10000 train items are wanted"):
+        load("nuswide", folder, concepts=81)
+    assert load("nuswide", folder, concepts=81, query=20, train=30).split.name == "random"
 
 
 @pytest.mark.parametrize(

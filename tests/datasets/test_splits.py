@@ -61,6 +61,14 @@ def test_a_class_balanced_split_fills_its_quotas_and_tops_up():
             lambda: class_balanced_split("d", IDS, np.ones((60, 2), bool), quotas=[(1, 1)]),
             r"1 quotas and 60 ids do not fit labels of shape \(60, 2\)",
         ),
+        (
+            lambda: class_balanced_split("d", IDS, np.ones((60, 2), bool), quotas=[(1, 58), (2, 0)]),
+            "'d, class 1': 2 query items are wanted, but there are 1",
+        ),
+        (
+            lambda: class_balanced_split("d", IDS, np.ones((60, 2), bool), quotas=[(1, 1), (1, 1)], train=59),
+            "'d, once each class has its share': 57 train items are wanted, but there are 56",
+        ),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(make, message):

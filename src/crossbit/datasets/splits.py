@@ -49,9 +49,10 @@ def class_balanced_split(
 ) -> Split:
     """Return a split that visits the classes in turn and takes `(query, train)` items of each that are still free.
 
-    `quotas` holds one such pair per class. Where fewer than `train` items were taken to train, random items of the
-    database, which is everything but the queries, are added. This is the split of DJSRH and its successors (there
-    160 and 400 items of the first class of MIRFLICKR-25K, 80 and 200 of each other, 5,000 to train), with a seed.
+    `quotas` holds one such pair per class; too few items to query are an error. Where fewer than `train` items were
+    taken to train, random items of the database, which is everything but the queries, are added. This is the split of
+    DJSRH and its successors (there 160 and 400 items of the first class of MIRFLICKR-25K, 80 and 200 of each other,
+    5,000 to train), with a seed.
     """
     if len(quotas) != labels.shape[1] or len(ids) != len(labels):
         raise InputError(
@@ -61,13 +62,15 @@ def class_balanced_split(
     free = np.ones(len(ids), bool)
     queries: list[Int[ndarray, "q"]] = []
     trains: list[Int[ndarray, "t"]] = []
-    for column, (q, t) in zip(labels.T, quotas, strict=True):
-        members = random.permutation(np.flatnonzero(column & free))[: q + t]
+    for number, (q, t) in enumerate(quotas):
+        members = random.permutation(np.flatnonzero(labels[:, number] & free))[: q + t]
+        _refuse_sizes(f"{name}, class {number}", len(members), query=q)
         free[members] = False
         queries.append(members[:q])
         trains.append(members[q:])
     chosen = np.concatenate(queries)
     missing = max(train - sum(map(len, trains)), 0)
+    _refuse_sizes(f"{name}, once each class has its share", int(free.sum()), train=missing)
     trains.append(random.permutation(np.flatnonzero(free))[:missing])
     database = np.setdiff1d(np.arange(len(ids)), chosen)
     return Split(name, _take(ids, np.concatenate(trains)), _take(ids, chosen), _take(ids, database))
