@@ -72,7 +72,7 @@ def test_onnx_reads_layout_size_and_batch_from_the_model(save_onnx, tmp_path, ti
         Onnx(model=save_onnx(tmp_path / "c.onnx", ["N", "C", "H", "W"]), size=24, layout="nhwc")(pixels)
 
 
-def test_onnx_refuses_what_it_cannot_run(tmp_path, tiny_onnx, pixels, monkeypatch, capfd):
+def test_onnx_refuses_what_it_cannot_run(tmp_path, tiny_onnx, pixels, capfd):
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     for options, reason in (
         ({"model": tmp_path / "bad.onnx"}, "is not an ONNX model"),
@@ -80,21 +80,31 @@ def test_onnx_refuses_what_it_cannot_run(tmp_path, tiny_onnx, pixels, monkeypatc
         ({"model": tiny_onnx, "output": "logits"}, "has no output 'logits'; it has other, feature"),
         ({"model": tiny_onnx, "input": "x"}, r"named by input=; it has picture tensor\(float\)"),
         ({"model": tiny_onnx, "std": (0.5, 0.0, 0.5)}, "must be positive"),
-        ({"model": tiny_onnx, "size": 8, "resize": 4}, "0 <= size <= resize"),
+        ({"model": tiny_onnx, "resize": 100}, "takes squares of 224 pixels, which resize=100 does not leave"),
+        ({"model": tiny_onnx, "batch": 0}, "a batch of at least 1"),
     ):
         with pytest.raises(InputError, match=reason):
             Onnx(**options)(pixels)
-    monkeypatch.setenv("CROSSBIT_DATA", str(tmp_path))
-    with pytest.raises(InputError, match=r"there are 0 \.onnx files"):
-        Onnx()
     assert capfd.readouterr().err == ""
 
 
-def test_the_only_model_of_the_data_folder_is_found(save_onnx, tmp_path, monkeypatch):
-    (tmp_path / "weights").mkdir()
-    model = save_onnx(tmp_path / "weights" / "only.onnx", ["N", 3, "H", "W"])
+def test_a_spec_finds_models_in_the_data_folder(save_onnx, tmp_path, monkeypatch):
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    with pytest.raises(
+        InputError, match=r"onnx: model should be a file, but there is none at \*\.onnx or in .*weights"
+    ):
+        parse("onnx", "image", data_dir=tmp_path)
+    model = save_onnx(weights / "one.onnx", ["N", 3, "H", "W"])
+    assert parse("onnx", "image", data_dir=tmp_path).extractor.model == model
     monkeypatch.setenv("CROSSBIT_DATA", str(tmp_path))
-    assert Onnx().model == model
+    assert parse("onnx", "image").extractor.model == model
+    save_onnx(weights / "two.onnx", ["N", 3, "H", "W"])
+    assert parse("onnx(model=one.onnx)", "image").extractor.model == model
+    with pytest.raises(InputError, match="2 files fit it"):
+        parse("onnx", "image")
+    with pytest.raises(InputError, match="there is none at /nowhere"):
+        parse("onnx(model=/nowhere/x.onnx)", "image")
 
 
 def test_threads_do_not_change_the_fingerprint_but_content_does(save_onnx, tmp_path, tiny_onnx):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,16 +35,16 @@ class Onnx(Extractor):
     The shorter side becomes `resize` pixels (0: as `size`), the central square of `size` pixels is kept (0: what the
     model asks for, else 224) and normalised by `mean` and `std` per colour; the default is [-1, 1]. ImageNet's
     are mean=0.485/0.456/0.406,std=0.229/0.224/0.225. Empty `input` and `output` mean the model's only input, and
-    its output called feature, features, embedding, image_embeds or pooler_output, else its first. Without
-    `model` it is the only .onnx file in the folder weights of the data folder `CROSSBIT_DATA`.
-    Pictures go through in fixed batches, padded, so that none depends on its neighbours.
+    its output called feature, features, embedding, image_embeds or pooler_output, else its first. Without a `model`,
+    a spec takes the only .onnx file in the folder weights of the data folder. Pictures go through in fixed batches,
+    padded, so that none depends on its neighbours.
     """
 
     name: ClassVar[str] = "onnx"
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
 
     modality: Modality = "image"
-    model: Path | None = None
+    model: Path = Path("*.onnx")
     size: int = 0
     resize: int = 0
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -57,13 +56,11 @@ class Onnx(Extractor):
     threads: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
-        """Find the model file and refuse sizes that make no picture."""
-        if self.model is None:
-            object.__setattr__(self, "model", _only_model())
-        if min(self.size, self.resize, self.threads) < 0 or self.batch < 1 or 0 < self.resize < self.size:
+        """Refuse sizes and deviations that make no picture."""
+        if min(self.size, self.resize, self.threads) < 0 or self.batch < 1:
             raise InputError(
-                f"onnx needs 0 <= size <= resize and batch >= 1, not size={self.size}, resize={self.resize},"
-                f" batch={self.batch}"
+                f"onnx needs size, resize and threads of at least 0 and a batch of at least 1,"
+                f" not {self.size}, {self.resize}, {self.threads} and {self.batch}"
             )
         if min(self.std) <= 0:
             raise InputError(f"onnx divides by std, which must be positive, not {self.std}")
@@ -87,19 +84,19 @@ class Onnx(Extractor):
         try:
             (rows,) = network.session.run([network.output], {network.input: values})
         except Exception as fault:  # the runtime's own error types share no base class
-            raise InputError(f"{self._path} cannot take pictures as {values.shape}: {fault}") from None
+            raise InputError(f"{self.model} cannot take pictures as {values.shape}: {fault}") from None
         return np.asarray(rows, np.float32).reshape(network.batch, -1)[: len(pictures)]
 
     @cached_property
     def _network(self) -> _Network:
-        session = _session(self._path, self.threads)
+        session = _session(self.model, self.threads)
         inputs, outputs = session.get_inputs(), [output.name for output in session.get_outputs()]
         found = [node for node in inputs if node.name == self.input] if self.input else inputs
         if len(found) != 1 or len(found[0].shape) != 4 or found[0].type != "tensor(float)":
             described = ", ".join(f"{node.name} {node.type} {node.shape}" for node in inputs)
-            raise InputError(f"{self._path} needs one float input of four axes, named by input=; it has {described}")
+            raise InputError(f"{self.model} needs one float input of four axes, named by input=; it has {described}")
         if self.output and self.output not in outputs:
-            raise InputError(f"{self._path} has no output {self.output!r}; it has {', '.join(outputs)}")
+            raise InputError(f"{self.model} has no output {self.output!r}; it has {', '.join(outputs)}")
         usual = [name for name in _USUAL_OUTPUTS if name in outputs]
         shape = [axis if isinstance(axis, int) and axis > 0 else 0 for axis in found[0].shape]
         first = self.layout == "nchw" if self.layout else shape[3] != 3 or shape[1] == 3
@@ -110,26 +107,14 @@ class Onnx(Extractor):
     def _side(self, axes: list[int]) -> int:
         fixed = {axis for axis in axes if axis}
         if len(fixed) > 1 or (self.size and fixed and fixed != {self.size}):
-            raise InputError(f"{self._path} takes pictures of {axes[0]} x {axes[1]}, not squares of size={self.size}")
-        return self.size or (fixed.pop() if fixed else 224)
-
-    @property
-    def _path(self) -> Path:
-        return self.files["model"]
+            raise InputError(f"{self.model} takes pictures of {axes[0]} x {axes[1]}, not squares of size={self.size}")
+        size = self.size or (fixed.pop() if fixed else 224)
+        if 0 < self.resize < size:
+            raise InputError(f"{self.model} takes squares of {size} pixels, which resize={self.resize} does not leave")
+        return size
 
 
 _USUAL_OUTPUTS = ("feature", "features", "embedding", "image_embeds", "pooler_output")
-
-
-def _only_model() -> Path:
-    folder = Path(os.environ.get("CROSSBIT_DATA", "")) / "weights"
-    found = sorted(folder.glob("*.onnx"))
-    if len(found) != 1:
-        raise InputError(
-            f"onnx needs a model file, as in onnx(model=path/to/model.onnx): there are {len(found)} .onnx files"
-            f" in {folder}, where the only one would be taken"
-        )
-    return found[0]
 
 
 def _session(path: Path, threads: int) -> Any:

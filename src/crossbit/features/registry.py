@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -34,10 +35,13 @@ def extractor_class(name: str) -> type[Extractor]:
     return found
 
 
-def parse(text: str, modality: Modality, options: Mapping[str, Any] | None = None) -> Pipeline:
+def parse(
+    text: str, modality: Modality, options: Mapping[str, Any] | None = None, data_dir: Path | None = None
+) -> Pipeline:
     """Return the unfitted pipeline of a spec: an extractor, then the steps `pcaN`, `l2` or `centre`.
 
-    `options` adds to the options in the spec, for values that cannot be written there, such as odd paths.
+    `options` adds to the options in the spec, for values that cannot be written there, such as odd paths. A file that
+    is not found where its path says is looked for in the folder weights of `data_dir`, by default `CROSSBIT_DATA`.
 
     >>> [type(step).__name__ for step in parse("bow(max_words=500) | pca16 | l2", "text").steps]
     ['Pca', 'L2']
@@ -49,15 +53,19 @@ def parse(text: str, modality: Modality, options: Mapping[str, Any] | None = Non
         others = [name for name in EXTRACTORS if modality in extractor_class(name).modalities]
         raise InputError(f"{call.name} reads {cls.modalities[0]}, not {modality}; {modality} has {', '.join(others)}")
     hints = get_type_hints(cls)
+    weights = Path(data_dir or os.environ.get("CROSSBIT_DATA", "")) / "weights"
     given = {"modality": modality} | call.options | dict(options or {})
-    values = {name: _converted(value, hints.get(name), f"{text}: {name}") for name, value in given.items()}
+    for field in fields(cls):
+        if isinstance(field.default, Path):
+            given.setdefault(field.name, field.default)
+    values = {name: _converted(value, hints.get(name), weights, f"{text}: {name}") for name, value in given.items()}
     steps = tuple(parse_step(part, text) for part in tail)
     return Pipeline(text.strip(), specs.build(cls, values, text), steps)
 
 
-def _converted(value: Any, hint: Any, where: str) -> Any:
+def _converted(value: Any, hint: Any, weights: Path, where: str) -> Any:
     if hint in (Path, Path | None):
-        return Path(str(value))
+        return _file(Path(str(value)), weights, where)
     if hint == tuple[float, float, float] and isinstance(value, str):
         try:
             red, green, blue = map(float, value.split("/"))
@@ -65,6 +73,17 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
             raise InputError(f"{where} is {value!r}, but must be three numbers as in 0.5/0.5/0.5") from None
         return red, green, blue
     return value
+
+
+def _file(path: Path, weights: Path, where: str) -> Path:
+    """Return the file itself, or the only one in the folder of weights that has its name or fits it as a pattern."""
+    if path.is_file():
+        return path
+    found = [] if path.is_absolute() else sorted(weights.glob(str(path)))
+    if len(found) != 1:
+        count = f"{len(found)} files fit it" if found else "there is none"
+        raise InputError(f"{where} should be a file, but {count} at {path} or in {weights}; give its path")
+    return found[0]
 
 
 def default_cache() -> Path:
