@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code: methods, features, datasets, the command line.
+"""Write the pages that follow from the code: methods, features, datasets, measures, the command line.
 
 With `--check` nothing is written; the exit status tells whether every page is current.
 """
@@ -24,6 +24,7 @@ from crossbit.features import EXTRACTORS, extractor_class
 from crossbit.features import steps as feature_steps
 from crossbit.method import Method
 from crossbit.methods import METHODS, method
+from crossbit.metrics import KINDS, Kind, Measure
 
 HERE = Path(__file__).parent
 WIDTH = 100
@@ -103,6 +104,31 @@ def datasets_page() -> str:
     )
 
 
+def measures_page() -> str:
+    """Return docs/measures.md: what each measure is, its range, its choices and who defines it."""
+    rows = [
+        {
+            "measure": f"`{_measure(name, kind)}`",
+            "is the": kind.about,
+            "range": f"[{kind.lowest:g}, {kind.highest:g}]",
+            "better": "higher" if kind.higher_is_better else "lower",
+            "choices": ", ".join(f"`{option}`" for option in kind.options),
+            "defined by": kind.source,
+        }
+        for name, kind in KINDS.items()
+    ]
+    return _page(
+        "Measures",
+        "A measure is written with every choice that differs from the default, as in `MAP@50(over=hits,ties=stable)`.",
+        table(rows),
+        _section("Choices", "The default comes first.", options(Measure, leave_out=("name", "k"))),
+    )
+
+
+def _measure(name: str, kind: Kind) -> str:
+    return name + {"none": "", "optional": "[@k]", "required": "@k"}[kind.cut]
+
+
 def cli_page() -> str:
     """Return docs/cli.md: the help of every command."""
     root = contexts(cast("Any", typer.main.get_command(app)), "crossbit")
@@ -124,6 +150,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "datasets.md": datasets_page,
     "features.md": features_page,
+    "measures.md": measures_page,
     "methods.md": methods_page,
 }
 

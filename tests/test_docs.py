@@ -10,6 +10,7 @@ from crossbit.cli import app
 from crossbit.datasets import LOADERS
 from crossbit.features import EXTRACTORS
 from crossbit.methods import METHODS
+from crossbit.metrics import KINDS
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -27,7 +28,7 @@ def pages(generate):
     return {name: page() for name, page in generate.PAGES.items()}
 
 
-@pytest.mark.parametrize("name", ["cli.md", "datasets.md", "features.md", "methods.md"])
+@pytest.mark.parametrize("name", ["cli.md", "datasets.md", "features.md", "measures.md", "methods.md"])
 def test_a_generated_page_is_current(pages, name):
     assert (DOCS / name).read_text(encoding="utf-8") == pages[name], "run `make docs`"
 
@@ -39,7 +40,7 @@ def test_check_names_the_pages_that_are_not_current(generate, monkeypatch, tmp_p
         generate.main()
     monkeypatch.setattr("sys.argv", ["generate.py"])
     generate.main()
-    assert capsys.readouterr().out.count(".md") == 4
+    assert capsys.readouterr().out.count(".md") == 5
     (tmp_path / "cli.md").write_text("edited by hand")
     assert generate.stale() == [tmp_path / "cli.md"]
 
@@ -50,6 +51,11 @@ def test_check_names_the_pages_that_are_not_current(generate, monkeypatch, tmp_p
 def test_every_registered_name_has_its_section(pages, page, names):
     for name in names:
         assert f"\n## {name}\n" in pages[page]
+
+
+def test_every_measure_appears(pages):
+    for name in KINDS:
+        assert f"| `{name}" in pages["measures.md"]
 
 
 def test_every_command_and_option_appears(pages):
