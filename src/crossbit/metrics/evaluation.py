@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import TypeAlias, final
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Integer
+from jaxtyping import Float, Int, Integer
 from numpy import ndarray
 
 from ..codes import Codes
 from ..errors import InputError
 from ..progress import Log, silent
+from .checks import Labels, Searched, check_sides, checked_labels
 from .measure import Measure, parse_all
 from .ranking import Ranking, Similarity, similarity_rankings, stable_grades
 from .tally import tally
 
-Labels: TypeAlias = Bool[ndarray, "_ _"]
-Vectors: TypeAlias = Float[ndarray, "_ _"]
 Values: TypeAlias = dict[Measure, Float[ndarray, "q"]]
 
 
@@ -48,10 +47,11 @@ class Scores:
         return self.values[wanted]
 
     def mean(self, measure: Measure | str) -> float:
-        """Return the mean over the queries that count; NaN if none does."""
+        """Return the mean (of median-rank: the median) over the queries that count; NaN if none does."""
         values = self[measure]
         counted = values[~np.isnan(values)]
-        return float(counted.mean()) if len(counted) else float("nan")
+        summary = parse_all([measure])[0].kind.summary
+        return summary(counted) if len(counted) else float("nan")
 
     def means(self) -> dict[str, float]:
         """Return the mean of every measure, by its text."""
@@ -59,8 +59,8 @@ class Scores:
 
 
 def evaluate(
-    query: Codes | Vectors,
-    database: Codes | Vectors,
+    query: Searched,
+    database: Searched,
     query_labels: Labels | None,
     database_labels: Labels | None,
     measures: Iterable[Measure | str] = ("MAP",),
@@ -80,19 +80,13 @@ def evaluate(
     """
     wanted = parse_all(measures)
     _check_measures(wanted, isinstance(query, Codes))
-    labels = _check_labels(len(query), "query", query_labels), _check_labels(len(database), "database", database_labels)
-    if labels[0].shape[1] != labels[1].shape[1]:
-        raise InputError(f"query labels have {labels[0].shape[1]} classes but the database's have {labels[1].shape[1]}")
+    check_sides(query, database)
+    labels = checked_labels(query, database, query_labels, database_labels)
     if isinstance(query, Codes) and isinstance(database, Codes):
-        if query.bits != database.bits:
-            raise InputError(f"query codes have {query.bits} bits but the database's have {database.bits}")
         values, relevant = _values_of_codes(query, database, labels, wanted, log)
-    elif isinstance(query, ndarray) and isinstance(database, ndarray):
-        _check_vectors(query, database)
+    else:
         rankings = similarity_rankings(query, database, *labels, similarity)
         values, relevant = _values_of_vectors(rankings, len(query), wanted, log)
-    else:
-        raise InputError("query and database must both be codes, or both be vectors")
     for measure in wanted:
         if measure.unanswerable == "drop":
             values[measure][relevant == 0] = np.nan
@@ -136,30 +130,6 @@ def _values_of_vectors(
 def _check_measures(wanted: tuple[Measure, ...], codes: bool) -> None:
     for measure in wanted:
         if measure.kind.family == "instance":
-            raise InputError(f"{measure} is of instance retrieval, without labels: use retrieve_instances")
+            raise InputError(f"{measure} is of instance retrieval, without labels: use evaluate_instances")
         if measure.kind.family == "lookup" and not codes:
             raise InputError(f"{measure} counts within a Hamming radius, and real-valued vectors have none: pass codes")
-
-
-def _check_labels(rows: int, side: str, labels: Labels | None) -> Labels:
-    if labels is None:
-        raise InputError(
-            f"the {side} has no labels, and relevance is a shared label; for captions use retrieve_instances"
-        )
-    if rows == 0:
-        raise InputError(f"the {side} is empty: there is nothing to evaluate")
-    if len(labels) != rows:
-        raise InputError(f"the {side} has {rows} items but {len(labels)} rows of labels")
-    return labels
-
-
-def _check_vectors(query: Vectors, database: Vectors) -> None:
-    for side, vectors in (("query", query), ("database", database)):
-        bad = ~np.isfinite(vectors).all(axis=1)
-        if bad.any():
-            raise InputError(
-                f"{bad.sum()} of {len(bad)} {side} vectors hold NaN or infinity, the first is row {bad.argmax()}:"
-                " they cannot be ranked; the model has diverged or its features are damaged"
-            )
-    if query.shape[1] != database.shape[1]:
-        raise InputError(f"query vectors have {query.shape[1]} dimensions but the database's have {database.shape[1]}")

@@ -7,46 +7,15 @@ An option that is not written has its default: `over=relevant`, `ties=expected`,
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NoReturn, TypeAlias, final, get_args, get_type_hints
-
-from jaxtyping import Float
-from numpy import ndarray
+from typing import Any, final, get_args, get_type_hints
 
 from ..errors import InputError, known
-from . import definitions, expected, lookup
-from .definitions import Grades, Over
-from .tally import Tally, Ties
-
-#: What becomes of a query for which nothing in the database is relevant: it scores 0, or it does not count.
-Unanswerable: TypeAlias = Literal["zero", "drop"]
-#: What becomes of a query whose Hamming ball holds no item.
-Empty: TypeAlias = Literal["zero", "drop"]
-
-
-def _undefined(data: object, measure: Measure) -> NoReturn:
-    raise InputError(f"{measure} has no value here: it is a measure of {measure.kind.family}")
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """What all measures of one name share."""
-
-    family: Literal["ranking", "lookup", "instance"]
-    about: str
-    source: str
-    cut: Literal["none", "optional", "required"] = "none"
-    options: tuple[str, ...] = ("ties", "unanswerable")
-    lowest: float = 0.0
-    highest: float = 1.0
-    higher_is_better: bool = True
-    graded: bool = False
-    of_order: Callable[[Grades, Measure], float] = _undefined
-    of_ties: Callable[[Tally, Measure], Float[ndarray, "q"]] = _undefined
+from .definitions import Over
+from .kinds import KINDS, Empty, Kind, Unanswerable
+from .tally import Ties
 
 
 @final
@@ -56,7 +25,7 @@ class Measure:
 
     >>> Measure.parse("MAP@50(over=hits, ties=stable)")
     Measure.parse('MAP@50(over=hits,ties=stable)')
-    >>> str(Measure("precision", 100)), Measure("MAP").range, Measure("lookup-empty").higher_is_better
+    >>> str(Measure("precision", 100)), Measure("MAP").range, Measure("median-rank").higher_is_better
     ('precision@100', (0.0, 1.0), False)
     """
 
@@ -70,21 +39,26 @@ class Measure:
 
     def __post_init__(self) -> None:
         """Refuse a measure that does not exist."""
+        self._check_numbers()
         kind = self.kind
-        if self.k is None and kind.cut == "required":
-            raise InputError(f"{self.name} needs the rank to cut at, as in {self.name}@100")
-        if self.k is not None and kind.cut == "none":
-            raise InputError(f"{self.name} has no cut, but was given @{self.k}")
-        if self.k is not None and self.k < 1:
-            raise InputError(f"{self.name}@{self.k}: the rank to cut at is at least 1")
-        if self.r < 0:
-            raise InputError(f"{self.name}(r={self.r}): a Hamming radius is at least 0")
+        if kind.family == "instance" and self.ties == "stable":
+            raise InputError(f"{self}: matches are counted, not sorted; ties are expected, best or worst")
         allowed = get_type_hints(Measure)
         for option, value in self.choices.items():
             if option not in kind.options:
                 raise InputError(f"{self.name} has no option {option!r}; it has {', '.join(kind.options) or 'none'}")
             if option != "r" and value not in get_args(allowed[option]):
                 raise known(str(value), f"choice of {option}", get_args(allowed[option]))
+
+    def _check_numbers(self) -> None:
+        if self.k is None and self.kind.cut == "required":
+            raise InputError(f"{self.name} needs the rank to cut at, as in {self.name}@100")
+        if self.k is not None and self.kind.cut == "none":
+            raise InputError(f"{self.name} has no cut, but was given @{self.k}")
+        if self.k is not None and self.k < 1:
+            raise InputError(f"{self.name}@{self.k}: the rank to cut at is at least 1")
+        if self.r < 0:
+            raise InputError(f"{self.name}(r={self.r}): a Hamming radius is at least 0")
 
     @classmethod
     def parse(cls, text: str) -> Measure:
@@ -176,110 +150,3 @@ def _integer(text: str, value: str) -> int:
         return int(value)
     except ValueError:
         raise InputError(f"{text!r}: r={value} is not a whole number") from None
-
-
-_MCSHERRY = "ties: McSherry and Najork, ECIR 2008"
-_JARVELIN = "Järvelin and Kekäläinen, TOIS 20(4), 2002; " + _MCSHERRY
-_AP = ("over", "ties", "unanswerable")
-_BALL = ("r", "empty", "unanswerable")
-
-KINDS: Mapping[str, Kind] = {
-    "MAP": Kind(
-        family="ranking",
-        about="mean precision at the ranks of relevant items",
-        source="TREC; over=hits: DJSRH lineage; over=first: calc_map_k of the DCMH lineage; " + _MCSHERRY,
-        cut="optional",
-        options=_AP,
-        of_order=lambda grades, m: definitions.average_precision(grades, m.k, m.over),
-        of_ties=lambda tally, m: expected.average_precision(tally, m.k, m.over, m.ties),
-    ),
-    "WAP": Kind(
-        family="ranking",
-        about="mean, over the ranks of relevant items, of the average number of shared labels so far",
-        source="Zhao et al., Deep Semantic Ranking Based Hashing, CVPR 2015 (with over=hits)",
-        cut="optional",
-        options=_AP,
-        highest=math.inf,
-        graded=True,
-        of_order=lambda grades, m: definitions.weighted_average_precision(grades, m.k, m.over),
-        of_ties=lambda tally, m: expected.average_precision(tally, m.k, m.over, m.ties, graded=True),
-    ),
-    "MRR": Kind(
-        family="ranking",
-        about="mean of 1 over the rank of the first relevant item",
-        source="Voorhees, TREC-8, 1999; " + _MCSHERRY,
-        of_order=lambda grades, m: definitions.reciprocal_rank(grades),
-        of_ties=lambda tally, m: expected.reciprocal_rank(tally, m.ties),
-    ),
-    "R-precision": Kind(
-        family="ranking",
-        about="precision at the rank that equals the number of relevant items",
-        source="TREC",
-        of_order=lambda grades, m: definitions.r_precision(grades),
-        of_ties=lambda tally, m: expected.r_precision(tally, m.ties),
-    ),
-    "precision": Kind(
-        family="ranking",
-        about="share of relevant items among the first k",
-        source="TREC; topN-precision of the hashing literature; " + _MCSHERRY,
-        cut="required",
-        of_order=lambda grades, m: definitions.precision(grades, m.cut),
-        of_ties=lambda tally, m: expected.precision(tally, m.cut, m.ties),
-    ),
-    "recall": Kind(
-        family="ranking",
-        about="share of the relevant items that are among the first k",
-        source="TREC; " + _MCSHERRY,
-        cut="required",
-        of_order=lambda grades, m: definitions.recall(grades, m.cut),
-        of_ties=lambda tally, m: expected.recall(tally, m.cut, m.ties),
-    ),
-    "NDCG": Kind(
-        family="ranking",
-        about="discounted gain 2^shared - 1, as a share of the best possible over the whole database",
-        source=_JARVELIN + "; gain 2^g - 1: Burges et al., ICML 2005",
-        cut="optional",
-        graded=True,
-        of_order=lambda grades, m: definitions.ndcg(grades, m.k),
-        of_ties=lambda tally, m: expected.ndcg(tally, m.k, m.ties),
-    ),
-    "ACG": Kind(
-        family="ranking",
-        about="mean number of shared labels among the first k",
-        source=_JARVELIN,
-        cut="required",
-        highest=math.inf,
-        graded=True,
-        of_order=lambda grades, m: definitions.average_cumulated_gain(grades, m.cut),
-        of_ties=lambda tally, m: expected.average_cumulated_gain(tally, m.cut, m.ties),
-    ),
-    "lookup-precision": Kind(
-        family="lookup",
-        about="share of relevant items among those within Hamming radius r",
-        source="hash lookup; empty=zero: HashNet, CSQ and torchcmh",
-        options=_BALL,
-        of_ties=lambda tally, m: lookup.precision(tally, m.r, m.empty),
-    ),
-    "lookup-recall": Kind(
-        family="lookup",
-        about="share of the relevant items that are within Hamming radius r",
-        source="hash lookup",
-        options=("r", "unanswerable"),
-        of_ties=lambda tally, m: lookup.recall(tally, m.r),
-    ),
-    "lookup-F1": Kind(
-        family="lookup",
-        about="harmonic mean of precision and recall within Hamming radius r",
-        source="hash lookup; van Rijsbergen, 1979",
-        options=_BALL,
-        of_ties=lambda tally, m: lookup.f1(tally, m.r, m.empty),
-    ),
-    "lookup-empty": Kind(
-        family="lookup",
-        about="share of queries with no item within Hamming radius r",
-        source="supervised hashing literature, rarely reported",
-        options=("r", "unanswerable"),
-        higher_is_better=False,
-        of_ties=lambda tally, m: lookup.empty(tally, m.r),
-    ),
-}

@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from ..codes import Codes, hamming
 from ..progress import Log, silent
+from .checks import Searched
 from .tally import FEW_PAIRS, Tally, Words, in_blocks
 
 Similarity: TypeAlias = Literal["cosine", "dot"]
@@ -73,8 +74,8 @@ def stable_grades(
 
 
 def similarity_rankings(
-    query: Float[ndarray, "q dim"],
-    database: Float[ndarray, "n dim"],
+    query: Searched,
+    database: Searched,
     query_labels: Bool[ndarray, "_ _"],
     database_labels: Bool[ndarray, "_ _"],
     similarity: Similarity,
@@ -89,22 +90,26 @@ def similarity_rankings(
 
 
 def score_blocks(
-    query: Float[ndarray, "q dim"], database: Float[ndarray, "n dim"], similarity: Similarity
+    query: Searched, database: Searched, similarity: Similarity
 ) -> Iterator[tuple[slice, Float32[ndarray, "rows n"]]]:
-    """Yield the scores of a block of queries at a time.
+    """Yield the scores of a block of queries at a time: similarities, or distances times -1.
 
     Products are summed in double precision and rounded to single, so that equal items score equally
     wherever they stand in the matrix, and ties are seen as ties.
     """
-    a, b = (_normalised(part, similarity) for part in (query, database))
-    step = max(1, HELD // len(b))
-    for start in range(0, len(a), step):
-        rows = slice(start, min(start + step, len(a)))
-        yield rows, (a[rows] @ b.T).astype(np.float32)
+    step = max(1, HELD // len(database))
+    blocks = [slice(start, min(start + step, len(query))) for start in range(0, len(query), step)]
+    if isinstance(query, Codes) and isinstance(database, Codes):
+        for rows in blocks:
+            yield rows, -hamming(query[rows], database).astype(np.float32)
+    else:
+        a, b = (_normalised(vectors, similarity) for vectors in (query, database))
+        for rows in blocks:
+            yield rows, (a[rows] @ b.T).astype(np.float32)
 
 
-def _normalised(vectors: Float[ndarray, "n dim"], similarity: Similarity) -> Float[ndarray, "n dim"]:
-    vectors = vectors.astype(np.float64)
+def _normalised(vectors: Searched, similarity: Similarity) -> Float[ndarray, "n dim"]:
+    vectors = np.asarray(vectors, np.float64)
     if similarity == "dot":
         return vectors
     length = np.sqrt((vectors**2).sum(1, keepdims=True))
