@@ -104,6 +104,7 @@ def test_a_page_runs(name, folder, monkeypatch, capsys):
     assert len(follow(GUIDE / f"{name}.md", run)) >= 5
 
 
+@pytest.mark.slow
 def test_the_five_steps_add_a_method(folder):
     for part in ("src", "tests"):
         shutil.copytree(ROOT / part, folder / part)

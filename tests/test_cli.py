@@ -1,0 +1,186 @@
+"""The command line: starts at once, keeps data and progress apart, and ends bad input with a message and status 2."""
+
+import json
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+import typer
+
+import crossbit.cli
+import crossbit.methods
+
+SCENES = "scenes(train=40,database=40,query=10)"
+#: What takes long to import; no command needs all of it, and `--help` needs none.
+HEAVY = {"faiss", "h5py", "matplotlib", "numba", "onnxruntime", "pyarrow", "scipy", "skimage", "sklearn", "torch"}
+
+
+class Ended(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def crossbit_cli(monkeypatch, capsys):
+    """Return a function that runs the command line in this process."""
+
+    def run(*words: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["crossbit", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            crossbit.cli.main()
+        return Ended(end.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a folder with a model, a collection and an experiment, made by the command line itself."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        for words in (
+            ["fit", "cca+itq", "-d", SCENES, "--bits", "8", "--out", str(folder / "fitted")],
+            ["index", "create", str(folder / "items"), "--model", str(folder / "fitted"), "-d", SCENES],
+        ):
+            patch.setattr(sys, "argv", ["crossbit", *words])
+            with pytest.raises(SystemExit) as end:
+                crossbit.cli.main()
+            assert not end.value.code
+    (folder / "row.toml").write_text(
+        f'method = "cca+itq"\ndataset = "{SCENES}"\nmeasure = "MAP"\nwhere = "nowhere"\nok = 1.0\n'
+        "[parameters]\nridge = 1.0\npower = 1.0\n"
+        '[published]\n8 = { "image->text" = 0.2 }\n'
+    )
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(request, monkeypatch):
+    if "made" in request.fixturenames:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(request.getfixturevalue("made") / "cache"))
+    monkeypatch.delenv("CROSSBIT_DATA", raising=False)
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, crossbit.cli; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert HEAVY.isdisjoint(loaded)
+    assert {"transformers", "pandas", "torchvision"}.isdisjoint(loaded)
+
+
+def test_python_m_crossbit_is_the_command_line():
+    ended = subprocess.run([sys.executable, "-m", "crossbit", "--help"], capture_output=True, text=True, check=True)
+    assert "Usage:" in ended.stdout
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("methods show djsrq", "no method 'djsrq'; there are cca, "),
+        ("datasets show nowhere", "no dataset 'nowhere'; there are "),
+        ("features show pixels", "no feature extractor 'pixels'; there are bow, "),
+        ("fit cca -d scenes(sice=3) -o {made}/x", "Scenes has no sice; it has database, query, seed, train"),
+        ("fit cca -d wikipedia -o {made}/x", "give --data-dir or set CROSSBIT_DATA"),
+        ("fit cca -d wikipedia --data-dir {made}/nowhere -o {made}/x", "does not exist"),
+        ("fit cca -d scenes --set ridge -o {made}/x", "cannot read option 'ridge': it should be key=value"),
+        ("fit cca -d scenes --set rigde=1 -o {made}/x", "CCA has no rigde; it has power, ridge"),
+        ("fit cca -d scenes --captions all -o {made}/x", "no way with captions 'all'; there are each, first, join"),
+        ("fit cca -d scenes -f sound=hog -o {made}/x", "no modality 'sound'; there are image, text"),
+        ("fit cca -d scenes --on-error ask -o {made}/x", "no way with damaged items 'ask'; there are fail, skip"),
+        ("evaluate {made}/nowhere -d scenes", "is no model: it has no bundle.json"),
+        ("evaluate {made}/fitted -m MAQ -d {scenes}", "no measure 'MAQ'; there are ACG, "),
+        ("compare cca+sing -d scenes", "no binariser 'sing'; there are centred, itq, sign"),
+        ("compare cca -d scenes -b 16;32", "--bits is '16;32', but should be code lengths between commas"),
+        ("index create {made}/x -m {made}/items -d scenes", "is no model"),
+        ("search {made}/items", "a search takes either --text or --image"),
+        ("search {made}/items -t red --in sound", "no modality 'sound'; there are image, text"),
+        ("search {made}/fitted -t red", "is no collection: it has no items.jsonl"),
+        ("reproduce {made}/fitted/bundle.json", "is not TOML"),
+        ("fit cca", "Missing option"),
+        ("fit cca -d scenes --bits 0 -o {made}/x", "Invalid value for '--bits'"),
+    ],
+)
+def test_bad_input_ends_with_a_message_and_status_2(words, message, crossbit_cli, made):
+    ended = crossbit_cli(*words.format(made=made, scenes=SCENES).split())
+    assert ended.status == 2
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+
+
+def test_an_interrupt_ends_with_status_130(crossbit_cli, monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(crossbit.methods, "method", interrupted)
+    ended = crossbit_cli("methods", "list")
+    assert ended.status == 130
+    assert "Traceback" not in ended.err
+
+
+#: A run of every command that has `--json`.
+WITH_JSON = {
+    "compare": "cca+sign,cca+itq -d {scenes} -b 8 --ledger {made}/ledger.jsonl",
+    "datasets list": "",
+    "datasets show": "scenes",
+    "doctor": "",
+    "evaluate model": "{made}/fitted -d {scenes}",
+    "extract": "-d {scenes} -o {made}/extracted",
+    "features list": "",
+    "features show": "hog",
+    "fit": "cca+itq -d {scenes} -b 8 -o {made}/again",
+    "index create": "{made}/more -m {made}/fitted -d {scenes}",
+    "methods list": "",
+    "methods show": "cfrh",
+    "reproduce": "{made}/row.toml",
+    "search": "{made}/items -t red -k 2",
+}
+#: Those that have a test of their own, because their input is larger or their work longer.
+ELSEWHERE = {"demo"}
+
+
+def json_commands(command, name=""):
+    below = getattr(command, "commands", {})
+    own = {name} if any("--json" in parameter.opts for parameter in command.params) else set()
+    return own.union(*(json_commands(below[word], f"{name} {word}".strip()) for word in below))
+
+
+def test_every_command_with_json_is_tried():
+    assert json_commands(typer.main.get_command(crossbit.cli.app)) == WITH_JSON.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("command", WITH_JSON)
+def test_json_is_all_that_goes_to_stdout(command, crossbit_cli, made):
+    words = WITH_JSON[command].format(scenes=SCENES, made=made).split()
+    ended = crossbit_cli(*command.split(), *words, "--json")
+    assert ended.status == 0, ended.err
+    assert json.loads(ended.out)
+
+
+@pytest.mark.parametrize("command", WITH_JSON)
+def test_without_json_people_get_something_to_read(command, crossbit_cli, made):
+    words = WITH_JSON[command].format(scenes=SCENES, made=made).replace("/more", "/moremore").split()
+    ended = crossbit_cli(*command.split(), *words)
+    assert ended.status == 0, ended.err
+    assert ended.out.strip()
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(ended.out)
+
+
+def test_progress_goes_to_stderr(crossbit_cli, made, tmp_path):
+    ended = crossbit_cli("fit", "scm", "-d", SCENES, "-b", "8", "-o", str(tmp_path / "fitted"))
+    assert "fit scm at 8 bits: 8/8 correlation" in ended.err
+    assert ended.out == f"scm fitted on 40 pairs of {SCENES}: 8 bits, saved in {tmp_path / 'fitted'}\n"
+
+
+def test_reproduce_fails_when_a_number_is_off(crossbit_cli, made, tmp_path):
+    row = (made / "row.toml").read_text().replace("ok = 1.0", "ok = 0.0\nnear = 0.0001").replace("0.2", "0.999")
+    (tmp_path / "row.toml").write_text(row)
+    ended = crossbit_cli("reproduce", str(tmp_path / "row.toml"), "--json")
+    assert ended.status == 1
+    assert [found["verdict"] for found in json.loads(ended.out)] == ["off"]
