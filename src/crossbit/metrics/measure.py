@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, final, get_args, get_type_hints
 
 from ..errors import InputError, known
+from ..spec import build, parse_call
 from .definitions import Over
 from .kinds import KINDS, Empty, Kind, Unanswerable
 from .tally import Ties
@@ -63,21 +64,15 @@ class Measure:
     @classmethod
     def parse(cls, text: str) -> Measure:
         """Return the measure that `str` would print as this text."""
-        match = re.fullmatch(r"\s*([A-Za-z][\w-]*)(?:@(-?\d+))?(?:\((.*)\))?\s*", text)
+        match = re.fullmatch(r"\s*([\w-]+)(?:@(-?\d+))?\s*(\(.*\))?\s*", text)
         if match is None:
             raise InputError(f"{text!r} is not a measure; one looks like MAP@50(over=hits,ties=stable)")
         name, cut, options = match.groups()
-        values: dict[str, Any] = {}
-        for part in filter(None, (options or "").replace(" ", "").split(",")):
-            option, _, value = part.partition("=")
-            if option in values or not value:
-                raise InputError(f"{text!r}: {part!r} is not one option=value")
-            values[option] = _integer(text, value) if option == "r" else value
         kind_of(name)
-        unknown = sorted(values.keys() - set(OPTIONS))
-        if unknown:
-            raise InputError(f"{text!r}: no option {unknown[0]!r}; there are {', '.join(OPTIONS)}")
-        return cls(name, None if cut is None else int(cut), **values)
+        given = parse_call(name + (options or "")).options
+        if "name" in given or (cut and "k" in given):
+            raise InputError(f"{text!r} says twice what it cuts or is called")
+        return build(cls, {"name": name, **given, **({"k": int(cut)} if cut else {})}, repr(text))
 
     def __str__(self) -> str:
         """Return the shortest text that parses to this measure."""
@@ -130,9 +125,6 @@ class Measure:
         return self.k
 
 
-OPTIONS = tuple(f.name for f in fields(Measure)[2:])
-
-
 def parse_all(measures: Iterable[Measure | str]) -> tuple[Measure, ...]:
     """Return measures that are given as values or as text, each once."""
     return tuple(dict.fromkeys(m if isinstance(m, Measure) else Measure.parse(m) for m in measures))
@@ -143,10 +135,3 @@ def kind_of(name: str) -> Kind:
     if name not in KINDS:
         raise known(name, "measure", KINDS)
     return KINDS[name]
-
-
-def _integer(text: str, value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise InputError(f"{text!r}: r={value} is not a whole number") from None

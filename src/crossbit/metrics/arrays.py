@@ -1,0 +1,126 @@
+"""Arrays from anyone's files: .npy, .npz, .mat of version 5 and of version 7.3; hostile until read.
+
+`FILE:NAME` chooses an array of a file that holds several. Nothing is unpickled, no link out of a file is followed.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Shaped
+from numpy import ndarray
+
+from ..errors import InputError
+
+#: An array of whatever shape a file holds.
+Array: TypeAlias = Shaped[ndarray, "..."]
+
+#: The most bytes that a compressed file may unpack to.
+LARGEST = 1 << 34
+_DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError)
+
+
+def read_array(place: str) -> Array:
+    """Return the one numeric array of a file, or the one that `FILE:NAME` names.
+
+    Raises:
+        InputError: where the file is damaged, holds objects, holds several arrays and none is named, or no such.
+        FileNotFoundError: where there is no such file.
+    """
+    path, name = _parted(place)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(
+            f"{path}: arrays are read from {', '.join(_READERS)}, not {path.suffix or 'a file without one'}"
+        )
+    with path.open("rb"):  # says plainly where there is none, or where it may not be read
+        pass
+    try:
+        return _numeric(place, reader(path, name))
+    except InputError:
+        raise
+    except _DAMAGED as fault:
+        raise InputError(f"{path} cannot be read as {path.suffix.lower()}: {fault}") from None
+
+
+def _parted(place: str) -> tuple[Path, str | None]:
+    stem, colon, name = place.rpartition(":")
+    if colon and not Path(place).exists() and Path(stem).suffix:
+        return Path(stem), name
+    return Path(place), None
+
+
+def _numeric(place: str, array: Array) -> Array:
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{place} holds {array.dtype} and not numbers; save it as one numeric array")
+    return array
+
+
+def _chosen(path: Path, name: str | None, shapes: Mapping[str, Any]) -> str:
+    """Return the name of the array to read: the one asked for, or the only one."""
+    listed = ", ".join(f"{each} {shape}" for each, shape in shapes.items()) or "no array"
+    if name is None and len(shapes) == 1:
+        return next(iter(shapes))
+    if name is None:
+        raise InputError(f"{path} holds {listed}; choose one as {path}:NAME")
+    if name not in shapes:
+        raise InputError(f"{path} has no {name!r}; it holds {listed}")
+    return name
+
+
+def _npy(path: Path, name: str | None) -> Array:
+    if name is not None:
+        raise InputError(f"{path} holds one array without a name; leave {name!r} out")
+    mapped: ndarray = np.load(path, mmap_mode="r", allow_pickle=False)  # checks the size before any memory is taken
+    return np.array(mapped)
+
+
+def _npz(path: Path, name: str | None) -> Array:
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > LARGEST:
+        raise InputError(f"{path} unpacks to {size:,} bytes, more than the {LARGEST:,} that are read")
+    with np.load(path, allow_pickle=False) as archive:
+        chosen: ndarray = archive[_chosen(path, name, dict.fromkeys(archive.files, "(array)"))]
+        return chosen
+
+
+def _mat(path: Path, name: str | None) -> Array:
+    from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import MatReadError
+    from scipy.sparse import issparse
+
+    try:
+        shapes = {each: shape for each, shape, _ in whosmat(path)}
+        chosen = _chosen(path, name, shapes)
+        array = loadmat(path, variable_names=[chosen])[chosen]
+    except NotImplementedError:  # version 7.3 is HDF5
+        return _mat73(path, name)
+    except MatReadError as fault:
+        raise InputError(f"{path} is no MATLAB file: {fault}") from None
+    return np.asarray(array.toarray() if issparse(array) else array)
+
+
+def _mat73(path: Path, name: str | None) -> Array:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        names = [each for each in file if isinstance(file.get(each, getlink=True), h5py.HardLink)]
+        shapes = {each: file[each].shape[::-1] for each in names if isinstance(file[each], h5py.Dataset)}
+        dataset = file[_chosen(path, name, shapes)]
+        if dataset.external or dataset.is_virtual:
+            raise InputError(f"{path}: {dataset.name} lies in another file, and no such link is followed")
+        if dataset.dtype.kind == "O":
+            raise InputError(f"{path}: {dataset.name} is a cell array or a text and not numbers")
+        if dataset.size * dataset.dtype.itemsize > LARGEST:
+            raise InputError(f"{path}: {dataset.name} has {dataset.size:,} entries, more than are read")
+        stored: ndarray = dataset[()]
+        return stored.T  # HDF5 holds MATLAB's columns as rows
+
+
+_READERS = {".npy": _npy, ".npz": _npz, ".mat": _mat}
