@@ -10,7 +10,7 @@ import sys
 import typer
 
 from ..errors import InputError
-from . import compare, doctor, evaluate, fit, methods, search
+from . import compare, datasets, demo, doctor, evaluate, features, fit, methods, search
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -20,7 +20,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command()(demo.demo)
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(methods.app, name="methods")
+app.add_typer(features.app, name="features")
+app.command()(features.extract)
 app.command()(fit.fit)
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(compare.compare)

@@ -1,0 +1,41 @@
+"""`crossbit demo`: the main job end to end, on generated scenes or on a dataset of yours."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Cache, Captions, DataDir, Features, OnError
+from .output import JsonFlag, print_json
+
+
+def demo(
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="A dataset with labels.")] = "scenes",
+    features: Features = "",
+    captions: Captions = "join",
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; an older demo is replaced.")] = Path(
+        "runs/demo"
+    ),
+    data_dir: DataDir = None,
+    cache: Cache = None,
+    on_error: OnError = "skip",
+    json: JsonFlag = False,
+) -> None:
+    """Extract features, fit CFRH and baselines, score both directions, search, and write one page to look at."""
+    from ..demo import Demo
+    from ..progress import bar
+    from .run import featurised, read_setup
+
+    setup = read_setup(dataset, features, captions)
+    corpus = setup.corpus(data_dir)
+    made = Demo(setup, corpus, featurised(setup, corpus, cache, on_error))
+    if (out / "collection" / "items.jsonl").is_file():
+        shutil.rmtree(out / "collection")
+    page = made.run(out, bar)
+    if json:
+        print_json({"report": str(page), "scores": str(out / "scores.json"), "model": str(out / "model")})
+    else:
+        typer.echo(page)

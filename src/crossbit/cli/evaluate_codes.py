@@ -1,0 +1,73 @@
+"""`crossbit evaluate codes`: the scores of anyone's saved codes; nothing here imports torch."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from .options import Measures
+from .output import JsonFlag, print_json, print_table
+
+
+def codes(
+    query_codes: Annotated[str, typer.Option("--query-codes", metavar="FILE", help="Codes of the queries.")],
+    database_codes: Annotated[str, typer.Option("--database-codes", metavar="FILE", help="Codes of the database.")],
+    query_labels: Annotated[str, typer.Option("--query-labels", metavar="FILE", help="Labels of the queries.")],
+    database_labels: Annotated[str, typer.Option("--database-labels", metavar="FILE", help="Labels of the database.")],
+    bits: Annotated[int | None, typer.Option("--bits", min=1, help="The code length; packed uint8 needs it.")] = None,
+    measure: Measures = None,
+    conventions: Annotated[
+        str, typer.Option("--conventions", help="Score under papers' conventions: 'all', or names between commas.")
+    ] = "",
+    task: Annotated[str, typer.Option("--task", help="What to call this direction.")] = "query->database",
+    json: JsonFlag = False,
+) -> None:
+    """Score saved codes: .npy, .npz or .mat, packed or 0/1 or -1/+1 or bool; FILE:NAME chooses an array of several.
+
+    Labels are multi-hot matrices or class numbers. Each value comes with its 95 % interval over queries.
+    """
+    from ..metrics import evaluate, parse_all
+    from ..metrics.conventions import CONVENTIONS, convention
+    from ..metrics.files import read_codes, read_labels
+    from ..progress import bar
+    from ..spec import split_list
+
+    names = list(CONVENTIONS) if conventions == "all" else split_list(conventions)
+    chosen = {name: convention(name) for name in names}
+    asked = parse_all(measure or ([] if chosen else ["MAP", "MAP@50(over=hits)", "precision@100"]))
+    sides = read_codes(query_codes, bits), read_codes(database_codes, bits)
+    rows = len(sides[0].codes), len(sides[1].codes)
+    labels = read_labels(query_labels, database_labels, rows)
+    for what, side in zip(("queries", "database"), sides, strict=True):
+        print(f"{what}: {side.how}", file=sys.stderr)
+    print(f"labels: {labels.how}", file=sys.stderr)
+    wanted = [*asked, *(each.measure for each in chosen.values())]
+    with bar("evaluating") as log:
+        scores = evaluate(sides[0].codes, sides[1].codes, labels.query, labels.database, wanted, log=log)
+    print(f"queries without a relevant item: {scores.unanswerable} of {scores.queries}", file=sys.stderr)
+    asked_rows = [{"task": task, **_row(scores, each)} for each in asked]
+    rows_by_name = [
+        {
+            "task": task,
+            "convention": name,
+            **_row(scores, each.measure),
+            "value": each.value(scores),
+            "used_by": each.used_by,
+        }
+        for name, each in chosen.items()
+    ]
+    if json:
+        print_json([*asked_rows, *rows_by_name])
+        return
+    for part in filter(None, (asked_rows, rows_by_name)):
+        print_table(part)
+
+
+def _row(scores: Scores, measure: Measure) -> dict[str, Any]:
+    """Return a measure's mean with its interval over queries."""
+    from ..metrics.significance import bootstrap
+
+    interval = bootstrap(scores[measure])
+    return {"metric": str(measure), "value": interval.mean, "low": interval.low, "high": interval.high}

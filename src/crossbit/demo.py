@@ -1,0 +1,218 @@
+"""The main job in one call: pairs in, codes out, search both ways, honest numbers, one page to look at."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, final
+
+import numpy as np
+from numpy import ndarray
+
+from . import plots, report
+from .bundle import Bundle, Origin, versions
+from .codes import Codes
+from .collection import Collection
+from .data import CROSSINGS, Corpus, Dataset, Modality
+from .encoder import DualEncoder
+from .errors import InputError
+from .experiment import Setup, score
+from .features import Featurised, Pipeline
+from .methods import Recipe
+from .metrics.evaluation import Scores
+from .metrics.measure import Measure
+from .progress import Log
+from .results import chance
+
+BITS = 64
+TABLES = (Measure("MAP"), Measure("precision", 10))
+TOPN = tuple(Measure("precision", n) for n in (1, 10, 25, 50, 100, 200, 300, 400, 500, 750, 1000))
+RADII = range(BITS + 1)
+PR = {r: (Measure("lookup-recall", r=r), Measure("lookup-precision", r=r)) for r in RADII}
+QUERIES = 3
+HITS = 10
+
+#: CFRH's 20 epochs suit some 5,000 pairs; fewer pairs need more epochs for as many steps, here for over half of them.
+CFRH_PAIRS = 12 * 5000
+
+#: Opens a progress bar under a title.
+Progress: TypeAlias = Callable[[str], AbstractContextManager[Log]]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A recipe's encoder with its scores in both directions."""
+
+    recipe: Recipe
+    encoder: DualEncoder
+    scores: Mapping[str, Scores]
+    seconds: float
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """One dataset, featurised, on which methods are compared and one of them answers queries."""
+
+    setup: Setup
+    corpus: Corpus
+    made: Featurised
+
+    def __post_init__(self) -> None:
+        """Refuse a dataset without labels: they decide what is right."""
+        if self.corpus.labels is None:
+            raise InputError(f"the demo marks right and wrong by label, and {self.corpus.name} has no labels")
+
+    @property
+    def data(self) -> Dataset:
+        """The features of the split's parts."""
+        return self.made.dataset
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """CFRH, small enough for a laptop, and the baselines."""
+        epochs = max(20, CFRH_PAIRS // len(self.data.train))
+        small = Recipe.parse("cfrh", {"hidden": 256, "decoder_hidden": 256, "epochs": epochs})
+        return [small, *map(Recipe.parse, ("cca+itq", "cca+sign", "scm"))]
+
+    def run(self, folder: Path, progress: Progress) -> Path:
+        """Fit, score and search; write the model, the collection, the scores and `report.html` into a folder."""
+        fitted, notes = [], []
+        for recipe in self.recipes:
+            try:
+                fitted.append(self.fit(recipe, progress))
+            except InputError as fault:
+                notes.append(f"{recipe.name} is left out: {fault}")
+        best = fitted[0]
+        pipelines: dict[Modality, Pipeline] = {"image": self.made.image, "text": self.made.text}
+        origin = Origin(best.recipe.name, best.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
+        bundle = Bundle(best.encoder, pipelines, self.data.split, origin)
+        bundle.save(folder / "model")
+        collection = Collection.of(self.corpus, self.data, bundle)
+        collection.save(folder / "collection")
+        rows = {f.recipe.name: {task: scores.means() for task, scores in f.scores.items()} for f in fitted}
+        (folder / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        queries: list[report.TextQuery | report.ImageQuery] = [*self.text_queries(collection)]
+        queries += self.image_queries(collection)
+        notes += [] if queries else [f"{self.corpus.name} brings features alone: there is nothing to show for a query"]
+        report.save(self.page(fitted, queries, notes), folder / "report.html")
+        return folder / "report.html"
+
+    def fit(self, recipe: Recipe, progress: Progress) -> Fitted:
+        """Return a recipe fitted on the training part and scored on the queries."""
+        started = time.perf_counter()
+        with progress(f"fit {recipe.name}") as log:
+            encoder = recipe.fit(self.data.train, BITS, log=log)
+        seconds = time.perf_counter() - started
+        measures = [*TABLES, *TOPN, *(measure for pair in PR.values() for measure in pair)]
+        return Fitted(recipe, encoder, score(encoder, self.data, measures), seconds)
+
+    def text_queries(self, collection: Collection) -> list[report.TextQuery]:
+        """Return the pictures found for the first query items' texts."""
+        if self.corpus.texts is None or self.corpus.images is None:
+            return []
+        rows = self.query_rows()
+        if self.made.text.extractor.name == "precomputed":
+            codes = collection.bundle.encoder.encode(self.data.query.text[:QUERIES], "text")
+        else:
+            codes = collection.bundle.encode([self.corpus.texts[row][0] for row in rows], "text")
+        found = self.hits(collection, codes, "image", rows)
+        return [report.TextQuery(self.corpus.texts[row][0], hits) for row, hits in zip(rows, found, strict=True)]
+
+    def image_queries(self, collection: Collection) -> list[report.ImageQuery]:
+        """Return the texts found for the first query items' pictures."""
+        if self.corpus.texts is None or self.corpus.images is None:
+            return []
+        rows = self.query_rows()
+        codes = collection.bundle.encoder.encode(self.data.query.image[:QUERIES], "image")
+        found = self.hits(collection, codes, "text", rows)
+        pairs = zip(rows, found, strict=True)
+        return [report.ImageQuery(self.corpus.images[row], hits, self.corpus.texts[row][0]) for row, hits in pairs]
+
+    def query_rows(self) -> list[int]:
+        """Return the corpus rows of the first query items."""
+        rows: list[int] = self.corpus.rows(self.data.split.query[:QUERIES]).tolist()
+        return rows
+
+    def hits(self, collection: Collection, codes: Codes, target: Modality, rows: list[int]) -> list[list[report.Hit]]:
+        """Return what is found for each query, marked right where it shares a label with the query's item."""
+        return [
+            [self.hit(row, self.corpus.rows([hit.item.id])[0], hit.distance, target) for hit in hits]
+            for row, hits in zip(rows, collection.search_codes(codes, target, HITS), strict=True)
+        ]
+
+    def hit(self, query: int, found: int, distance: int, target: Modality) -> report.Hit:
+        """Return one found item of the corpus as the page shows it."""
+        labels, texts, images = self.corpus.labels, self.corpus.texts, self.corpus.images
+        right = labels is not None and bool((labels[query] & labels[found]).any())
+        text = "" if texts is None else texts[found][0]
+        return report.Hit(right, distance, text, images[found] if images is not None and target == "image" else None)
+
+    def page(
+        self, fitted: list[Fitted], queries: list[report.TextQuery | report.ImageQuery], notes: list[str]
+    ) -> report.Report:
+        """Return the report of everything that was run."""
+        data, best = self.data, fitted[0]
+        tasks = [f"{source} → {target}" for source, target in CROSSINGS]
+        level = chance(data)
+        names = {f"{source}->{target}": name for (source, target), name in zip(CROSSINGS, tasks, strict=True)}
+        tables = [
+            report.Scores(
+                f"{measure} at {BITS} bits",
+                [(name, str(measure)) for name in tasks],
+                {f.recipe.name: [f.scores[task].mean(measure) for task in names] for f in fitted},
+                [level, level],
+                f"{measure.full}; {len(data.query):,} queries, {len(data.database):,} in the database;"
+                " relevant: shares a label; every method at its last epoch.",
+            )
+            for measure in TABLES
+        ]
+        figures = [figure for task, name in names.items() for figure in curves(fitted, task, name)]
+        features = f"{self.made.image.spec} for images, {self.made.text.spec} for texts"
+        facts = {
+            "Dataset": f"{data.name}: {len(data.train):,} pairs to train, {len(data.query):,} queries",
+            "Split": f"{data.split.name}, sha256 {data.split.sha256}",
+            "Features": features,
+            **{f"Parameters of {f.recipe.name}": ", ".join(parameters(f.recipe)) or "none" for f in fitted},
+            "Seed": 0,
+            "Versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        }
+        cost = {"Bytes per item": BITS // 8, "Database": f"{len(data.database) * BITS // 8:,} bytes of codes"}
+        cost |= {f"Fitting {f.recipe.name}": f"{f.seconds:.1f} s" for f in fitted}
+        summary = (
+            f"{best.recipe.name} learned {BITS}-bit codes from {len(data.train):,} pairs of {data.name};"
+            f" its codes answer the queries below, {BITS // 8} bytes an item."
+        )
+        title, right = f"crossbit on {data.name}", "it shares a label with the query's item"
+        return report.Report(title, summary, facts, tables, figures, queries, right, cost, notes)
+
+
+def curves(fitted: list[Fitted], task: str, name: str) -> list[report.Plot]:
+    """Return the topN-precision and the precision-recall curve of one direction."""
+    limit = min(f.scores[task].database for f in fitted)
+    cuts = [measure for measure in TOPN if measure.cut <= limit]
+    topn = {f.recipe.name: (np.array([m.cut for m in cuts]), _means(f, task, cuts)) for f in fitted}
+    recall, precision = ([pair[i] for pair in PR.values()] for i in range(2))
+    pr = {f.recipe.name: (_means(f, task, recall), _means(f, task, precision)) for f in fitted}
+    return [
+        report.Plot(f"topN precision, {name}", plots.svg(plots.topn_curves(topn)), "Expected over ties."),
+        report.Plot(
+            f"Precision and recall over the Hamming radius, {name}",
+            plots.svg(plots.pr_curves(pr)),
+            f"Radius 0 to {BITS}, averaged over queries; an empty ball has precision 0.",
+        ),
+    ]
+
+
+def parameters(recipe: Recipe) -> list[str]:
+    """Return a recipe's parameters as `name=value`."""
+    return [f"{name}={value}" for name, value in recipe.parameters.items()]
+
+
+def _means(fitted: Fitted, task: str, measures: list[Measure]) -> ndarray:
+    return np.array([fitted.scores[task].mean(measure) for measure in measures])
