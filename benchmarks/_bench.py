@@ -49,7 +49,7 @@ def against(seconds: Mapping[str, Sequence[float]], reference: str) -> list[dict
             "median ms": 1000 * median(values),
             "fastest ms": 1000 * min(values),
             "slowest ms": 1000 * max(values),
-            f"times {reference}": times_faster(seconds, name, reference),
+            f"times as fast as {reference}": times_faster(seconds, name, reference),
         }
         for name, values in seconds.items()
     ]

@@ -92,7 +92,7 @@ def _rows(
         {
             "what": name,
             "ms per query": 1000 * median(seconds[name]) / queries,
-            "times FAISS": times_faster(seconds, name, "FAISS"),
+            "times as fast as FAISS": times_faster(seconds, name, "FAISS"),
             "recall": float((found[name] <= truth[:, -1:]).mean()),
         }
         for name in contestants
