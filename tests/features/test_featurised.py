@@ -5,7 +5,7 @@ import pytest
 
 from crossbit.errors import InputError
 from crossbit.features import Failure, featurise, parse
-from crossbit.features.steps import dense
+from crossbit.features.arrays import dense
 
 BOW = "bow(min_count=1)"
 

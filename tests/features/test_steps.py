@@ -8,7 +8,8 @@ from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from crossbit.errors import InputError
-from crossbit.features.steps import L2, Centre, Pca, dense, parse_step
+from crossbit.features.arrays import dense
+from crossbit.features.steps import L2, Centre, Pca, parse_step
 
 
 @pytest.fixture

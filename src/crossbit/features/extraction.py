@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -22,9 +21,10 @@ from numpy import ndarray
 from ..data import Array
 from ..errors import InputError
 from ..progress import Log, silent
+from .arrays import finite, stacked
 from .extractor import Extractor, file_sha256
 from .pictures import existing
-from .precomputed import Precomputed, finite
+from .precomputed import Precomputed
 from .store import Shard, Store
 
 OnError: TypeAlias = Literal["fail", "skip"]
@@ -68,16 +68,17 @@ def extract(
         return job.as_given()
     store = None if cache is None or extractor.cheap else Store(cache / extractor.fingerprint)
     with ThreadPoolExecutor(WORKERS) as pool:
-        job.identify(pool)
-        if store is not None:
-            job.recall(store)
-        computed = job.compute(pool, store)
-    return job.result(computed)
+        job.compute(pool, store)
+    return job.result(store)
 
 
 @dataclass(eq=False)
 class _Job:
-    """The state of one extraction: which rows share which content, what is known of it and what failed."""
+    """The state of one extraction.
+
+    `rows_of` groups the rows by content; `place` is where a content's features lie in `parts`; `fresh` items are opened
+    and wait for their batch.
+    """
 
     extractor: Extractor
     raws: Any
@@ -87,94 +88,90 @@ class _Job:
     rows_of: dict[Any, list[int]] = field(default_factory=dict)
     place: dict[Any, int] = field(default_factory=dict)
     parts: list[Array] = field(default_factory=list)
+    fresh: list[tuple[Any, Any]] = field(default_factory=list)
     failures: dict[int, str] = field(default_factory=dict)
-    done: int = 0
 
     def as_given(self) -> Extracted:
         """Return precomputed features whose numbers are all finite."""
         fine = finite(self.raws)
         for row in np.flatnonzero(~fine).tolist():
-            self._fail([row], InputError("its features hold NaN or infinity"))
+            self._fail(row, InputError("its features hold NaN or infinity"))
         rows = np.flatnonzero(fine)
         self._refuse_nothing(len(rows))
         return Extracted(self.raws[rows].astype(np.float32), rows, self.failures, 0)
 
-    def identify(self, pool: ThreadPoolExecutor) -> None:
-        """Find the rows that share their content; a cheap extractor takes each row as it comes."""
-        if self.extractor.cheap:
-            self.rows_of = {row: [row] for row in range(len(self.raws))}
-            return
-        for row, key in _ahead(pool, lambda row: content_key(self.raws[row]), range(len(self.raws))):
-            if isinstance(key, InputError):
-                self._fail([row], key)
-            else:
-                self.rows_of.setdefault(key, []).append(row)
-
-    def recall(self, store: Store) -> None:
-        """Take what the store already has."""
-        for shard in store.read():
-            chosen = [at for at, key in enumerate(shard.keys) if key in self.rows_of and key not in self.place]
-            self._add([shard.keys[at] for at in chosen], shard.rows[chosen])
-
-    def compute(self, pool: ThreadPoolExecutor, store: Store | None) -> int:
-        """Extract what is missing, writing a shard whenever one is full, and return how many items that were."""
-        known = len(self.place)
-        missing = [key for key in self.rows_of if key not in self.place]
-        attempts = _ahead(pool, lambda key: self.extractor.prepare(self.raws[self.rows_of[key][0]]), missing)
+    def compute(self, pool: ThreadPoolExecutor, store: Store | None) -> None:
+        """Extract what the store lacks, writing a shard whenever one is full."""
+        known = frozenset() if store is None else frozenset(key for shard in store.read() for key in shard.keys)
         unsaved: list[Shard] = []
-        self._report()
         try:
-            while batch := list(islice(attempts, BATCH)):
-                usable = self._usable(batch)
-                if usable:
-                    rows = self.extractor.compute([item for _, item in usable])
-                    unsaved.append(Shard([key for key, _ in usable], rows))
-                    self._add(*unsaved[-1])
+            for row, opened in _ahead(pool, lambda row: self._open(row, known), range(len(self.raws))):
+                self._take(row, opened)
+                if len(self.fresh) == BATCH or row + 1 == len(self.raws):
+                    self._extract(unsaved)
                 if sum(len(shard.keys) for shard in unsaved) >= SHARD:
                     _save(store, unsaved)
-                self._report()
+                if row % BATCH == 0 or row + 1 == len(self.raws):
+                    self._report(row + 1)
         finally:
             _save(store, unsaved)
-        return len(self.place) - known
 
-    def result(self, computed: int) -> Extracted:
-        """Return the features in the order of the items."""
-        key_of = {row: key for key, rows in self.rows_of.items() for row in rows if row not in self.failures}
-        self._refuse_nothing(len(key_of))
+    def result(self, store: Store | None) -> Extracted:
+        """Return the features in the order of the items, those that were known before read from the store."""
+        computed = len(self.place)
+        for shard in store.read() if store is not None and len(self.rows_of) > computed else ():
+            wanted = [at for at, key in enumerate(shard.keys) if key in self.rows_of and key not in self.place]
+            self._add([shard.keys[at] for at in wanted], shard.rows[wanted])
+        if store is not None and len(self.place) < len(self.rows_of):
+            raise InputError(f"the cache {store.folder} changed while it was used; run again")
+        key_of = {row: key for key, rows in self.rows_of.items() for row in rows}
         rows = sorted(key_of)
-        joined = _joined(self.parts)
+        self._refuse_nothing(len(rows))
+        joined = stacked(self.parts)
         self.parts.clear()
         features = joined[np.array([self.place[key_of[row]] for row in rows])]
-        return Extracted(features, np.array(rows, np.int64), dict(sorted(self.failures.items())), computed)
+        return Extracted(features, np.array(rows, np.int64), self.failures, computed)
 
-    def _usable(self, batch: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-        for key, item in batch:
-            if isinstance(item, InputError):
-                self._fail(self.rows_of[key], item)
-        return [(key, item) for key, item in batch if not isinstance(item, InputError)]
+    def _open(self, row: int, known: frozenset[bytes]) -> tuple[Any, Any]:
+        raw = self.raws[row]
+        key = row if self.extractor.cheap else content_key(raw)
+        return key, None if key in known or key in self.rows_of else self.extractor.prepare(raw)
+
+    def _take(self, row: int, opened: tuple[Any, Any] | InputError) -> None:
+        if isinstance(opened, InputError):
+            self._fail(row, opened)
+            return
+        key, item = opened
+        if item is not None and key not in self.rows_of:
+            self.fresh.append((key, item))
+        self.rows_of.setdefault(key, []).append(row)
+
+    def _extract(self, unsaved: list[Shard]) -> None:
+        if self.fresh:
+            shard = Shard([key for key, _ in self.fresh], self.extractor.compute([item for _, item in self.fresh]))
+            self._add(*shard)
+            unsaved.append(shard)
+            self.fresh.clear()
 
     def _add(self, keys: Sequence[Any], rows: Array) -> None:
         self.place |= {key: len(self.place) + at for at, key in enumerate(keys)}
-        self.done += sum(len(self.rows_of[key]) for key in keys)
         self.parts.append(rows)
 
-    def _fail(self, rows: list[int], reason: InputError) -> None:
+    def _fail(self, row: int, reason: InputError) -> None:
         if self.on_error == "fail":
             raise InputError(
-                f"the {self.extractor.modality} of {self.names[rows[0]]} cannot be used: {reason};"
+                f"the {self.extractor.modality} of {self.names[row]} cannot be used: {reason};"
                 " with on_error=skip such items are left out and reported"
             )
-        self.failures |= dict.fromkeys(rows, str(reason))
-        self.done += len(rows)
+        self.failures[row] = str(reason)
 
     def _refuse_nothing(self, usable: int) -> None:
         if not usable:
             first = f"; {self.names[0]}: {self.failures[0]}" if self.failures else ""
             raise InputError(f"none of {len(self.names)} items has a usable {self.extractor.modality}{first}")
 
-    def _report(self) -> None:
-        values = {"failed": float(len(self.failures))} if self.failures else {}
-        self.log(self.done, len(self.raws), values)
+    def _report(self, done: int) -> None:
+        self.log(done, len(self.raws), {"failed": float(len(self.failures))} if self.failures else {})
 
 
 def content_key(raw: Path | ndarray | str) -> bytes:
@@ -215,11 +212,3 @@ def _save(store: Store | None, unsaved: list[Shard]) -> None:
         keys = [key for shard in unsaved for key in shard.keys]
         store.write(Shard(keys, np.concatenate([shard.rows for shard in unsaved])))
     unsaved.clear()
-
-
-def _joined(parts: list[Array]) -> Array:
-    if isinstance(parts[0], ndarray):
-        return np.concatenate(parts)
-    from scipy.sparse import vstack
-
-    return vstack(parts, format="csr")

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
-from jaxtyping import Bool
 from numpy import ndarray
 
 from ..data import Array, Modality
 from ..errors import InputError
+from .arrays import finite, stacked
 from .extractor import Extractor
 
 
@@ -45,18 +45,4 @@ class Precomputed(Extractor):
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         """Return the rows joined."""
-        if isinstance(prepared[0], ndarray):
-            return np.concatenate(prepared)
-        from scipy.sparse import vstack
-
-        return vstack(prepared, format="csr")
-
-
-def finite(features: Array) -> Bool[ndarray, "n"]:
-    """Return for each row, dense or CSR, whether all its numbers are finite."""
-    if isinstance(features, ndarray):
-        return np.asarray(np.isfinite(features).all(axis=1))
-    wrong = np.flatnonzero(~np.isfinite(features.data))
-    fine = np.ones(features.shape[0], bool)
-    fine[np.searchsorted(features.indptr, wrong, side="right") - 1] = False
-    return fine
+        return stacked(prepared)

@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from ..data import Array
 from ..errors import InputError
+from .arrays import dense
 
 
 def _nothing() -> Float32[ndarray, "..."]:
@@ -120,8 +121,3 @@ def _principal_axes(x: Float[ndarray, "n d"], width: int) -> Float[ndarray, "wid
 
 def _mean(x: Array) -> Float[ndarray, "d"]:
     return np.asarray(x.mean(axis=0, dtype=np.float64)).reshape(-1)
-
-
-def dense(x: Array) -> Float[ndarray, "n d"]:
-    """Return the rows as a numpy array, whether they were dense or CSR."""
-    return x if isinstance(x, ndarray) else x.toarray()

@@ -1,0 +1,66 @@
+"""Extracted features as plain files that any tool reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..data import Array, Corpus, Dataset, Paired
+from .arrays import stacked
+from .featurised import Featurised
+
+
+def export(made: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """Write features, labels, ids, split and pipelines into a folder and return what was written.
+
+    `image` and `text` become .npy, or SciPy's .npz where they are CSR, one row per pair in the order of the corpus;
+    `ids.json` gives the item of each row.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = every_pair(made.dataset)
+    ids = [corpus.ids[item] for item in pairs.item]
+    (folder / "ids.json").write_text(json.dumps(ids, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    made.dataset.split.save(folder / "split.json")
+    if pairs.labels is not None:
+        np.save(folder / "labels.npy", pairs.labels)
+    written = {}
+    for pipeline in (made.image, made.text):
+        pipeline.save(folder / "pipelines" / pipeline.modality)
+        name = _save(pairs.of(pipeline.modality), folder, pipeline.modality)
+        written[pipeline.modality] = {"file": name, "width": pipeline.width, "spec": pipeline.spec}
+    split = made.dataset.split
+    counts = {"rows": len(pairs), "items": len(set(ids)), "split": split.name, "sha256": split.sha256}
+    return counts | written | {"failures": [failure._asdict() for failure in made.failures]}
+
+
+def every_pair(data: Dataset) -> Paired:
+    """Return the pairs of all parts of a dataset, each once, by item."""
+    parts = [part for part in (data.database, data.query, data.train, data.validation) if part is not None]
+    taken: set[int] = set()
+    chosen = []
+    for part in parts:
+        new = part[np.array([row for row, item in enumerate(part.item.tolist()) if item not in taken], np.int64)]
+        taken |= set(new.item.tolist())
+        chosen.append(new)
+    item = np.concatenate([part.item for part in chosen])
+    order = np.argsort(item, kind="stable")
+    image, text = (stacked([part.of(modality) for part in chosen]) for modality in ("image", "text"))
+    labels = None if data.train.labels is None else np.concatenate([part.known_labels for part in chosen])
+    return Paired(image, text, labels, item)[order]
+
+
+def _save(features: Array, folder: Path, modality: str) -> str:
+    dense = isinstance(features, ndarray)
+    for other in (".npy", ".npz"):
+        (folder / f"{modality}{other}").unlink(missing_ok=True)  # of an earlier run with another extractor
+    if dense:
+        np.save(folder / f"{modality}.npy", features)
+        return f"{modality}.npy"
+    from scipy.sparse import save_npz
+
+    save_npz(folder / f"{modality}.npz", features)
+    return f"{modality}.npz"
