@@ -32,7 +32,7 @@ SIZE = (500, 375)
 
 def measure(quick: bool) -> Tables:
     """Return two tables for the engine, with HOG and with a network, and one for the batches of the network."""
-    count, repeats = (40, 3) if quick else (512, 5)
+    count, repeats = (24, 3) if quick else (512, 5)
     with TemporaryDirectory() as name:
         folder = Path(name)
         files = _pictures(folder, count)
