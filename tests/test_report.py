@@ -70,7 +70,7 @@ def test_the_page_is_well_formed_and_shows_every_part_in_its_order():
         for text in page.text
         if text in {"Scores", "Curves", "Text to image", "Image to text", "Cost", "What was run"}
     ]
-    assert titles == ["What was run", "Scores", "Curves", "Text to image", "Image to text", "Cost"]
+    assert titles == ["Text to image", "Image to text", "Scores", "Curves", "Cost", "What was run"]
     assert len(page.all("svg")) == 1
     assert len(page.all("img")) == 3
 

@@ -128,12 +128,12 @@ def render(report: Report) -> str:
     body = [
         f"<header><h1>{escape(report.title)}</h1>{_paragraph(report.summary, 'lead')}</header>",
         _notes(report.notes),
-        _section("What was run", *([_facts(report.facts)] if report.facts else [])),
-        _section("Scores", *(_scores(table) for table in report.tables)),
-        _section("Curves", *(['<div class="plots">', *map(_plot, report.plots), "</div>"] if report.plots else [])),
         _section("Text to image", *([_key(report.right), *texts] if texts else [])),
         _section("Image to text", *([_key(report.right), *images] if images else [])),
+        _section("Scores", *(_scores(table) for table in report.tables)),
+        _section("Curves", *(['<div class="plots">', *map(_plot, report.plots), "</div>"] if report.plots else [])),
         _section("Cost", *([_facts(report.cost)] if report.cost else [])),
+        _section("What was run", *([_facts(report.facts)] if report.facts else [])),
     ]
     head = f"{_HEAD}<title>{escape(report.title)}</title>\n<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n"
     main = "\n".join(part for part in body if part)

@@ -1,0 +1,78 @@
+"""Comparisons: every run counted once, an interrupted one goes on, and the table says what it averages."""
+
+import json
+
+import pytest
+
+from crossbit.errors import InputError
+from crossbit.methods import Recipe
+from crossbit.metrics.measure import Measure
+from crossbit.results import Ledger, Result, Run, chance, compare, table
+
+MAP = Measure("MAP")
+
+
+def runs(*texts, bits=(8,), seeds=1):
+    return [Run(Recipe.parse(text), length, seed) for text in texts for length in bits for seed in range(seeds)]
+
+
+def test_scores_come_in_both_directions(toy):
+    results = list(compare(runs("cca(ridge=0.01)+itq"), toy, [MAP], Ledger(None, "toy")))
+    assert [result.task for result in results] == ["image->text", "text->image"]
+    assert all(result.value > chance(toy) + 0.2 for result in results)
+
+
+def test_an_interrupted_comparison_goes_on(toy, tmp_path, monkeypatch):
+    path = tmp_path / "ledger.jsonl"
+    both = runs("cca+itq", "scm")
+    list(compare(both[:1], toy, [MAP], Ledger(path, "toy")))
+    path.write_text(path.read_text() + '{"setting": "toy", "run": "scm {"')  # the crash
+
+    fitted = []
+    fit = Recipe.fit
+    monkeypatch.setattr(Recipe, "fit", lambda self, *args, **kw: fitted.append(self.name) or fit(self, *args, **kw))
+    first = list(compare(both, toy, [MAP], Ledger(path, "toy")))
+    assert fitted == ["scm"]
+    assert list(compare(both, toy, [MAP], Ledger(path, "toy"))) == first
+    assert fitted == ["scm"]
+
+
+def test_another_setting_parameter_or_measure_is_another_run(toy, tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    list(compare(runs("cca+itq"), toy, [MAP], Ledger(path, "toy")))
+    (run,) = runs("cca+itq")
+    assert Ledger(path, "toy").find(run, [MAP])
+    assert Ledger(path, "other").find(run, [MAP]) is None
+    assert Ledger(path, "toy").find(runs("cca(ridge=2)+itq")[0], [MAP]) is None
+    assert Ledger(path, "toy").find(run, [MAP, Measure("precision", 10)]) is None
+
+
+def test_an_impossible_run_is_named_and_the_others_go_on(toy):
+    outcomes = list(compare(runs("cca+sign", "cca+itq", bits=(64,)), toy, [MAP], Ledger(None, "toy")))
+    assert isinstance(outcomes[0], InputError)
+    assert "cca+sign at 64 bits: 'sign' keeps one bit per dimension" in str(outcomes[0])
+    assert len(outcomes) == 3
+
+
+def test_a_ledger_is_lines_of_json(toy, tmp_path):
+    path = tmp_path / "deep" / "ledger.jsonl"
+    list(compare(runs("cca+itq"), toy, [MAP], Ledger(path, "toy")))
+    lines = [json.loads(line) for line in path.read_text().split("\n") if line]
+    assert [set(line) for line in lines] == [{"setting", "run", "results"}]
+
+
+def test_the_table_has_mean_and_deviation_over_seeds_and_chance():
+    results = [Result("m", 16, seed, "image->text", "MAP", value) for seed, value in enumerate((0.4, 0.6))]
+    results.append(Result("m", 32, 0, "image->text", "MAP", 0.5))
+    rows = table(results, "MAP", 0.1)
+    assert rows == [
+        {"task": "image->text", "method": "m", "16": "0.5000 ±0.1414", "32": "0.5000"},
+        {"task": "image->text", "method": "chance", "16": "0.1000", "32": "0.1000"},
+    ]
+
+
+@pytest.mark.parametrize("measure", ["precision@10", "NDCG@5"])
+def test_other_measures_are_scored_too(toy, measure):
+    results = list(compare(runs("scm"), toy, [Measure.parse(measure)], Ledger(None, "toy")))
+    assert {result.measure for result in results} == {measure}
+    assert all(0 < result.value <= 1 for result in results)
