@@ -1,7 +1,9 @@
 """CLIP by transformers, proven on a tiny random CLIP written here; the refusals of broken installations."""
 
+import gzip
 import importlib
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -109,8 +111,6 @@ def test_a_corpus_goes_through_both_sides(make_corpus, folder, tmp_path, capfd):
 
 
 def test_a_model_changed_since_it_was_fitted_is_refused(folder, tmp_path):
-    import shutil
-
     copy = shutil.copytree(folder, tmp_path / "copy")
     fitted = parse(f"clip(model={copy})", "text").extractor.fit(())
     assert fitted.weights
@@ -230,3 +230,20 @@ def test_open_clip_is_called_as_its_documentation_says(tmp_path, monkeypatch, pi
     assert OpenClip("text", model="ViT-B-32", weights=weights)(["ab", "abc"]).tolist() == [[2], [3]]
     with pytest.raises(InputError, match="cannot load ViT-X with"):
         OpenClip("text", model="ViT-X", weights=weights)(["a"])
+
+
+@pytest.mark.data
+def test_real_clip_tokens(data_dir, folder, tmp_path):
+    """The ids are those that OpenAI's tokenizer is recalled to give; the vocabulary is the published one."""
+    packed = (data_dir / "weights" / "bpe_simple_vocab_16e6.txt.gz").read_bytes()
+    lines = gzip.decompress(packed).decode("utf-8").split("\n")
+    merges = lines[1 : 49_152 - 256 - 2 + 1]
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    letters = [chr(code) for code in printable] + [chr(256 + n) for n in range(256 - len(printable))]
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *(merge.replace(" ", "") for merge in merges)]
+    tokens += TOKENS[START:]
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
+    (copy / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
+    ids = Clip("text", model=str(copy)).prepare("A photo of a Cat")["input_ids"]
+    assert ids.tolist() == [49406, 320, 1125, 539, 320, 2368, *[49407] * 10]

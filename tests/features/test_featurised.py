@@ -108,3 +108,14 @@ def test_the_raw_corpus_is_read_only_where_the_split_points(make_corpus):
     smaller = corpus.split.__class__("s", corpus.ids[:6], corpus.ids[6:8], corpus.ids[:6])
     made = featurise(make_corpus(split=smaller), "hog", BOW)
     assert np.isfinite(made.dataset.train.image).all()
+
+
+def test_progress_counts_both_modalities(make_corpus):
+    reports = []
+
+    def log(done, total, values):
+        reports.append((done, total))
+
+    featurise(make_corpus(), "hog", BOW, captions="each", log=log)
+    assert reports == sorted(reports)
+    assert reports[-1] == (12 + 24, 12 + 24)

@@ -70,9 +70,12 @@ def featurise(
     """
     items = np.unique(corpus.rows([i for part in _PARTS for i in getattr(corpus.split, part)]))
     train = corpus.rows(corpus.split.train)
-    read = partial(extract, cache=cache, on_error=on_error, log=log)
-    images, unseen = _extracted(_images(corpus, items, _pipeline(image, "image")), train, read)
-    texts, unread = _extracted(_texts(corpus, items, _pipeline(text, "text"), captions), train, read)
+    images = _images(corpus, items, _pipeline(image, "image"))
+    texts = _texts(corpus, items, _pipeline(text, "text"), captions)
+    total = len(images.names) + len(texts.names)
+    read = partial(extract, cache=cache, on_error=on_error)
+    images, unseen = _extracted(images, train, partial(read, log=_part(log, 0, total)))
+    texts, unread = _extracted(texts, train, partial(read, log=_part(log, total - len(texts.names), total)))
     lost = np.array(sorted(unseen | unread), np.int64)
     images, texts = images.finished(train, lost), texts.finished(train, lost)
     failures = [Failure(corpus.ids[item], "image", reason) for item, reason in unseen.items()]
@@ -121,6 +124,10 @@ class _Side(NamedTuple):
         starts = np.searchsorted(self.item, items, side="left")
         ends = np.searchsorted(self.item, items, side="right")
         return np.concatenate([np.arange(start, end) for start, end in zip(starts, ends, strict=True)])
+
+
+def _part(log: Log, before: int, total: int) -> Log:
+    return lambda done, _, values: log(before + done, total, values)
 
 
 def _pipeline(chosen: str | Pipeline, modality: Modality) -> Pipeline:
