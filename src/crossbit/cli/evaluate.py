@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from .evaluate_codes import codes
 from .options import Cache, DataDir, DatasetOption, Measures, OnError
 from .output import JsonFlag, print_json, print_table
 
@@ -23,6 +24,7 @@ class ModelByDefault(TyperGroup):
 
 
 app = typer.Typer(cls=ModelByDefault, help="Score a model on a dataset, or saved codes.", no_args_is_help=True)
+app.command()(codes)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -31,6 +31,7 @@ def codes(
     from ..metrics import evaluate, parse_all
     from ..metrics.conventions import CONVENTIONS, convention
     from ..metrics.files import read_codes, read_labels
+    from ..metrics.significance import bootstrap
     from ..progress import bar
     from ..spec import split_list
 
@@ -47,27 +48,23 @@ def codes(
     with bar("evaluating") as log:
         scores = evaluate(sides[0].codes, sides[1].codes, labels.query, labels.database, wanted, log=log)
     print(f"queries without a relevant item: {scores.unanswerable} of {scores.queries}", file=sys.stderr)
-    asked_rows = [{"task": task, **_row(scores, each)} for each in asked]
-    rows_by_name = [
+    intervals = {str(each): bootstrap(scores[each]) for each in asked}
+    table = [
+        {"task": task, "metric": metric, "value": found.mean, "low": found.low, "high": found.high}
+        for metric, found in intervals.items()
+    ]
+    by_paper = [
         {
             "task": task,
             "convention": name,
-            **_row(scores, each.measure),
+            "metric": str(each.measure),
             "value": each.value(scores),
             "used_by": each.used_by,
         }
         for name, each in chosen.items()
     ]
     if json:
-        print_json([*asked_rows, *rows_by_name])
+        print_json([*table, *by_paper])
         return
-    for part in filter(None, (asked_rows, rows_by_name)):
-        print_table(part)
-
-
-def _row(scores: Scores, measure: Measure) -> dict[str, Any]:
-    """Return a measure's mean with its interval over queries."""
-    from ..metrics.significance import bootstrap
-
-    interval = bootstrap(scores[measure])
-    return {"metric": str(measure), "value": interval.mean, "low": interval.low, "high": interval.high}
+    for part in filter(None, (table, by_paper)):
+        print_table([{name: value for name, value in row.items() if name != "task"} for row in part], title=task)

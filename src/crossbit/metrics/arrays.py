@@ -31,6 +31,7 @@ def read_array(place: str) -> Array:
     Raises:
         InputError: where the file is damaged, holds objects, holds several arrays and none is named, or no such.
         FileNotFoundError: where there is no such file.
+
     """
     path, name = _parted(place)
     reader = _READERS.get(path.suffix.lower())

@@ -106,4 +106,5 @@ def _multi_hot(place: str, array: Array) -> Bool[ndarray, "n classes"]:
         raise InputError(
             f"{place}: multi-hot labels are 0 or 1, but {odd.sum():,} are not, such as {array[odd].flat[0]}"
         )
-    return array == 1
+    hot: ndarray = array == 1
+    return hot

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int, Shaped
 from numpy import ndarray
 
 from ..errors import InputError
@@ -85,7 +85,7 @@ def evaluate_instances(
 
 
 def first_match(
-    scores: Float[ndarray, "q n"], query_items: Int[ndarray, "q"], database_items: Int[ndarray, "n"]
+    scores: Shaped[ndarray, "q n"], query_items: Int[ndarray, "q"], database_items: Int[ndarray, "n"]
 ) -> First:
     """Return where each query's best match stands, from a matrix of scores; higher is better, NaN is refused."""
     undefined = np.isnan(scores).any(axis=1)
@@ -94,7 +94,7 @@ def first_match(
             f"{undefined.sum()} of {len(scores)} queries have NaN scores, the first is row {undefined.argmax()}"
         )
     match = query_items[:, None] == database_items
-    best = np.where(match, scores, -np.inf).max(axis=1, keepdims=True)
+    best = np.where(match, scores, scores.min(axis=1, keepdims=True)).max(axis=1, keepdims=True)
     level = scores == best
     return First((scores > best).sum(axis=1), level.sum(axis=1), (level & match).sum(axis=1))
 

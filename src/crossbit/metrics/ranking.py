@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Integer
+from jaxtyping import Bool, Float, Int, Int32, Integer
 from numpy import ndarray
 
 from ..codes import Codes, hamming
@@ -91,30 +91,30 @@ def similarity_rankings(
 
 def score_blocks(
     query: Searched, database: Searched, similarity: Similarity
-) -> Iterator[tuple[slice, Float32[ndarray, "rows n"]]]:
-    """Yield the scores of a block of queries at a time: similarities, or distances times -1.
+) -> Iterator[tuple[slice, Int32[ndarray, "rows n"]]]:
+    """Yield the scores of a block of queries at a time, higher is nearer: similarities, or distances times -1.
 
-    Products are summed in double precision and rounded to single, so that equal items score equally
-    wherever they stand in the matrix, and ties are seen as ties.
+    Similarities are whole multiples of 2^-30 of the largest that the vectors' lengths allow. That is finer than single
+    precision, and coarser than the errors of summation, which would break the ties of equal items by their place.
     """
     step = max(1, HELD // len(database))
     blocks = [slice(start, min(start + step, len(query))) for start in range(0, len(query), step)]
     if isinstance(query, Codes) and isinstance(database, Codes):
         for rows in blocks:
-            yield rows, -hamming(query[rows], database).astype(np.float32)
+            yield rows, -hamming(query[rows], database).astype(np.int32)
     else:
-        a, b = (_normalised(vectors, similarity) for vectors in (query, database))
+        a, b = (_scaled(vectors, similarity) for vectors in (query, database))
         for rows in blocks:
-            yield rows, (a[rows] @ b.T).astype(np.float32)
+            yield rows, np.rint(a[rows] @ b.T * 2.0**30).astype(np.int32)
 
 
-def _normalised(vectors: Searched, similarity: Similarity) -> Float[ndarray, "n dim"]:
+def _scaled(vectors: Searched, similarity: Similarity) -> Float[ndarray, "n dim"]:
+    """Return vectors of length 1, or for dot products of length 1 at most."""
     vectors = np.asarray(vectors, np.float64)
-    if similarity == "dot":
-        return vectors
     length = np.sqrt((vectors**2).sum(1, keepdims=True))
-    unit: ndarray = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-    return unit
+    divisor = length if similarity == "cosine" else np.full_like(length, length.max())
+    scaled: ndarray = np.divide(vectors, divisor, out=np.zeros_like(vectors), where=divisor > 0)
+    return scaled
 
 
 def _shared(query_labels: Bool[ndarray, "q c"], database_labels: Bool[ndarray, "n c"]) -> Integer[ndarray, "q n"]:
