@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import typer
 
@@ -50,6 +51,10 @@ def made(tmp_path_factory):
             with pytest.raises(SystemExit) as end:
                 crossbit.cli.main()
             assert not end.value.code
+    rng = np.random.default_rng(0)
+    for part in ("query", "database"):
+        np.save(folder / f"{part}-codes.npy", rng.integers(0, 2, (20, 16)) * 2 - 1)
+        np.save(folder / f"{part}-labels.npy", rng.integers(0, 3, 20))
     (folder / "row.toml").write_text(
         f'method = "cca+itq"\ndataset = "{SCENES}"\nmeasure = "MAP"\nwhere = "nowhere"\nok = 1.0\n'
         "[parameters]\nridge = 1.0\npower = 1.0\n"
@@ -70,6 +75,15 @@ def test_help_imports_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert HEAVY.isdisjoint(loaded)
     assert {"transformers", "pandas", "torchvision"}.isdisjoint(loaded)
+
+
+def test_scoring_saved_codes_imports_no_torch(made):
+    words = WITH_JSON["evaluate codes"].format(made=made).split()
+    code = "import sys; from crossbit.cli import app; app(standalone_mode=False); print('torch' in sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "evaluate", "codes", *words], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[-1] == "False"
 
 
 def test_python_m_crossbit_is_the_command_line():
@@ -127,8 +141,11 @@ def test_an_interrupt_ends_with_status_130(crossbit_cli, monkeypatch):
 WITH_JSON = {
     "compare": "cca+sign,cca+itq -d {scenes} -b 8 --ledger {made}/ledger.jsonl",
     "datasets list": "",
-    "datasets show": "scenes",
+    "datasets show": "{scenes}",
     "doctor": "",
+    "evaluate codes": " ".join(
+        f"--{part}-{what} {{made}}/{part}-{what}.npy" for part in ("query", "database") for what in ("codes", "labels")
+    ),
     "evaluate model": "{made}/fitted -d {scenes}",
     "extract": "-d {scenes} -o {made}/extracted",
     "features list": "",
