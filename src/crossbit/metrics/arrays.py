@@ -77,8 +77,7 @@ def _chosen(path: Path, name: str | None, shapes: Mapping[str, Any]) -> str:
 def _npy(path: Path, name: str | None) -> Array:
     if name is not None:
         raise InputError(f"{path} holds one array without a name; leave {name!r} out")
-    mapped: ndarray = np.load(path, mmap_mode="r", allow_pickle=False)  # checks the size before any memory is taken
-    return np.array(mapped)
+    return np.array(np.lib.format.open_memmap(path, mode="r"))  # checks the size before any memory is taken
 
 
 def _npz(path: Path, name: str | None) -> Array:

@@ -102,6 +102,7 @@ def tally(
     count = np.zeros((len(query), query.bits + 1, most + 1), np.uint32)
     if len(query) * len(database) <= FEW_PAIRS:
         _count_plainly(query, database, query_labels, database_labels, count)
+        log(len(query), len(query), {})
         return Tally(count)
     from .kernel import count_keys, count_words
 

@@ -1,0 +1,86 @@
+"""`crossbit evaluate codes`: another code base's output scored in one line, without torch."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from crossbit.codes import Codes
+from crossbit.metrics import evaluate
+from crossbit.metrics.conventions import CONVENTIONS
+
+RUN = "import sys; from crossbit.cli import main\ntry: main()\nfinally: print('torch' in sys.modules, file=sys.stderr)"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("codes")
+    arrays = {
+        "query-codes": np.sign(rng.normal(size=(30, 16))),
+        "database-codes": rng.random((90, 16)) < 0.5,
+        "query-labels": rng.integers(1, 4, 30),
+        "database-labels": rng.integers(1, 4, 90),
+    }
+    words = []
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+        words += [f"--{name}", str(folder / f"{name}.npy")]
+    hot = [arrays[f"{side}-labels"][:, None] == [1, 2, 3] for side in ("query", "database")]
+    codes = Codes.from_signs(arrays["query-codes"]), Codes.from_bits(arrays["database-codes"])
+    return words, codes, hot
+
+
+def run(*words):
+    return subprocess.run([sys.executable, "-c", RUN, "evaluate", "codes", *words], capture_output=True, text=True)
+
+
+def test_scores_as_json_without_torch(saved):
+    words, codes, labels = saved
+    ended = run(*words, "-m", "MAP", "-m", "MAP@5(over=hits)", "--task", "image->text", "--json")
+    assert ended.returncode == 0, ended.stderr
+    rows = json.loads(ended.stdout)
+    means = evaluate(*codes, *labels, ["MAP", "MAP@5(over=hits)"]).means()
+    assert {row["metric"]: row["value"] for row in rows} == pytest.approx(means)
+    assert {row["task"] for row in rows} == {"image->text"}
+    assert all(row["low"] <= row["value"] <= row["high"] for row in rows)
+    assert ended.stderr.splitlines() == [
+        "queries: 30 codes of 16 bits, given as -1/+1",
+        "database: 90 codes of 16 bits, given as bool",
+        "labels: class numbers, 3 classes",
+        "evaluating: 30/30",
+        "queries without a relevant item: 0 of 30",
+        "False",
+    ]
+
+
+def test_all_conventions_side_by_side(saved):
+    words, codes, labels = saved
+    rows = json.loads(run(*words, "--conventions", "all", "--json").stdout)
+    assert [row["convention"] for row in rows] == list(CONVENTIONS)
+    for row in rows:
+        convention = CONVENTIONS[row["convention"]]
+        assert row["value"] == pytest.approx(convention.value(evaluate(*codes, *labels, [row["metric"]])))
+
+
+def test_tables_for_people(saved):
+    ended = run(*saved[0], "-m", "MAP", "--conventions", "dcmh,ucch")
+    assert "query->database" in ended.stdout
+    assert "dcmh" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--conventions", "mine"], "no convention 'mine'; there are acmr, calc-map-k-50, cfrh-5000, crossbit"),
+        (["-m", "mAP"], "no measure 'mAP'"),
+        (["--bits", "64"], "64-bit codes have 64 columns"),
+    ],
+)
+def test_bad_options_end_with_a_message(saved, words, message):
+    ended = run(*saved[0], *words)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
