@@ -24,7 +24,11 @@ def demo(
     on_error: OnError = "skip",
     json: JsonFlag = False,
 ) -> None:
-    """Extract features, fit CFRH and baselines, score both directions, search, and write one page to look at."""
+    """Run the main job and write a page to look at.
+
+    It extracts features, fits CFRH and the baselines at 64 bits, scores both directions, and searches with words and
+    with pictures.
+    """
     from ..demo import Demo
     from ..progress import bar
     from .run import featurised, read_setup

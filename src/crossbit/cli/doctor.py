@@ -27,7 +27,7 @@ PARTS = (
 
 
 def doctor(data_dir: DataDir = None, json: JsonFlag = False) -> None:
-    """Report versions, optional parts and where each dataset was found."""
+    """Report what is installed and which data is found."""
     parts = [_part(*part) for part in PARTS]
     found = [_dataset(name, data_dir) for name in _names()]
     machine = {"python": platform.python_version(), "cores": os.cpu_count(), "accelerator": _accelerator()}
@@ -36,8 +36,9 @@ def doctor(data_dir: DataDir = None, json: JsonFlag = False) -> None:
         return
     typer.echo("  ".join(f"{name}: {value}" for name, value in machine.items()) + "\n")
     print_table(parts)
-    where = data_dir or "no --data-dir and no CROSSBIT_DATA"
-    print_table(found, title=f"datasets in {where}")
+    where = data_dir or "no folder: give --data-dir or set CROSSBIT_DATA"
+    print_table([{k: row[k] for k in ("dataset", "pairs", "state")} for row in found], title=f"datasets in {where}")
+    typer.echo("`crossbit datasets show NAME` tells where to get one, and how its files should lie.")
 
 
 def _part(module: str, package: str, purpose: str) -> dict[str, Any]:
@@ -64,8 +65,8 @@ def _dataset(name: str, data_dir: Path | None) -> dict[str, Any]:
     try:
         corpus = load(name, data_dir)
     except (InputError, OSError) as fault:
-        return {"dataset": name, "pairs": "–", "state": str(fault).splitlines()[0][:70]}
-    return {"dataset": name, "pairs": f"{len(corpus):,}", "state": f"split {corpus.split.name}"}
+        return {"dataset": name, "pairs": "–", "state": "not found", "why": str(fault)}
+    return {"dataset": name, "pairs": f"{len(corpus):,}", "state": "found", "why": ""}
 
 
 def _accelerator() -> str:

@@ -1,0 +1,154 @@
+"""Run the studies of results.toml and write docs/results.md from their scores.
+
+python docs/results.py mirflickr25k --data-dir DATA    run one study; it goes on where it was interrupted
+python docs/results.py                                 write the page from the scores that are kept
+python docs/results.py --check                         exit 1 if the page is not the scores'
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import sys
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from crossbit import plots
+from crossbit.cli.run import featurised, read_setup
+from crossbit.data import Dataset
+from crossbit.encoder import tensor
+from crossbit.errors import InputError, known
+from crossbit.methods import Recipe
+from crossbit.methods.cfrh import CFRH, Target, statistics
+from crossbit.metrics import Measure
+from crossbit.progress import bar
+from crossbit.results import Ledger, Result, Run, chance, compare, setting, table
+from crossbit.spec import split_list
+from crossbit.training import Means
+from generate import table as markdown
+
+HERE = Path(__file__).parent
+PAGE = HERE / "results.md"
+SCORES = HERE / "results"
+STUDIES: dict[str, Any] = tomllib.loads((HERE / "results.toml").read_text(encoding="utf-8"))
+
+
+def run(name: str, data_dir: Path | None) -> None:
+    """Run a study and keep its scores."""
+    study = STUDIES["studies"][name]
+    setup = read_setup(study["dataset"], study["features"], "join")
+    corpus = setup.corpus(data_dir)
+    data = featurised(setup, corpus, None, "fail").dataset
+    where = setting(setup.features(corpus), setup.captions, data)
+    recipes = [Recipe.parse(text.strip("' \n")) for text in split_list(study["methods"])]
+    runs = [Run(r, int(b), s) for r in recipes for b in split_list(study["bits"]) for s in range(study["seeds"])]
+    measures = [Measure.parse(text) for text in STUDIES["measures"]]
+    with bar(name) as log:
+        outcomes = list(compare(runs, data, measures, Ledger(Path("runs/compare.jsonl"), where), log))
+    failed = [outcome for outcome in outcomes if isinstance(outcome, InputError)]
+    if failed:
+        raise failed[0]
+    results = [asdict(outcome) for outcome in outcomes if isinstance(outcome, Result)]
+    scores = {"setting": where, "chance": chance(data), "similarities": similarities(data), "results": results}
+    (SCORES / f"{name}.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+
+
+def similarities(data: Dataset) -> list[dict[str, Any]]:
+    """Return the mean and deviation of CFRH's target and its parts over one pass of training batches."""
+    method, means = CFRH(), Means()
+    for _, batch in data.train.batches(method.batch, np.random.default_rng(0), drop_last=True):
+        means.add(**statistics(method.target(tensor(batch.image), tensor(batch.text))))
+    found = means.read()
+    return [{"similarity": S, "mean": found[f"mean_{S}"], "deviation": found[f"sd_{S}"]} for S in Target._fields]
+
+
+def page() -> str:
+    """Return docs/results.md as the kept scores have it."""
+    parts = [
+        "# Results",
+        "Written by `python docs/results.py`; do not edit. Every number is of the last epoch, on queries that no method"
+        " saw, as mean ± standard deviation over seeds. `MAP` ranks the whole database and takes the expectation over"
+        " the order of tied items; `MAP@50(over=hits,ties=stable)` is the variant of the DJSRH lineage. Relevant means"
+        " sharing a label; chance is the share of relevant items.",
+    ]
+    for name, study in STUDIES["studies"].items():
+        path = SCORES / f"{name}.json"
+        if path.is_file():
+            parts += section(name, study, json.loads(path.read_text(encoding="utf-8")))
+    return "\n\n".join(parts) + "\n"
+
+
+def section(name: str, study: dict[str, Any], scores: dict[str, Any]) -> list[str]:
+    """Return the part of the page that reports a study."""
+    results = [Result(**result) for result in scores["results"]]
+    parts = [f"## {study['title']}", study["about"].strip()]
+    for measure in STUDIES["measures"]:
+        level = scores["chance"] if measure == "MAP" else None
+        parts += [f"**{measure}**", markdown(table(results, measure, level))]
+    parts += ["CFRH's similarities on the training pairs, per batch of 32:", markdown(_rounded(scores["similarities"]))]
+    figure = HERE / "images" / f"results-{name}.svg"
+    if figure.is_file():
+        parts.append(f"![MAP of both directions by code length](images/{figure.name})")
+    methods = ",".join(text.strip("' \n") for text in split_list(study["methods"]))
+    words = ["crossbit", "compare", methods, "--dataset", study["dataset"], "--features", study["features"]]
+    words += ["--bits", study["bits"], "--seeds", str(study["seeds"]), "--data-dir", "DATA"]
+    for measure in STUDIES["measures"]:
+        words += ["--measure", measure]
+    return [*parts, f"```console\n$ {shlex.join(words)}\n```", f"Run on {scores['setting']}."]
+
+
+def _rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"similarity": r["similarity"], "mean": f"{r['mean']:.3f}", "sd": f"{r['deviation']:.3f}"} for r in rows]
+
+
+def draw(name: str) -> None:
+    """Write a study's bars: MAP averaged over both directions, by code length."""
+    scores = json.loads((SCORES / f"{name}.json").read_text(encoding="utf-8"))
+    chosen = [Result(**result) for result in scores["results"] if result["measure"] == "MAP"]
+    if len({result.bits for result in chosen}) < 2:
+        return
+    bars: dict[str, dict[int, tuple[float, float]]] = {}
+    for method in dict.fromkeys(result.method for result in chosen):
+        for bits in sorted({result.bits for result in chosen}):
+            values = _of_seeds([r for r in chosen if (r.method, r.bits) == (method, bits)])
+            spread = stdev(values) if len(values) > 1 else 0.0
+            bars.setdefault(re.sub(r"\(.*\)", "", method), {})[bits] = fmean(values), spread
+    title = STUDIES["studies"][name]["title"]
+    figure = plots.score_bars(bars, "MAP, mean of both directions", scores["chance"], title)
+    plots.save(figure, HERE / "images" / f"results-{name}.svg")
+
+
+def _of_seeds(results: list[Result]) -> list[float]:
+    by_seed: dict[int, list[float]] = {}
+    for result in results:
+        by_seed.setdefault(result.seed, []).append(result.value)
+    return [sum(values) / len(values) for values in by_seed.values()]
+
+
+def main() -> int:
+    """Run what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", nargs="*", help="studies to run: " + ", ".join(STUDIES["studies"]))
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args()
+    for name in given.study:
+        if name not in STUDIES["studies"]:
+            raise known(name, "study", STUDIES["studies"])
+        run(name, given.data_dir)
+        draw(name)
+    if given.check:
+        return 0 if PAGE.read_text(encoding="utf-8") == page() else 1
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
