@@ -97,6 +97,7 @@ def test_python_m_crossbit_is_the_command_line():
     [
         ("methods show djsrq", "no method 'djsrq'; there are cca, "),
         ("datasets show nowhere", "no dataset 'nowhere'; there are "),
+        ("protocols show mirflickr/dcmh", "no protocol 'mirflickr/dcmh'; there are coco/captions-1k, "),
         ("features show pixels", "no feature extractor 'pixels'; there are bow, "),
         ("fit cca -d scenes(sice=3) -o {made}/x", "Scenes has no sice; it has database, query, seed, train"),
         ("fit cca -d wikipedia -o {made}/x", "give --data-dir or set CROSSBIT_DATA"),
@@ -154,6 +155,8 @@ WITH_JSON = {
     "index create": "{made}/more -m {made}/fitted -d {scenes}",
     "methods list": "",
     "methods show": "cfrh",
+    "protocols list": "",
+    "protocols show": "mirflickr25k/djsrh",
     "reproduce": "{made}/row.toml",
     "search": "{made}/items -t red -k 2",
 }

@@ -2,44 +2,86 @@
 
 from __future__ import annotations
 
+import logging
+import statistics
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, final
 
-from .data import CROSSINGS, Corpus, Dataset, Modality, Split
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from .data import CROSSINGS, Corpus, Dataset, Modality, Paired, Split
 from .datasets import load
 from .encoder import DualEncoder
 from .errors import InputError
 from .features import Captions, featurise
 from .methods import Recipe
-from .metrics.evaluation import Scores, evaluate
-from .metrics.measure import Measure
+from .metrics import Measure, Scores, evaluate, parse_all
+from .metrics.checks import Searched
+from .metrics.instance import evaluate_pairs, in_folds
 from .progress import Log, silent
+from .protocols import Protocol, protocol
+from .protocols.base import RECALLS
 from .spec import build, parse_call
+from .splits import memory
 
 Verdict = Literal["OK", "near", "off"]
+logger = logging.getLogger("crossbit.experiment")
 
 
 @final
 @dataclass(frozen=True)
 class Setup:
-    """A dataset and the features taken from it: what is fixed while methods are compared.
+    """A dataset, its split and the features taken from it: what is fixed while methods are compared.
 
     `dataset` may carry the loader's options, as in `scenes(size=500)`. An empty `image` or `text` means the features
-    that came with the dataset, else the extractor that needs no weights: hog, bow.
+    that came with the dataset, else the extractor that needs no weights: hog, bow. The split is that of the named
+    `protocol` or of a file written by `Split.save`, else the loader's.
     """
 
     dataset: str
     image: str = ""
     text: str = ""
     captions: Captions = "join"
+    protocol: str = ""
+    split: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a setup without a dataset, or with two splits."""
+        if not self.dataset:
+            raise InputError("a dataset or a protocol must be named: give --dataset or --protocol")
+        if self.protocol and self.split:
+            raise InputError(f"protocol {self.protocol} and {self.split} are two splits: give --protocol or --split")
+
+    @property
+    def frozen(self) -> Protocol | None:
+        """The protocol that is followed, if there is one."""
+        return protocol(self.protocol) if self.protocol else None
 
     def corpus(self, data_dir: Path | None = None) -> Corpus:
-        """Return what the dataset's loader finds under `data_dir`."""
-        call = parse_call(self.dataset)
-        return load(call.name, data_dir, **call.options)
+        """Return what the dataset's loader finds under `data_dir`; what speaks against its split is logged."""
+        frozen = self.frozen
+        call = frozen.loads(self.dataset) if frozen else parse_call(self.dataset)
+        corpus = load(call.name, data_dir, **call.options)
+        split = Split.load(self.split) if self.split else frozen.split(corpus) if frozen else corpus.split
+        for doubt in frozen.doubts(corpus, split) if frozen else memory(split):
+            logger.warning(doubt)
+        return replace(corpus, split=split)
+
+    def measures(self, split: Split, usual: Sequence[str] = ("MAP",)) -> tuple[Measure, ...]:
+        """Return what is measured if nothing else is asked for: the protocol's, recalls of instances, or the usual."""
+        if self.frozen:
+            return self.frozen.measures
+        return RECALLS if split.instance else parse_all(usual)
+
+    @property
+    def fold(self) -> int | None:
+        """The number of images of a gallery of its own, where the protocol has such folds."""
+        return self.frozen.fold if self.frozen else None
 
     def features(self, corpus: Corpus) -> dict[Modality, str]:
         """Return the feature spec of each modality, defaults filled in."""
@@ -51,9 +93,12 @@ class Setup:
 def score(encoder: DualEncoder, data: Dataset, measures: Sequence[Measure]) -> dict[str, Scores]:
     """Return the scores of both directions, `image->text` and `text->image`.
 
-    In a Hamming space the items are ranked by the distance of their codes, in a cosine space by the cosine.
+    In a Hamming space the items are ranked by the distance of their codes, in a cosine space by the cosine. Relevance
+    is a shared label; in instance retrieval, where the queries search each other, it is to be of the same item.
     """
     represent = encoder.encode if encoder.space == "hamming" else encoder.embed
+    if data.split.instance:
+        return score_folds(encoder, data, measures)[0]
     scores = {}
     for source, target in CROSSINGS:
         scores[f"{source}->{target}"] = evaluate(
@@ -64,6 +109,42 @@ def score(encoder: DualEncoder, data: Dataset, measures: Sequence[Measure]) -> d
             measures,
         )
     return scores
+
+
+def score_folds(
+    encoder: DualEncoder, data: Dataset, measures: Sequence[Measure], fold: int | None = None
+) -> list[dict[str, Scores]]:
+    """Return the scores of each fold of `fold` query images, or of all: one gallery and so one entry."""
+    if not data.split.instance:
+        return [score(encoder, data, measures)]
+    represent = encoder.encode if encoder.space == "hamming" else encoder.embed
+    image = represent(data.query.image[first_rows(data.query)], "image")
+    return score_galleries(image, represent(data.query.text, "text"), data.query, measures, fold)
+
+
+def first_rows(pairs: Paired) -> Int[ndarray, "items"]:
+    """Return the first row of each item: an image with several captions has a row for each."""
+    return np.sort(np.unique(pairs.item, return_index=True)[1])
+
+
+def score_galleries(
+    image: Searched, text: Searched, query: Paired, measures: Sequence[Measure], fold: int | None = None
+) -> list[dict[str, Scores]]:
+    """Return the scores of instance retrieval, given each query item's image once and all its texts."""
+    items = query.item[first_rows(query)]
+    found = [
+        evaluate_pairs(image[images], text[texts], items[images], query.item[texts], measures)
+        for images, texts in in_folds(items, query.item, fold or len(items))
+    ]
+    return [{"image->text": each.image_to_text, "text->image": each.text_to_image} for each in found]
+
+
+def mean_scores(folds: Sequence[Mapping[str, Scores]]) -> dict[str, dict[str, float]]:
+    """Return the mean of each measure by direction, averaged over the folds."""
+    return {
+        task: {str(each): statistics.fmean(fold[task].mean(each) for fold in folds) for each in scores.measures}
+        for task, scores in folds[0].items()
+    }
 
 
 @final
@@ -108,7 +189,7 @@ class Experiment:
             raise InputError(f"{path}: [parameters] must spell out every one, but lacks {', '.join(unspoken)}")
         return cls(
             recipe,
-            build(Setup, {"dataset": file.dataset, **file.features}, f"{path}: [features]"),
+            build(Setup, {"dataset": file.dataset, "protocol": file.protocol, **file.features}, f"{path}: [features]"),
             Measure.parse(file.measure),
             {int(bits): values for bits, values in file.published.items()},
             file.where,
@@ -125,9 +206,9 @@ class Experiment:
         data = featurise(corpus, specs["image"], specs["text"], captions=self.setup.captions, cache=cache).dataset
         for bits, values in self.published.items():
             encoder = self.recipe.fit(data.train, bits, seed=self.seed, log=log)
-            scores = score(encoder, data, [self.measure])
+            scores = mean_scores(score_folds(encoder, data, [self.measure], self.setup.fold))
             for task, published in values.items():
-                value = scores[task].mean(self.measure)
+                value = scores[task][str(self.measure)]
                 yield Comparison(task, bits, str(self.measure), value, published, self.verdict(value, published))
 
     def verdict(self, value: float, published: float) -> Verdict:
@@ -155,6 +236,7 @@ class _File:
     parameters: Mapping[str, Any]
     published: Mapping[str, Mapping[str, float]]
     features: Mapping[str, str] = field(default_factory=dict)
+    protocol: str = ""
     split: str = ""
     seed: int = 0
     ok: float = 0.01

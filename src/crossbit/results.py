@@ -6,14 +6,16 @@ import json
 import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
+import numpy as np
+
 from . import __version__
-from .data import Dataset, Modality
+from .data import CROSSINGS, Dataset, Modality
 from .errors import InputError
-from .experiment import score
+from .experiment import first_rows, mean_scores, score_folds, score_galleries
 from .methods import Recipe
 from .metrics.measure import Measure
 from .progress import Log, silent
@@ -89,15 +91,24 @@ def _key(run: Run) -> str:
 
 
 def compare(
-    runs: Sequence[Run], data: Dataset, measures: Sequence[Measure], ledger: Ledger, log: Log = silent
+    runs: Sequence[Run],
+    data: Dataset,
+    measures: Sequence[Measure],
+    ledger: Ledger,
+    log: Log = silent,
+    *,
+    fold: int | None = None,
 ) -> Iterator[Result | InputError]:
-    """Yield the results of every run, from the ledger where they are known, or why a run is impossible."""
+    """Yield the results of every run, from the ledger where they are known, or why a run is impossible.
+
+    In instance retrieval, scores may be means over galleries of `fold` images.
+    """
     for done, run in enumerate(runs):
         log(done, len(runs), {})
         results = ledger.find(run, measures)
         if results is None:
             try:
-                results = _fit_and_score(run, data, measures)
+                results = _fit_and_score(run, data, measures, fold)
             except InputError as fault:
                 yield InputError(f"{run.recipe.name} at {run.bits} bits: {fault}")
                 continue
@@ -106,13 +117,13 @@ def compare(
     log(len(runs), len(runs), {})
 
 
-def _fit_and_score(run: Run, data: Dataset, measures: Sequence[Measure]) -> list[Result]:
+def _fit_and_score(run: Run, data: Dataset, measures: Sequence[Measure], fold: int | None) -> list[Result]:
     encoder = run.recipe.fit(data.train, run.bits, seed=run.seed)
-    scores = score(encoder, data, measures)
+    scores = mean_scores(score_folds(encoder, data, measures, fold))
     return [
-        Result(run.recipe.name, run.bits, run.seed, task, str(measure), of_task.mean(measure))
+        Result(run.recipe.name, run.bits, run.seed, task, measure, value)
         for task, of_task in scores.items()
-        for measure in measures
+        for measure, value in of_task.items()
     ]
 
 
@@ -128,8 +139,23 @@ def chance(data: Dataset) -> float:
     return float(relevant.mean())
 
 
-def table(results: Sequence[Result], measure: str, chance_level: float | None = None) -> list[dict[str, Any]]:
-    """Return one row per method and task with a column per code length: mean ± deviation over seeds."""
+def chance_levels(data: Dataset, measures: Sequence[Measure], fold: int | None = None) -> dict[str, dict[str, float]]:
+    """Return the chance level of each measure by direction; of instances, what a model scores that ties all items."""
+    if not data.split.instance:
+        return {f"{a}->{b}": {str(measure): chance(data) for measure in measures} for a, b in CROSSINGS}
+    fair = {str(measure): replace(measure, ties="expected") for measure in measures}
+    sides = np.ones((len(first_rows(data.query)), 1)), np.ones((len(data.query), 1))
+    levels = mean_scores(score_galleries(*sides, data.query, [*fair.values()], fold))
+    return {task: {name: of_task[str(each)] for name, each in fair.items()} for task, of_task in levels.items()}
+
+
+def table(
+    results: Sequence[Result], measure: str, levels: Mapping[str, Mapping[str, float]] | None = None
+) -> list[dict[str, Any]]:
+    """Return one row per method and task with a column per code length: mean ± deviation over seeds.
+
+    Where chance `levels` are given, a row per task shows them.
+    """
     chosen = [result for result in results if result.measure == measure]
     lengths = sorted({result.bits for result in chosen})
     rows = []
@@ -140,8 +166,9 @@ def table(results: Sequence[Result], measure: str, chance_level: float | None = 
                 for bits in lengths
             }
             rows.append({"task": task, "method": method, **cells})
-        if chance_level is not None:
-            rows.append({"task": task, "method": "chance", **dict.fromkeys(map(str, lengths), f"{chance_level:.4f}")})
+        if levels is not None:
+            level = f"{levels[task][measure]:.4f}"
+            rows.append({"task": task, "method": "chance", **dict.fromkeys(map(str, lengths), level)})
     return rows
 
 

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from ..errors import InputError
-from . import compare, datasets, demo, doctor, evaluate, features, fit, methods, search
+from . import compare, datasets, demo, doctor, evaluate, features, fit, methods, protocols, search
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -23,6 +23,7 @@ app = typer.Typer(
 
 app.command()(demo.demo)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(protocols.app, name="protocols")
 app.add_typer(methods.app, name="methods")
 app.add_typer(features.app, name="features")
 app.command()(features.extract)

@@ -9,18 +9,20 @@ from typing import Annotated
 
 import typer
 
-from .options import Cache, Captions, DataDir, DatasetOption, Features, Measures, OnError
+from .options import Cache, Captions, DataDir, DatasetIfAny, Features, Measures, OnError, Protocol, SplitFile
 from .output import JsonFlag, print_json, print_table
 
 
 def compare(
     methods: Annotated[str, typer.Argument(help="Methods, between commas: 'scm,cca+itq,cfrh(eta=0)'.")],
-    dataset: DatasetOption,
+    dataset: DatasetIfAny = "",
+    protocol: Protocol = "",
+    split: SplitFile = None,
     bits: Annotated[str, typer.Option("--bits", "-b", help="Code lengths, between commas.")] = "16,32,64,128",
     seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, counted from 0.", min=1)] = 1,
     measure: Measures = None,
     features: Features = "",
-    captions: Captions = "join",
+    captions: Captions = "",
     data_dir: DataDir = None,
     cache: Cache = None,
     on_error: OnError = "fail",
@@ -32,33 +34,33 @@ def compare(
     """Fit and score every method at every code length and seed; print mean ± deviation over seeds."""
     from ..errors import InputError
     from ..methods import Recipe
-    from ..metrics.measure import Measure
+    from ..metrics import parse_all
     from ..progress import bar
-    from ..results import Ledger, Run, chance, setting, table
+    from ..results import Ledger, Run, chance_levels, setting, table
     from ..results import compare as compare_runs
     from ..spec import split_list
     from .run import featurised, read_setup
 
     recipes = [Recipe.parse(text) for text in split_list(methods)]
-    measures = [Measure.parse(text) for text in measure or ["MAP"]]
-    setup = read_setup(dataset, features, captions)
+    setup = read_setup(dataset, features, captions, protocol, split)
     runs = [Run(recipe, length, seed) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)]
     corpus = setup.corpus(data_dir)
+    measures = parse_all(measure or setup.measures(corpus.split))
     data = featurised(setup, corpus, cache, on_error).dataset
     where = setting(setup.features(corpus), setup.captions, data)
     results = []
     with bar("compare") as log:
-        for outcome in compare_runs(runs, data, measures, Ledger(ledger, where), log):
+        for outcome in compare_runs(runs, data, measures, Ledger(ledger, where), log, fold=setup.fold):
             if isinstance(outcome, InputError):
                 print(f"left out: {outcome}", file=sys.stderr)
             else:
                 results.append(outcome)
-    level = chance(data)
+    levels = chance_levels(data, measures, setup.fold)
     if json:
-        print_json({"setting": where, "chance": level, "results": [asdict(r) for r in results]})
+        print_json({"setting": where, "chance": levels, "results": [asdict(r) for r in results]})
         return
     for each in measures:
-        print_table(table(results, str(each), level), title=f"{each} on {dataset}, {where}")
+        print_table(table(results, str(each), levels), title=f"{each} on {setup.dataset}, {where}")
 
 
 def reproduce(

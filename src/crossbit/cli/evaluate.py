@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from .evaluate_codes import codes
-from .options import Cache, DataDir, DatasetOption, Measures, OnError
+from .options import Cache, Conventions, DataDir, DatasetIfAny, Measures, OnError, Protocol, SplitFile
 from .output import JsonFlag, print_json, print_table
 
 
@@ -30,33 +30,53 @@ app.command()(codes)
 @app.command()
 def model(
     folder: Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `crossbit fit` saved.")],
-    dataset: DatasetOption,
+    dataset: DatasetIfAny = "",
+    protocol: Protocol = "",
+    split: SplitFile = None,
     measure: Measures = None,
+    conventions: Conventions = "",
     data_dir: DataDir = None,
     cache: Cache = None,
     on_error: OnError = "fail",
     json: JsonFlag = False,
 ) -> None:
-    """Score MODEL on the queries and the database of a dataset, in both directions."""
+    """Score MODEL on the queries and the database of a dataset or protocol, in both directions.
+
+    Where a picture's own captions are searched, the scores are R@1, R@5, R@10 and rsum, else MAP.
+    """
     from ..bundle import Bundle
-    from ..experiment import Setup, score
-    from ..metrics.measure import Measure
-    from .run import featurised
+    from ..errors import InputError
+    from ..experiment import mean_scores, score_folds
+    from ..metrics import parse_all
+    from .conventions import by_convention, read_conventions, side_by_side
+    from .run import featurised, read_setup
 
     bundle = Bundle.load(folder)
-    setup = Setup(dataset, captions=bundle.origin.captions)
+    setup = read_setup(dataset, "", "" if protocol else bundle.origin.captions, protocol, split)
     corpus = setup.corpus(data_dir)
     bundle.refuse_leak(corpus.split)
+    chosen = read_conventions(conventions, hamming=bundle.encoder.space == "hamming")
+    if chosen and corpus.split.instance:
+        raise InputError(f"conventions of MAP need labels, and split {corpus.split.name!r} searches a picture's texts")
     data = featurised(setup, corpus, cache, on_error, bundle.pipelines).dataset
-    measures = [Measure.parse(text) for text in measure or ["MAP", "precision@10"]]
-    scores = score(bundle.encoder, data, measures)
-    rows = [
-        {"task": task, "metric": str(each), "value": of_task.mean(each)}
-        for task, of_task in scores.items()
-        for each in measures
+    usual = () if chosen else setup.measures(corpus.split, ["MAP", "precision@10"])
+    asked = parse_all(measure or usual)
+    wanted = parse_all([*asked, *(each.measure for each in chosen.values())])
+    folds = score_folds(bundle.encoder, data, wanted, setup.fold)
+    means = mean_scores(folds)
+    rows: list[dict[str, Any]] = [
+        {"task": task, "metric": str(each), "value": of_task[str(each)]}
+        for task, of_task in means.items()
+        for each in asked
     ]
+    if {each.k for each in asked if each.name == "R"} == {1, 5, 10}:
+        total = 100 * sum(row["value"] for row in rows if row["metric"].startswith("R@"))
+        rows.append({"task": "both", "metric": "rsum", "value": total})
+    by_paper = [row for task, scores in folds[0].items() for row in by_convention(task, scores, chosen)]
     if json:
-        print_json(rows)
-    else:
-        title = f"{bundle.origin.method}, {bundle.encoder.dim} bits, on {dataset}: {len(data.query):,} queries,"
-        print_table(rows, title=f"{title} {len(data.database):,} in the database, split {data.split.sha256[:12]}")
+        print_json([*rows, *by_paper])
+        return
+    title = f"{bundle.origin.method}, {bundle.encoder.dim} bits, on {protocol or setup.dataset}:"
+    title += f" {len(data.query):,} queries, {len(data.database):,} in the database, split {data.split.sha256[:12]}"
+    for part in filter(None, (rows, side_by_side(by_paper))):
+        print_table(part, title=title)

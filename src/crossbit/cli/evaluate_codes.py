@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Measures
+from .options import Conventions, Measures
 from .output import JsonFlag, print_json, print_table
 
 
@@ -18,9 +18,7 @@ def codes(
     database_labels: Annotated[str, typer.Option("--database-labels", metavar="FILE", help="Labels of the database.")],
     bits: Annotated[int | None, typer.Option("--bits", min=1, help="The code length; packed uint8 needs it.")] = None,
     measure: Measures = None,
-    conventions: Annotated[
-        str, typer.Option("--conventions", help="Score under papers' conventions: 'all', or names between commas.")
-    ] = "",
+    conventions: Conventions = "",
     task: Annotated[str, typer.Option("--task", help="What to call this direction.")] = "query->database",
     json: JsonFlag = False,
 ) -> None:
@@ -29,14 +27,12 @@ def codes(
     Labels are multi-hot matrices or class numbers. Each value comes with its 95 % interval over queries.
     """
     from ..metrics import evaluate, parse_all
-    from ..metrics.conventions import CONVENTIONS, convention
     from ..metrics.files import read_codes, read_labels
     from ..metrics.significance import bootstrap
     from ..progress import bar
-    from ..spec import split_list
+    from .conventions import by_convention, read_conventions
 
-    names = list(CONVENTIONS) if conventions == "all" else split_list(conventions)
-    chosen = {name: convention(name) for name in names}
+    chosen = read_conventions(conventions)
     asked = parse_all(measure or ([] if chosen else ["MAP", "MAP@50(over=hits)", "precision@100"]))
     sides = read_codes(query_codes, bits), read_codes(database_codes, bits)
     rows = len(sides[0].codes), len(sides[1].codes)
@@ -53,16 +49,7 @@ def codes(
         {"task": task, "metric": metric, "value": found.mean, "low": found.low, "high": found.high}
         for metric, found in intervals.items()
     ]
-    by_paper = [
-        {
-            "task": task,
-            "convention": name,
-            "metric": str(each.measure),
-            "value": each.value(scores),
-            "used_by": each.used_by,
-        }
-        for name, each in chosen.items()
-    ]
+    by_paper = by_convention(task, scores, chosen)
     if json:
         print_json([*table, *by_paper])
         return

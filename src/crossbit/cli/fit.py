@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
-from .options import Cache, Captions, DataDir, DatasetOption, Features, OnError, Seed, SetOption
+from .options import Cache, Captions, DataDir, DatasetIfAny, Features, OnError, Protocol, Seed, SetOption, SplitFile
 from .output import JsonFlag, print_json
 
 
 def fit(
     method: Annotated[str, typer.Argument(help="A method, as in cfrh, 'cfrh(eta=0)' or cca+itq.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the model; an older model is replaced.")],
-    dataset: DatasetOption,
+    dataset: DatasetIfAny = "",
+    protocol: Protocol = "",
+    split: SplitFile = None,
     bits: Annotated[int, typer.Option("--bits", "-b", help="Bits of a code.", min=1)] = 64,
     features: Features = "",
-    captions: Captions = "join",
+    captions: Captions = "",
     set_: SetOption = None,
     seed: Seed = 0,
     data_dir: DataDir = None,
@@ -25,7 +27,7 @@ def fit(
     on_error: OnError = "fail",
     json: JsonFlag = False,
 ) -> None:
-    """Fit METHOD on the training part of a dataset and save the model."""
+    """Fit METHOD on the training part of a dataset, or of a protocol's split of it, and save the model."""
     from ..bundle import Bundle, Origin
     from ..methods import Recipe
     from ..progress import bar
@@ -33,18 +35,19 @@ def fit(
     from .run import featurised, read_setup
 
     recipe = Recipe.parse(method, options(set_ or []))
-    setup = read_setup(dataset, features, captions)
+    setup = read_setup(dataset, features, captions, protocol, split)
     made = featurised(setup, setup.corpus(data_dir), cache, on_error)
     data = made.dataset
     with bar(f"fit {recipe.name} at {bits} bits") as log:
         encoder = recipe.fit(data.train, bits, seed=seed, log=log)
-    origin = Origin(recipe.name, recipe.parameters, seed, dataset, setup.captions)
+    origin = Origin(recipe.name, recipe.parameters, seed, setup.dataset, setup.captions)
     Bundle(encoder, {"image": made.image, "text": made.text}, data.split, origin).save(out)
     facts = {"model": str(out), "method": recipe.name, "space": encoder.space, "dim": encoder.dim, "seed": seed}
-    facts |= {"dataset": dataset, "train": len(data.train), "split": data.split.sha256}
+    facts |= {"dataset": setup.dataset, "protocol": protocol, "train": len(data.train), "split": data.split.sha256}
     if json:
         print_json(facts | {"parameters": recipe.parameters})
     else:
         typer.echo(
-            f"{recipe.name} fitted on {len(data.train):,} pairs of {dataset}: {encoder.dim} bits, saved in {out}"
+            f"{recipe.name} fitted on {len(data.train):,} pairs of {protocol or setup.dataset}: {encoder.dim} bits,"
+            f" saved in {out}"
         )

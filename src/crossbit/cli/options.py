@@ -10,6 +10,21 @@ import typer
 DatasetOption = Annotated[
     str, typer.Option("--dataset", "-d", help="A dataset, with options if need be: scenes, 'scenes(size=500)'.")
 ]
+DatasetIfAny = Annotated[
+    str, typer.Option("--dataset", "-d", help="A dataset, with options if need be; default: that of the protocol.")
+]
+Protocol = Annotated[
+    str,
+    typer.Option(
+        "--protocol", "-p", help="A protocol of the literature: who trains, queries and is searched, and the measure."
+    ),
+]
+SplitFile = Annotated[
+    Path | None, typer.Option("--split", help="A split saved as JSON (`crossbit protocols show NAME --out FILE`).")
+]
+Conventions = Annotated[
+    str, typer.Option("--conventions", help="Score under papers' conventions: 'all', or names between commas.")
+]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="CROSSBIT_DATA", help="The folder that holds a folder per dataset."),
@@ -25,7 +40,11 @@ Features = Annotated[
 ]
 Captions = Annotated[
     str,
-    typer.Option("--captions", help="What becomes of several captions: join (one text), first, each (a pair each)."),
+    typer.Option(
+        "--captions",
+        help="What becomes of several captions: join (one text), first, each (a pair each)."
+        " Default: as the protocol does, else join.",
+    ),
 ]
 Cache = Annotated[
     Path | None, typer.Option("--cache", help="Where extracted features are kept; default: the user's cache folder.")

@@ -13,14 +13,23 @@ from ..experiment import Setup
 from ..features import Captions, Featurised, Pipeline, default_cache, featurise
 from ..features.extraction import OnError
 from ..progress import bar
+from ..protocols import protocol as find_protocol
 from ..spec import split_list
 
 
-def read_setup(dataset: str, features: str, captions: str) -> Setup:
-    """Return the setup that `--dataset`, `--features` and `--captions` describe."""
+def read_setup(dataset: str, features: str, captions: str, protocol: str = "", split: Path | None = None) -> Setup:
+    """Return the setup that the options describe; the protocol says what the others leave open."""
+    frozen = find_protocol(protocol) if protocol else None
+    captions = captions or (frozen.captions if frozen else "join")
     if captions not in get_args(Captions):
         raise known(captions, "way with captions", get_args(Captions))
-    return Setup(dataset, captions=cast("Captions", captions), **read_features(features))
+    return Setup(
+        dataset or (frozen.dataset if frozen else ""),
+        captions=cast("Captions", captions),
+        protocol=protocol,
+        split=split,
+        **read_features(features),
+    )
 
 
 def read_features(features: str) -> dict[Modality, str]:

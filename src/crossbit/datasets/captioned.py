@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias, final
 
 from ..data import Corpus, Split
 from ..errors import InputError
+from ..splits import instance_split
 from .files import inside, leave_out, read_csv, read_lines, read_text
-from .splits import instance_split
 
 #: What to do about captions whose picture is not there.
 Missing: TypeAlias = Literal["skip", "fail"]

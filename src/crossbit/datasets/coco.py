@@ -13,10 +13,10 @@ from numpy import ndarray
 
 from ..data import Corpus
 from ..errors import InputError
+from ..splits import random_split
 from .base import DatasetInfo, Folder, Loader
 from .captioned import KARPATHY, Captioned, Missing, caption_corpus, read_json, read_karpathy, there
 from .files import leave_out
-from .splits import random_split
 
 ANNOTATIONS = ("annotations", ".", "mini_annotations")
 

@@ -12,10 +12,10 @@ from scipy.sparse import csr_array
 
 from ..data import Corpus
 from ..errors import InputError
+from ..splits import instance_split, random_split
 from .base import DatasetInfo, Folder, Loader
 from .files import inside, leave_out
 from .matrices import read_matrix, read_names
-from .splits import instance_split, random_split
 
 WORDS, CLASSES = 2912, 255
 ANNOTATIONS = "annotations_complete_eng"

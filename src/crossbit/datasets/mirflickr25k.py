@@ -13,11 +13,11 @@ from numpy import ndarray
 
 from ..data import Corpus, Modality
 from ..errors import InputError
+from ..splits import random_split
 from .base import DatasetInfo, Folder, Loader
 from .files import leave_out, read_flags, read_lines
 from .matrices import finite, indicator, read_archive
 from .release import has_release, read_release, release_layout
-from .splits import random_split
 
 # fmt: off
 CLASSES = (

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..data import Corpus, Split
 from ..errors import InputError
+from ..splits import instance_split, random_split
 from .captioned import Missing
 from .files import inside, leave_out
-from .splits import instance_split, random_split
 
 #: What is searched: items that share a label, or a picture's own texts; `auto` is by label where there are labels.
 Retrieval: TypeAlias = Literal["auto", "label", "instance"]

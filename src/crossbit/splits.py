@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from ..data import Split
-from ..errors import InputError
+from .data import Split
+from .errors import InputError
 
 
 def random_split(name: str, ids: Sequence[str], *, query: int, train: int, seed: int = 0) -> Split:
@@ -24,6 +24,16 @@ def random_split(name: str, ids: Sequence[str], *, query: int, train: int, seed:
     order = np.random.RandomState(seed).permutation(len(ids))
     database = _take(ids, order[query:])
     return Split(name, train=database[:train], query=_take(ids, order[:query]), database=database)
+
+
+def ordered_split(name: str, ids: Sequence[str], *, query: int, train: int | None = None, last: bool = False) -> Split:
+    """Return a split for retrieval by label by the order of the ids: the first `query` items query, or the `last`.
+
+    The others form the database, in their order; its first `train` items train, or all of them.
+    """
+    _refuse_sizes(name, len(ids), query=query, train=1 if train is None else train)
+    database, queries = (ids[:-query], ids[-query:]) if last else (ids[query:], ids[:query])
+    return Split(name, train=tuple(database[:train]), query=tuple(queries), database=tuple(database))
 
 
 def instance_split(name: str, ids: Sequence[str], *, query: int, validation: int = 0, seed: int = 0) -> Split:
@@ -74,6 +84,16 @@ def class_balanced_split(
     trains.append(random.permutation(np.flatnonzero(free))[:missing])
     database = np.setdiff1d(np.arange(len(ids)), chosen)
     return Split(name, _take(ids, np.concatenate(trains)), _take(ids, chosen), _take(ids, database))
+
+
+def memory(split: Split) -> list[str]:
+    """Return a warning if nothing but the training items is searched, else nothing."""
+    if {*split.database} - {*split.train}:
+        return []
+    return [
+        f"the database of split {split.name!r} is its training part: a method is scored on codes"
+        " that it may have learned by heart"
+    ]
 
 
 def _take(ids: Sequence[str], rows: Int[ndarray, "m"]) -> tuple[str, ...]:

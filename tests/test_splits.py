@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossbit.datasets.splits import class_balanced_split, instance_split, random_split
 from crossbit.errors import InputError
+from crossbit.splits import class_balanced_split, instance_split, ordered_split, random_split
 
 IDS = [f"i{n}" for n in range(60)]
 
@@ -56,6 +56,7 @@ def test_a_class_balanced_split_fills_its_quotas_and_tops_up():
             "50 query [+] 11 train items are wanted, but there",
         ),
         (lambda: random_split("r", IDS, query=-1, train=11), "-1 query"),
+        (lambda: ordered_split("o", IDS, query=60), "60 query [+] 1 train items are wanted, but there are 60"),
         (lambda: instance_split("k", IDS, query=50, validation=10), "50 query [+] 10 validation [+] 1 train"),
         (
             lambda: class_balanced_split("d", IDS, np.ones((60, 2), bool), quotas=[(1, 1)]),
@@ -74,3 +75,9 @@ def test_a_class_balanced_split_fills_its_quotas_and_tops_up():
 def test_sizes_that_do_not_fit_are_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_an_ordered_split_keeps_the_order():
+    first, last = ordered_split("o", IDS, query=10, train=20), ordered_split("o", IDS, query=10, last=True)
+    assert (first.query, first.train, first.database) == (tuple(IDS[:10]), tuple(IDS[10:30]), tuple(IDS[10:]))
+    assert (last.query, last.train, last.database) == (tuple(IDS[50:]), tuple(IDS[:50]), tuple(IDS[:50]))

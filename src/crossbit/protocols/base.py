@@ -1,0 +1,107 @@
+"""What a protocol is: who queries, what is searched, what trains, and under which measure papers print it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, TypeAlias, final
+
+from ..data import Corpus, Split
+from ..errors import InputError
+from ..metrics import Measure
+from ..metrics.conventions import convention
+from ..spec import Call, parse_call
+from ..splits import memory
+
+#: Draws the split called by a name from the items of a corpus, in their order.
+Draw: TypeAlias = "Callable[[str, Corpus], Split]"
+
+
+class Sizes(NamedTuple):
+    """How many items were published with a protocol, altogether and in each part; `validation` is part of no other."""
+
+    pairs: int
+    query: int
+    database: int
+    train: int
+    validation: int = 0
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Protocol:
+    """A named, frozen way to evaluate on a dataset.
+
+    The query and training parts have the published sizes; the database is whatever else is there, so that a dataset
+    that is here in part can be used, with numbers that are indicative only. `dataset` is written with the options of
+    its loader, and `captions` says what becomes of several captions. `sha256` holds the split's checksum by the number
+    of pairs there are, as far as it is known. `fold` is the number of images of a gallery of its own, where scores are
+    means over such folds.
+    """
+
+    name: str
+    dataset: str
+    draw: Draw
+    published: Sizes
+    measures: tuple[Measure, ...]
+    source: str
+    notes: str
+    captions: str = "join"
+    fold: int | None = None
+    sha256: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def instance(self) -> bool:
+        """Whether an item's own other half is searched, rather than items that share a label."""
+        return self.measures[0].kind.family == "instance"
+
+    @property
+    def recipe(self) -> str:
+        """How the split is drawn, as a call: `permuted(query=2000,train=10000,seed=6)`."""
+        if not isinstance(self.draw, partial):
+            return self.draw.__name__
+        options = ",".join(f"{key}={value}" for key, value in self.draw.keywords.items())
+        return f"{self.draw.func.__name__}({options})".replace(" ", "")
+
+    def loads(self, dataset: str = "") -> Call:
+        """Return the dataset to load: the protocol's, with further options if `dataset` gives some."""
+        own, given = parse_call(self.dataset), parse_call(dataset or self.dataset)
+        if given.name != own.name or any(given.options.get(key, value) != value for key, value in own.options.items()):
+            raise InputError(f"protocol {self.name} is for the dataset {self.dataset}, not for {dataset}")
+        return Call(own.name, {**own.options, **given.options})
+
+    def split(self, corpus: Corpus) -> Split:
+        """Return the split of the items that are there; the same ids in the same order give the same split."""
+        self.loads(corpus.name)
+        if not self.instance and corpus.labels is None:
+            raise InputError(
+                f"protocol {self.name} finds what is relevant by label, and {corpus.name} was found without labels;"
+                f" `crossbit datasets show {corpus.name}` says which files bring them"
+            )
+        return self.draw(self.name, corpus)
+
+    def doubts(self, corpus: Corpus, split: Split) -> list[str]:
+        """Return why scores on this split do not compare with published ones, one sentence each; none is good."""
+        doubts = [*memory(split)]
+        if len(corpus) != self.published.pairs:
+            doubts.append(
+                f"{len(corpus):,} pairs are here, and {self.published.pairs:,} were published:"
+                " scores are indicative only beside published ones"
+            )
+        recorded = self.sha256.get(len(corpus), split.sha256)
+        if recorded != split.sha256:
+            doubts.append(
+                f"the split's sha256 is {split.sha256[:12]}…, but {recorded[:12]}… is recorded for as many pairs:"
+                " these are other ids, or the same in another order"
+            )
+        return doubts
+
+
+def under(name: str) -> tuple[Measure, ...]:
+    """Return the measure that a named convention of papers prints as MAP."""
+    return (convention(name).measure,)
+
+
+#: What recall protocols print.
+RECALLS = (Measure("R", 1), Measure("R", 5), Measure("R", 10))

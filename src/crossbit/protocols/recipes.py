@@ -1,0 +1,54 @@
+"""How the splits of protocols are drawn from a corpus; a protocol fills in the sizes and the seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..data import Corpus, Split
+from ..errors import InputError
+from ..splits import class_balanced_split, ordered_split, random_split
+
+
+def permuted(name: str, corpus: Corpus, *, query: int, train: int, seed: int) -> Split:
+    """Return a random permutation's split: first the queries, then the database, whose first part trains."""
+    return random_split(name, corpus.ids, query=query, train=train, seed=seed)
+
+
+def in_order(name: str, corpus: Corpus, *, query: int, train: int | None = None, last: bool = False) -> Split:
+    """Return the split by the order of the files: the first rows query (or the last), the next train (or all do)."""
+    return ordered_split(name, corpus.ids, query=query, train=train, last=last)
+
+
+def class_by_class(
+    name: str,
+    corpus: Corpus,
+    *,
+    each: tuple[int, int],
+    first: tuple[int, int] | None = None,
+    train: int,
+    seed: int,
+) -> Split:
+    """Return a split that takes `(query, train)` items of each class in turn (`first`: of the first), drawn at random.
+
+    Then random items of the database are added, until `train` items train.
+    """
+    if corpus.labels is None:
+        raise InputError(f"split {name!r} is drawn class by class, and {corpus.name} has no labels")
+    quotas = [first or each, *[each] * (corpus.labels.shape[1] - 1)]
+    return class_balanced_split(name, corpus.ids, corpus.labels, quotas=quotas, train=train, seed=seed)
+
+
+def published(name: str, corpus: Corpus) -> Split:
+    """Return the split that comes with the dataset's files; files that bring none are refused."""
+    if corpus.split.name not in ("official", "published"):
+        raise InputError(
+            f"protocol {name} is a split that comes in a file, but the files of {corpus.name} found here bring none;"
+            f" `crossbit datasets show {corpus.name}` says which do"
+        )
+    return replace(corpus.split, name=name)
+
+
+def held_out(name: str, corpus: Corpus, *, validation: int) -> Split:
+    """Return the published split with the first of its queries as validation part."""
+    split = published(name, corpus)
+    return replace(split, query=split.query[validation:], validation=split.query[:validation])
