@@ -60,7 +60,7 @@ def test_one_seed_has_no_deviation():
     ("call", "message"),
     [
         (lambda: bootstrap(np.array([np.nan])), "no query counts"),
-        (lambda: bootstrap(np.ones(2), confidence=95), "between 0 and 1, not 95"),
+        (lambda: bootstrap(np.ones(2), confidence=95.0), "between 0 and 1, not 95"),
         (lambda: bootstrap(np.ones(2), samples=0), "at least 1 sample, not 0"),
         (lambda: permutation_test(np.ones(2), np.ones(3)), "answered 2 and 3 queries"),
         (lambda: permutation_test(np.array([np.nan]), np.ones(1)), "no query counts for both"),

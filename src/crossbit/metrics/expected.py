@@ -141,7 +141,7 @@ def _over_first(tally: Tally, k: int | None, ties: Ties, graded: bool) -> Float[
     earlier = preceding(groups.hits)
     whole = earlier + groups.hits <= wanted[:, None]
     total = (_gains_at_hits(groups, groups.size.sum(1), graded) * whole).sum(1)
-    for q, b in np.argwhere(~whole & (earlier < wanted[:, None])):
+    for q, b in np.argwhere(~whole & (earlier < wanted[:, None])).tolist():
         total[q] += _first_hits(_edge(groups, q, b, graded), int(wanted[q] - earlier[q, b]))
     return _ratio(total, wanted)
 
@@ -178,7 +178,7 @@ def _over_hits(tally: Tally, k: int, ties: Ties, graded: bool) -> Float[ndarray,
     whole = start + groups.size <= k
     total, hits = (sums * whole).sum(1), (groups.hits * whole).sum(1)
     value = _ratio(total, hits)
-    for q, b in np.argwhere(~whole & (start < k)):
+    for q, b in np.argwhere(~whole & (start < k)).tolist():
         edge = _edge(groups, q, b, graded)
         if ties == "expected":
             value[q] = _expected_over_hits(edge, k, total[q])
