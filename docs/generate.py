@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code: methods, features, datasets, measures, the command line.
+"""Write the pages that follow from the code: methods, features, datasets, measures, protocols, commands.
 
 With `--check` nothing is written; the exit status tells whether every page is current.
 """
@@ -25,6 +25,8 @@ from crossbit.features import steps as feature_steps
 from crossbit.method import Method
 from crossbit.methods import METHODS, method
 from crossbit.metrics import KINDS, Kind, Measure
+from crossbit.metrics.conventions import CONVENTIONS
+from crossbit.protocols import PROTOCOLS, Protocol
 
 HERE = Path(__file__).parent
 WIDTH = 100
@@ -117,16 +119,52 @@ def measures_page() -> str:
         }
         for name, kind in KINDS.items()
     ]
+    conventions = [
+        {"convention": f"`{name}`", "measure": f"`{each.measure}`", "used by": each.used_by}
+        for name, each in CONVENTIONS.items()
+    ]
     return _page(
         "Measures",
         "A measure is written with every choice that differs from the default, as in `MAP@50(over=hits,ties=stable)`.",
         table(rows),
         _section("Choices", "The default comes first.", options(Measure, leave_out=("name", "k"))),
+        _section("Conventions", "What papers mean by MAP, for `crossbit evaluate --conventions`.", table(conventions)),
     )
 
 
 def _measure(name: str, kind: Kind) -> str:
     return name + {"none": "", "optional": "[@k]", "required": "@k"}[kind.cut]
+
+
+def protocols_page() -> str:
+    """Return docs/protocols.md: sizes and measures of every protocol, then its source, recipe and doubts."""
+    overview = [
+        {
+            "protocol": f"[`{name}`](#{name.replace('/', '')})",
+            "dataset": f"`{each.dataset}`",
+            **{part: f"{getattr(each.published, part):,}" for part in ("pairs", "query", "database", "train")},
+            "measures": ", ".join(f"`{measure}`" for measure in each.measures),
+        }
+        for name, each in PROTOCOLS.items()
+    ]
+    sections = [
+        _section(name, each.source, each.notes, f"Split: `{each.recipe}`. Captions: `{each.captions}`.", _known(each))
+        for name, each in PROTOCOLS.items()
+    ]
+    return _page(
+        "Protocols",
+        "A protocol fixes the split and the measure, as in `crossbit evaluate MODEL --protocol wikipedia/official`."
+        " Sizes are the published ones. Where fewer pairs are found, query and training part keep their size, the"
+        " database is what remains, and a warning says that scores are indicative only; too few pairs for these two"
+        " parts are refused. `crossbit protocols show NAME` draws the split of what is found.",
+        table(overview),
+        *sections,
+    )
+
+
+def _known(each: Protocol) -> str:
+    lines = [f"{pairs:,} pairs: {sha256}" for pairs, sha256 in each.sha256.items()]
+    return "sha256 of the split:\n\n" + _text("\n".join(lines)) if lines else "No sha256 is recorded yet."
 
 
 def cli_page() -> str:
@@ -152,6 +190,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "features.md": features_page,
     "measures.md": measures_page,
     "methods.md": methods_page,
+    "protocols.md": protocols_page,
 }
 
 

@@ -11,6 +11,7 @@ from crossbit.datasets import LOADERS
 from crossbit.features import EXTRACTORS
 from crossbit.methods import METHODS
 from crossbit.metrics import KINDS
+from crossbit.protocols import PROTOCOLS
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -28,7 +29,7 @@ def pages(generate):
     return {name: page() for name, page in generate.PAGES.items()}
 
 
-@pytest.mark.parametrize("name", ["cli.md", "datasets.md", "features.md", "measures.md", "methods.md"])
+@pytest.mark.parametrize("name", ["cli.md", "datasets.md", "features.md", "measures.md", "methods.md", "protocols.md"])
 def test_a_generated_page_is_current(pages, name):
     assert (DOCS / name).read_text(encoding="utf-8") == pages[name], "run `make docs`"
 
@@ -40,17 +41,18 @@ def test_check_names_the_pages_that_are_not_current(generate, monkeypatch, tmp_p
         generate.main()
     monkeypatch.setattr("sys.argv", ["generate.py"])
     generate.main()
-    assert capsys.readouterr().out.count(".md") == 5
+    assert capsys.readouterr().out.count(".md") == 6
     (tmp_path / "cli.md").write_text("edited by hand")
     assert generate.stale() == [tmp_path / "cli.md"]
 
 
-@pytest.mark.parametrize(
-    ("page", "names"), [("methods.md", METHODS), ("features.md", EXTRACTORS), ("datasets.md", LOADERS)]
-)
-def test_every_registered_name_has_its_section(pages, page, names):
-    for name in names:
-        assert f"\n## {name}\n" in pages[page]
+REGISTERED = {"methods": METHODS, "features": EXTRACTORS, "datasets": LOADERS, "protocols": PROTOCOLS}
+
+
+@pytest.mark.parametrize("page", REGISTERED)
+def test_every_registered_name_has_its_section(pages, page):
+    for name in REGISTERED[page]:
+        assert f"\n## {name}\n" in pages[f"{page}.md"]
 
 
 def test_every_measure_appears(pages):
