@@ -20,6 +20,7 @@ from crossbit.features.bow import Bow
 from crossbit.features.extraction import extract
 from crossbit.features.extractor import Extractor
 from crossbit.features.hog import Hog
+from crossbit.features.onnx import Onnx
 from crossbit.features.store import Shard, Store
 
 
@@ -206,6 +207,11 @@ def test_a_file_that_may_not_be_read_is_an_unusable_item(many):
 
     found = extract(Mean(), Locked(many[:3]), names(many[:3]), on_error="skip")
     assert found.failures == {1: "Permission denied"}
+
+
+def test_a_fault_of_the_extractor_is_no_fault_of_the_items(many, tmp_path):
+    with pytest.raises(InputError, match=r"^there is no ONNX model"):
+        extract(Onnx(model=tmp_path / "none.onnx"), many, names(many), on_error="skip")
 
 
 def test_nothing_usable_is_an_error(tmp_path):

@@ -17,6 +17,7 @@ import numpy as np
 from ..data import Array, Modality
 from ..errors import InputError
 from .extractor import Extractor
+from .item_error import ItemError
 from .texts import open_text
 
 #: Scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
@@ -93,7 +94,7 @@ class Bow(Extractor):
     def _words(self, raw: str) -> set[str]:
         try:
             return set(self.prepare(raw))
-        except InputError:
+        except ItemError:
             return set()  # extraction reports it, by the name of its item
 
     def _listed(self, path: Path) -> tuple[str, ...]:

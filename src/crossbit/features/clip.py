@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
@@ -22,6 +23,9 @@ from .texts import open_text
 
 #: What is fetched from the hub and what the checksum covers; weights in pickles are not among it.
 _FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+
+#: A tokenizer sets its padding while it is called, so threads take turns.
+_TOKENISING = Lock()
 
 
 class _Loaded(NamedTuple):
@@ -61,12 +65,12 @@ class Clip(Extractor):
 
     def prepare(self, raw: Any) -> dict[str, ndarray]:
         """Return the model's input for one picture or text."""
-        processor = self._loaded.processor
         if self.modality == "image":
-            return _first(processor(images=[open_picture(raw)], return_tensors="np"))
-        length = self._loaded.model.config.text_config.max_position_embeddings
+            return _first(self._loaded.processor(images=[open_picture(raw)], return_tensors="np"))
+        text, length = open_text(raw), self._loaded.model.config.text_config.max_position_embeddings
         options = {"padding": "max_length", "truncation": True, "max_length": length, "return_tensors": "np"}
-        return _first(processor([open_text(raw)], **options))
+        with _TOKENISING:
+            return _first(self._loaded.processor([text], **options))
 
     def compute(self, prepared: Sequence[dict[str, ndarray]]) -> Float32[ndarray, "m d"]:
         """Return the projections at unit length."""

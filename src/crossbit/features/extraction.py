@@ -23,6 +23,7 @@ from ..errors import InputError
 from ..progress import Log, silent
 from .arrays import finite, stacked
 from .extractor import Extractor, file_sha256
+from .item_error import ItemError
 from .pictures import existing
 from .precomputed import Precomputed
 from .store import Shard, Store
@@ -95,7 +96,7 @@ class _Job:
         """Return precomputed features whose numbers are all finite."""
         fine = finite(self.raws)
         for row in np.flatnonzero(~fine).tolist():
-            self._fail(row, InputError("its features hold NaN or infinity"))
+            self._fail(row, ItemError("its features hold NaN or infinity"))
         rows = np.flatnonzero(fine)
         self._refuse_nothing(len(rows))
         return Extracted(self.raws[rows].astype(np.float32), rows, self.failures, 0)
@@ -137,8 +138,8 @@ class _Job:
         key = row if self.extractor.cheap else content_key(raw)
         return key, None if key in known or key in self.rows_of else self.extractor.prepare(raw)
 
-    def _take(self, row: int, opened: tuple[Any, Any] | InputError) -> None:
-        if isinstance(opened, InputError):
+    def _take(self, row: int, opened: tuple[Any, Any] | ItemError) -> None:
+        if isinstance(opened, ItemError):
             self._fail(row, opened)
             return
         key, item = opened
@@ -157,7 +158,7 @@ class _Job:
         self.place |= {key: len(self.place) + at for at, key in enumerate(keys)}
         self.parts.append(rows)
 
-    def _fail(self, row: int, reason: InputError) -> None:
+    def _fail(self, row: int, reason: ItemError) -> None:
         if self.on_error == "fail":
             raise InputError(
                 f"the {self.extractor.modality} of {self.names[row]} cannot be used: {reason};"
@@ -186,20 +187,27 @@ def content_key(raw: Path | ndarray | str) -> bytes:
 
 def _ahead(
     pool: ThreadPoolExecutor, function: Callable[[K], V], items: Iterable[K]
-) -> Iterator[tuple[K, V | InputError]]:
-    """Yield each item with its result or the reason why there is none, in order, working a little ahead."""
+) -> Iterator[tuple[K, V | ItemError]]:
+    """Yield each item with its result or the reason why there is none, in order, working a little ahead.
 
-    def attempt(item: K) -> V | InputError:
+    The first item is done alone, so that what a function loads on its first call is loaded once.
+    """
+
+    def attempt(item: K) -> V | ItemError:
         try:
             return function(item)
-        except InputError as fault:
+        except ItemError as fault:
             return fault
         except OSError as fault:
-            return InputError(fault.strerror or str(fault))
+            return ItemError(fault.strerror or str(fault))
 
-    queue: deque[tuple[K, Future[V | InputError]]] = deque()
+    started = False
+    queue: deque[tuple[K, Future[V | ItemError]]] = deque()
     for item in items:
         queue.append((item, pool.submit(attempt, item)))
+        if not started:
+            queue[0][1].result()
+            started = True
         if len(queue) > 2 * BATCH:
             first, future = queue.popleft()
             yield first, future.result()

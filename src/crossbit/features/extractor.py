@@ -34,7 +34,7 @@ class Extractor(ABC):
 
     @abstractmethod
     def prepare(self, raw: Any) -> Any:
-        """Return one raw item opened and brought into shape; an unusable one raises `InputError`."""
+        """Return one raw item opened and brought into shape; one at fault raises `ItemError`."""
 
     @abstractmethod
     def compute(self, prepared: Sequence[Any]) -> Array:

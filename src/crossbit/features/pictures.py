@@ -14,7 +14,7 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import InputError
+from .item_error import ItemError
 
 #: An image file, the bytes of one, or RGB pixels.
 Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"]
@@ -26,7 +26,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 
 def open_picture(raw: Picture) -> Image.Image:
-    """Return an upright RGB picture; an unusable one raises `InputError` with the reason.
+    """Return an upright RGB picture; an unusable one raises `ItemError` with the reason.
 
     The first frame of an animation counts, transparency lies on white, 16-bit greys keep their upper 8 bits, and
     the EXIF orientation is applied.
@@ -39,48 +39,48 @@ def open_picture(raw: Picture) -> Image.Image:
             _refuse_size(*image.size)
             image.load()
             return _rgb(ImageOps.exif_transpose(image))
-    except InputError:
+    except ItemError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InputError(f"it has more than the {MAX_PIXELS:,} pixels allowed") from None
+        raise ItemError(f"it has more than the {MAX_PIXELS:,} pixels allowed") from None
     except UnidentifiedImageError:
-        raise InputError(f"it is no image in a known format ({', '.join(FORMATS)})") from None
+        raise ItemError(f"it is no image in a known format ({', '.join(FORMATS)})") from None
     except Exception as fault:  # a damaged file can raise nearly anything in a decoder
-        raise InputError(f"it is damaged or truncated: {fault}") from None
+        raise ItemError(f"it is damaged or truncated: {fault}") from None
 
 
 def _from_pixels(pixels: ndarray) -> Image.Image:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
-        raise InputError(f"pixels are uint8 of shape (height, width, 3), not {pixels.dtype} of shape {pixels.shape}")
+        raise ItemError(f"pixels are uint8 of shape (height, width, 3), not {pixels.dtype} of shape {pixels.shape}")
     _refuse_size(pixels.shape[1], pixels.shape[0])
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def existing(path: Path) -> Path:
-    """Return the path of a file with content; anything else raises `InputError`."""
+    """Return the path of a file with content; anything else raises `ItemError`."""
     if not path.exists():
-        raise InputError("the file does not exist")
+        raise ItemError("the file does not exist")
     if not path.is_file():
-        raise InputError("it is not a file")
+        raise ItemError("it is not a file")
     if not path.stat().st_size:
-        raise InputError("the file is empty (0 bytes)")
+        raise ItemError("the file is empty (0 bytes)")
     return path
 
 
 def _refuse_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise InputError(f"it has {width} x {height} pixels, more than the {MAX_PIXELS:,} allowed")
+        raise ItemError(f"it has {width} x {height} pixels, more than the {MAX_PIXELS:,} allowed")
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise InputError(f"it has {width} x {height} pixels: one side is over {MAX_ASPECT} times the other")
+        raise ItemError(f"it has {width} x {height} pixels: one side is over {MAX_ASPECT} times the other")
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
-        raise InputError("its pixels are floating-point numbers, whose range is not defined; save it with 8 or 16 bits")
+        raise ItemError("its pixels are floating-point numbers, whose range is not defined; save it with 8 or 16 bits")
     if image.mode.startswith("I"):
         grey = np.asarray(image).astype(np.int64)
         if grey.min() < 0 or grey.max() > 0xFFFF:
-            raise InputError("its grey values exceed 16 bits; save it with 8 or 16 bits")
+            raise ItemError("its grey values exceed 16 bits; save it with 8 or 16 bits")
         return Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy import ndarray
 
 from ..data import Array, Modality
-from ..errors import InputError
 from .arrays import finite, stacked
 from .extractor import Extractor
+from .item_error import ItemError
 
 
 @final
@@ -38,9 +38,9 @@ class Precomputed(Extractor):
         row = raw.reshape(1, -1).astype(np.float32)
         row = row if isinstance(row, ndarray) else row.tocsr()
         if self.columns and row.shape[1] != self.columns:
-            raise InputError(f"precomputed {self.modality} features have {self.columns} columns, not {row.shape[1]}")
+            raise ItemError(f"precomputed {self.modality} features have {self.columns} columns, not {row.shape[1]}")
         if not finite(row).all():
-            raise InputError("its features hold NaN or infinity")
+            raise ItemError("its features hold NaN or infinity")
         return row
 
     def compute(self, prepared: Sequence[Array]) -> Array:
