@@ -44,14 +44,6 @@ class Featurised:
     failures: tuple[Failure, ...] = ()
 
 
-class _Raw(NamedTuple):
-    """The raw input of one modality, a row or several for each item; `of` numbers the item of a row."""
-
-    rows: Sequence[Any]
-    of: Int[ndarray, "n"]
-    names: list[str]
-
-
 def featurise(
     corpus: Corpus,
     image: str | Pipeline,
