@@ -64,7 +64,7 @@ def test_a_ledger_is_lines_of_json(toy, tmp_path):
 def test_the_table_has_mean_and_deviation_over_seeds_and_chance():
     results = [Result("m", 16, seed, "image->text", "MAP", value) for seed, value in enumerate((0.4, 0.6))]
     results.append(Result("m", 32, 0, "image->text", "MAP", 0.5))
-    rows = table(results, "MAP", 0.1)
+    rows = table(results, "MAP", {"image->text": {"MAP": 0.1}})
     assert rows == [
         {"task": "image->text", "method": "m", "16": "0.5000 ±0.1414", "32": "0.5000"},
         {"task": "image->text", "method": "chance", "16": "0.1000", "32": "0.1000"},

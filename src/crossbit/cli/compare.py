@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Cache, Captions, DataDir, DatasetIfAny, Features, Measures, OnError, Protocol, SplitFile
+from .options import Cache, CaptionsIfAny, DataDir, DatasetIfAny, Features, Measures, OnError, Protocol, SplitFile
 from .output import JsonFlag, print_json, print_table
 
 
@@ -22,7 +22,7 @@ def compare(
     seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, counted from 0.", min=1)] = 1,
     measure: Measures = None,
     features: Features = "",
-    captions: Captions = "",
+    captions: CaptionsIfAny = "",
     data_dir: DataDir = None,
     cache: Cache = None,
     on_error: OnError = "fail",

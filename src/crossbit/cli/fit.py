@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from .options import Cache, Captions, DataDir, DatasetIfAny, Features, OnError, Protocol, Seed, SetOption, SplitFile
+from .options import (
+    Cache,
+    CaptionsIfAny,
+    DataDir,
+    DatasetIfAny,
+    Features,
+    OnError,
+    Protocol,
+    Seed,
+    SetOption,
+    SplitFile,
+)
 from .output import JsonFlag, print_json
 
 
@@ -19,7 +30,7 @@ def fit(
     split: SplitFile = None,
     bits: Annotated[int, typer.Option("--bits", "-b", help="Bits of a code.", min=1)] = 64,
     features: Features = "",
-    captions: Captions = "",
+    captions: CaptionsIfAny = "",
     set_: SetOption = None,
     seed: Seed = 0,
     data_dir: DataDir = None,

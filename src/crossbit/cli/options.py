@@ -38,13 +38,10 @@ Features = Annotated[
         " 'image=onnx|pca256,text=bow'. Default: what the dataset brings, else hog and bow.",
     ),
 ]
-Captions = Annotated[
-    str,
-    typer.Option(
-        "--captions",
-        help="What becomes of several captions: join (one text), first, each (a pair each)."
-        " Default: as the protocol does, else join.",
-    ),
+_CAPTIONS = "What becomes of several captions: join (one text), first, each (a pair each)."
+Captions = Annotated[str, typer.Option("--captions", help=_CAPTIONS)]
+CaptionsIfAny = Annotated[
+    str, typer.Option("--captions", help=f"{_CAPTIONS} Default: as the protocol does, else join.")
 ]
 Cache = Annotated[
     Path | None, typer.Option("--cache", help="Where extracted features are kept; default: the user's cache folder.")

@@ -28,9 +28,9 @@ PROTOCOLS = (
         captions="first",
         source="J. Tu, X. Liu, Z. Lin, R. Hong, M. Wang. Differentiable cross-modal hashing via multimodal transformers"
         " (DCHMT). ACM Multimedia, 2022; DSPH, DNPH, TwDH and DHaPH use the same sizes.",
-        notes="Pictures of train2017 and val2017 with a class. Seed 1814 is that of CLIP-CMH and QinLab (read in their"
-        " configuration); their rows come in an order of their own. The code draws one of the five captions at every"
-        " access, also to test; here it is the first.",
+        notes="Pictures of train2017 and val2017 with a class. Seed 1814 is the default of CLIP-CMH and QinLab (read"
+        " in their code), for the whole program; their rows come in an order of their own. It draws one of the five"
+        " captions at every access, also to test; here it is the first.",
     ),
     Protocol(
         name="coco/mith",

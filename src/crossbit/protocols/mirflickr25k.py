@@ -129,9 +129,10 @@ PROTOCOLS = (
         source="J. Tu, X. Liu, Z. Lin, R. Hong, M. Wang. Differentiable cross-modal hashing via multimodal transformers"
         " (DCHMT). ACM Multimedia, 2022; DSPH, DNPH, TwDH and DHaPH use the same sizes.",
         notes="The CLIP era takes every picture with a label, 24,581, with its raw tags as a sentence; the loader here"
-        " has the 20,015 pairs of DCMH, so numbers are indicative only. Seed 1814 is that of CLIP-CMH and QinLab (read"
-        " in their configuration); other rows, so another split. TwDH prints MAP@5000 over the first 5,000 relevant"
-        " items instead (`--conventions twdh`), and DCHMT's own code gives NaN if one query has no relevant item.",
+        " has the 20,015 pairs of DCMH, so numbers are indicative only. Seed 1814 is the default of CLIP-CMH and"
+        " QinLab (read in their code), for the whole program; other rows, so another split. TwDH prints MAP@5000 over"
+        " the first 5,000 relevant items instead (`--conventions twdh`), and DCHMT's own code gives NaN if one query"
+        " has no relevant item.",
         sha256={
             15_677: "b7fb01fc1889a718176c2ddde3e364efe16682e8abb5ade410d9bfc0d7912f48",
             20_015: "c5a0a457cbdee4242efa36aea0cc8f7385c216310065a04cac123e4e2099744d",

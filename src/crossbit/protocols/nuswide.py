@@ -93,8 +93,9 @@ PROTOCOLS = (
         measures=under("dcmh"),
         source="J. Tu, X. Liu, Z. Lin, R. Hong, M. Wang. Differentiable cross-modal hashing via multimodal transformers"
         " (DCHMT). ACM Multimedia, 2022; DSPH, DNPH, TwDH and DHaPH use the same sizes.",
-        notes="Seed 1814 is that of CLIP-CMH and QinLab (read in their configuration). Their lists leave out between"
-        " none and 3,055 pairs, and a missing tag becomes the text 123456 (read in make_nuswide.py)."
+        notes="Seed 1814 is the default of CLIP-CMH and QinLab (read in their code), for the whole program. Their"
+        " lists leave out between none and 3,055 pairs, and a missing tag becomes the text 123456 (read in"
+        " make_nuswide.py)."
         f" {ROWS}",
     ),
 )
