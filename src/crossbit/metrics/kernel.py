@@ -1,14 +1,16 @@
 """The compiled inner loops: XOR and popcount for distance, AND for relevance, counting instead of sorting.
 
-Each function walks the database once per query, releases the GIL, and needs no memory but its output and
-a buffer of fixed size, so that `tally` and `ranking` run it on one block of queries per thread. There is no numba
-`parallel=True`: plain threads compile four times faster, nest, fork and may be called from several threads at once.
+Each function walks the database once per query, releases the GIL and needs no memory that grows with the database but
+its output and, for ranking, a distance per item. `tally` and `ranking` run them on one block of queries per thread:
+without numba's own parallelism they compile several times faster, nest, fork, and may be called from several threads.
 
-Codes and labels arrive as 64-bit words: `database[w, n]` by word and item, `query[q, w]` by query and word.
-The first call compiles (about a second); the result is cached on disk where a writable place exists.
+Codes and labels arrive as 64-bit words: `database[w, n]` by word and item, `query[q, w]` by query and word. Where there
+may be several words, a tuple of as many zeros comes along: its length is part of its type, so that the compiler
+unrolls the loop over words. The first call for a number of words compiles for about a second; the result is cached
+on disk where a writable place exists.
 """
 
-# mypy: disable-error-code="no-untyped-def,call-arg,import-untyped"
+# mypy: disable-error-code="no-untyped-def,call-arg,import-untyped,var-annotated"
 
 from __future__ import annotations
 
@@ -20,13 +22,11 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
-#: Items whose keys are buffered at a time: 16 KiB, half of a first-level cache.
-TILE = 2048
 
-
-def compiled(function: Callable[..., None]) -> Callable[..., None]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the compiled function, cached on disk unless no place to write is found."""
     function = inspect.unwrap(function)  # from what checks shapes in the tests
     try:
@@ -46,65 +46,111 @@ def popcount(typing: Any, word: Any) -> Any:
 
 
 @compiled
+def distance(code, database, n):
+    """Return the number of bits in which a code differs from item n's."""
+    total = popcount(code[0] ^ database[0, n])
+    for w in range(1, len(code)):
+        total += popcount(code[w] ^ database[w, n])
+    return total
+
+
+@compiled
+def shared(label, labels, n):
+    """Return the number of labels shared with item n."""
+    total = popcount(label[0] & labels[0, n])
+    for w in range(1, len(label)):
+        total += popcount(label[w] & labels[w, n])
+    return total
+
+
+@compiled
+def row_words(words, q, blank):
+    """Return row q of a matrix of words as a tuple."""
+    for w in range(len(blank)):
+        blank = tuple_setitem(blank, w, words[q, w])
+    return blank
+
+
+@compiled
 def count_words(query, query_labels, database, database_labels, count):
-    """Add each pair to `count[q, 2 * distance + relevant]`, where a code and its labels fill one word each."""
+    """Add each pair to `count[q, distance, relevant]`, where a code and its labels fill one word each."""
+    last = query.shape[0] - 1
+    spare = np.zeros_like(count[0])
+    for q in range(0, last + 1, 2):
+        p = min(q + 1, last)
+        first, second = (query[q, 0], query_labels[q, 0]), (query[p, 0], query_labels[p, 0])
+        other = count[p] if p > q else spare
+        count_two(first, second, database[0], database_labels[0], count[q].reshape(-1), other.reshape(-1))
+
+
+@compiled
+def count_two(first, second, codes, labels, count_first, count_second):
+    """Count for two queries in one walk, so that one is served while the other waits for its counter."""
     zero, two, one = np.uint64(0), np.uint64(2), np.uint32(1)
-    codes, labels = database[0], database_labels[0]
-    for q in range(query.shape[0]):
-        code, label, row = query[q, 0], query_labels[q, 0], count[q]
-        for n in range(codes.shape[0]):
-            row[popcount(code ^ codes[n]) * two + np.uint64((label & labels[n]) != zero)] += one
+    for n in range(codes.shape[0]):
+        code, label = codes[n], labels[n]
+        count_first[popcount(first[0] ^ code) * two + np.uint64((first[1] & label) != zero)] += one
+        count_second[popcount(second[0] ^ code) * two + np.uint64((second[1] & label) != zero)] += one
 
 
 @compiled
-def count_keys(query, query_labels, database, database_labels, count):
+def count_pairs(query, query_labels, database, database_labels, count, blank_code, blank_label):
     """Add each pair to `count[q, distance, shared labels]`; the last column takes all that share more."""
-    items, most = database.shape[1], np.uint64(count.shape[2] - 1)
-    distance, shared = np.empty(TILE, np.uint64), np.empty(TILE, np.uint64)
-    for start in range(0, items, TILE):
-        size = min(TILE, items - start)
-        for q in range(query.shape[0]):
-            add_words(query[q], database[:, start : start + size], distance, True)
-            add_words(query_labels[q], database_labels[:, start : start + size], shared, False)
-            row = count[q]
-            for n in range(size):
-                row[distance[n], min(shared[n], most)] += np.uint32(1)
+    for q in range(query.shape[0]):
+        code, label = row_words(query, q, blank_code), row_words(query_labels, q, blank_label)
+        if count.shape[2] == 2:
+            count_relevant(code, label, database, database_labels, count[q].reshape(-1))
+        else:
+            count_shared(code, label, database, database_labels, count[q].reshape(-1), count.shape[2])
 
 
 @compiled
-def rank_stably(query, query_labels, database, database_labels, grades):
+def count_relevant(code, label, database, labels, count):
+    """Count for one query whether a label is shared."""
+    zero, two, one = np.uint64(0), np.uint64(2), np.uint32(1)
+    for n in range(database.shape[1]):
+        common = label[0] & labels[0, n]
+        for w in range(1, len(label)):
+            common |= label[w] & labels[w, n]
+        count[distance(code, database, n) * two + np.uint64(common != zero)] += one
+
+
+@compiled
+def count_shared(code, label, database, labels, count, grades):
+    """Count for one query how many labels are shared."""
+    width, most, one = np.uint64(grades), np.uint64(grades - 1), np.uint32(1)
+    for n in range(database.shape[1]):
+        count[distance(code, database, n) * width + min(shared(label, labels, n), most)] += one
+
+
+@compiled
+def rank_pairs(query, query_labels, database, database_labels, grades, blank_code, blank_label):
     """Write the labels shared with each item into `grades[q, rank]`; items at one distance keep their order."""
-    items = database.shape[1]
-    distance, shared = np.empty(TILE, np.uint64), np.empty(TILE, np.uint64)
-    distances = np.empty(items, np.uint16)
+    distances = np.empty(database.shape[1], np.uint16)
     for q in range(query.shape[0]):
-        place = np.zeros(64 * database.shape[0] + 2, np.int64)
-        for start in range(0, items, TILE):
-            size = min(TILE, items - start)
-            add_words(query[q], database[:, start : start + size], distance, True)
-            for n in range(size):
-                distances[start + n] = distance[n]
-                place[distance[n] + np.uint64(1)] += 1
+        code, label = row_words(query, q, blank_code), row_words(query_labels, q, blank_label)
+        place = np.zeros(64 * database.shape[0] + 2, np.uint32)
+        measure_one(code, database, distances, place)
         for d in range(1, place.shape[0]):
             place[d] += place[d - 1]
-        for start in range(0, items, TILE):
-            size = min(TILE, items - start)
-            add_words(query_labels[q], database_labels[:, start : start + size], shared, False)
-            for n in range(size):
-                d = distances[start + n]
-                grades[q, place[d]] = shared[n]
-                place[d] += 1
+        place_one(label, database_labels, distances, place, grades[q])
 
 
 @compiled
-def add_words(word, words, total, differing):
-    """Set `total[n]` to the bits that differ from (or are shared with) item n, over all words."""
-    total[: words.shape[1]] = 0
-    for w in range(words.shape[0]):
-        a, others = word[w], words[w]
-        if differing:
-            for n in range(others.shape[0]):
-                total[n] += popcount(a ^ others[n])
-        else:
-            for n in range(others.shape[0]):
-                total[n] += popcount(a & others[n])
+def measure_one(code, database, distances, after):
+    """Keep each item's distance, and count it one place further on."""
+    one = np.uint32(1)
+    for n in range(database.shape[1]):
+        d = distance(code, database, n)
+        distances[n] = d
+        after[d + np.uint64(1)] += one
+
+
+@compiled
+def place_one(label, labels, distances, place, grades):
+    """Put each item's grade at the next place of its distance."""
+    one = np.uint32(1)
+    for n in range(distances.shape[0]):
+        d = np.uint64(distances[n])
+        grades[np.uint64(place[d])] = shared(label, labels, n)
+        place[d] += one

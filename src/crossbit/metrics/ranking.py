@@ -64,9 +64,9 @@ def stable_grades(
             order = np.argsort(hamming(query[rows], database), axis=1, kind="stable")
             grades[:] = np.take_along_axis(shared, order, axis=1)
         else:
-            from .kernel import rank_stably
+            from .kernel import rank_pairs
 
-            rank_stably(*words[rows], grades)
+            rank_pairs(*words[rows], grades, *words.blanks)
         for q, row in enumerate(grades, rows.start):
             use(q, row)
 

@@ -104,16 +104,15 @@ def tally(
         _count_plainly(query, database, query_labels, database_labels, count)
         log(len(query), len(query), {})
         return Tally(count)
-    from .kernel import count_keys, count_words
+    from .kernel import count_pairs, count_words
 
     words = Words.of(query, database, query_labels, database_labels)
 
     def fill(rows: slice) -> None:
-        one_word = len(words.database) == len(words.database_labels) == 1
-        if one_word and not graded:
-            count_words(*words[rows], count[rows].reshape(rows.stop - rows.start, -1))
+        if words.widths == (1, 1) and not graded:
+            count_words(*words[rows], count[rows])
         else:
-            count_keys(*words[rows], count[rows])
+            count_pairs(*words[rows], count[rows], *words.blanks)
 
     in_blocks(fill, len(query), log)
     return Tally(count)
@@ -161,6 +160,17 @@ class Words:
         columns = [_words(part) for part in (database.packed, np.packbits(database_labels, axis=1))]
         codes, labels = (np.ascontiguousarray(part.T) for part in columns)
         return cls(_words(query.packed), _words(np.packbits(query_labels, axis=1)), codes, labels)
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """How many words a code and its labels fill."""
+        return len(self.database), len(self.database_labels)
+
+    @property
+    def blanks(self) -> tuple[tuple[np.uint64, ...], tuple[np.uint64, ...]]:
+        """As many zeros as a code and its labels have words; the kernel knows their number from the type."""
+        code, label = self.widths
+        return (np.uint64(0),) * code, (np.uint64(0),) * label
 
     def __getitem__(
         self, rows: slice
