@@ -29,7 +29,7 @@ from crossbit.methods import Recipe
 from crossbit.methods.cfrh import CFRH, Target, statistics
 from crossbit.metrics import Measure
 from crossbit.progress import bar
-from crossbit.results import Ledger, Result, Run, chance, compare, setting, table
+from crossbit.results import Ledger, Result, Run, chance_levels, compare, setting, table
 from crossbit.spec import split_list
 from crossbit.training import Means
 from generate import table as markdown
@@ -56,7 +56,12 @@ def run(name: str, data_dir: Path | None) -> None:
     if failed:
         raise failed[0]
     results = [asdict(outcome) for outcome in outcomes if isinstance(outcome, Result)]
-    scores = {"setting": where, "chance": chance(data), "similarities": similarities(data), "results": results}
+    scores = {
+        "setting": where,
+        "chance": chance_levels(data, measures),
+        "similarities": similarities(data),
+        "results": results,
+    }
     (SCORES / f"{name}.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
 
 
@@ -76,7 +81,7 @@ def page() -> str:
         "Written by `python docs/results.py`; do not edit. Every number is of the last epoch, on queries that no method"
         " saw, as mean ± standard deviation over seeds. `MAP` ranks the whole database and takes the expectation over"
         " the order of tied items; `MAP@50(over=hits,ties=stable)` is the variant of the DJSRH lineage. Relevant means"
-        " sharing a label; chance is the share of relevant items.",
+        " sharing a label; chance is what a random order scores on average, under the same measure.",
     ]
     for name, study in STUDIES["studies"].items():
         path = SCORES / f"{name}.json"
@@ -90,8 +95,7 @@ def section(name: str, study: dict[str, Any], scores: dict[str, Any]) -> list[st
     results = [Result(**result) for result in scores["results"]]
     parts = [f"## {study['title']}", study["about"].strip()]
     for measure in STUDIES["measures"]:
-        level = scores["chance"] if measure == "MAP" else None
-        parts += [f"**{measure}**", markdown(table(results, measure, level))]
+        parts += [f"**{measure}**", markdown(table(results, measure, scores["chance"]))]
     parts += ["CFRH's similarities on the training pairs, per batch of 32:", markdown(_rounded(scores["similarities"]))]
     figure = HERE / "images" / f"results-{name}.svg"
     if figure.is_file():
@@ -121,7 +125,8 @@ def draw(name: str) -> None:
             spread = stdev(values) if len(values) > 1 else 0.0
             bars.setdefault(re.sub(r"\(.*\)", "", method), {})[bits] = fmean(values), spread
     title = STUDIES["studies"][name]["title"]
-    figure = plots.score_bars(bars, "MAP, mean of both directions", scores["chance"], title)
+    level = fmean(levels["MAP"] for levels in scores["chance"].values())
+    figure = plots.score_bars(bars, "MAP, mean of both directions", level, title)
     plots.save(figure, HERE / "images" / f"results-{name}.svg")
 
 

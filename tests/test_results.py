@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from crossbit.codes import Codes
 from crossbit.errors import InputError
 from crossbit.methods import Recipe
-from crossbit.metrics.measure import Measure
-from crossbit.results import Ledger, Result, Run, chance, compare, table
+from crossbit.metrics import Measure, evaluate
+from crossbit.results import Ledger, Result, Run, chance_levels, compare, table
 
 MAP = Measure("MAP")
 
@@ -19,7 +21,20 @@ def runs(*texts, bits=(8,), seeds=1):
 def test_scores_come_in_both_directions(toy):
     results = list(compare(runs("cca(ridge=0.01)+itq"), toy, [MAP], Ledger(None, "toy")))
     assert [result.task for result in results] == ["image->text", "text->image"]
-    assert all(result.value > chance(toy) + 0.2 for result in results)
+    assert all(result.value > chance_levels(toy, [MAP])[result.task]["MAP"] + 0.2 for result in results)
+
+
+def test_chance_is_what_random_codes_score(toy, rng):
+    measures = [MAP, Measure("recall", 20), Measure("NDCG", 10), Measure("MAP", 10, over="hits", ties="stable")]
+    levels = chance_levels(toy, [*measures, Measure("lookup-recall", r=1)])["image->text"]
+    assert set(levels) == set(map(str, measures))
+    labels = toy.query.labels, toy.database.labels
+    random = [
+        evaluate(*(Codes.from_bits(rng.random((len(side), 64)) < 0.5) for side in labels), *labels, measures)
+        for _ in range(20)
+    ]
+    for measure in measures:
+        assert np.mean([scores.mean(measure) for scores in random]) == pytest.approx(levels[str(measure)], abs=0.01)
 
 
 def test_an_interrupted_comparison_goes_on(toy, tmp_path, monkeypatch):

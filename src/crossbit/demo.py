@@ -26,7 +26,7 @@ from .methods import Recipe
 from .metrics.evaluation import Scores
 from .metrics.measure import Measure
 from .progress import Log
-from .results import chance
+from .results import chance_levels
 
 BITS = 64
 TABLES = (Measure("MAP"), Measure("precision", 10))
@@ -159,14 +159,14 @@ class Demo:
         """Return the report of everything that was run."""
         data, best = self.data, fitted[0]
         tasks = [f"{source} → {target}" for source, target in CROSSINGS]
-        level = chance(data)
+        levels = chance_levels(data, TABLES)
         names = {f"{source}->{target}": name for (source, target), name in zip(CROSSINGS, tasks, strict=True)}
         tables = [
             report.Scores(
                 f"{measure} at {BITS} bits",
                 [(name, str(measure)) for name in tasks],
                 {f.recipe.name: [f.scores[task].mean(measure) for task in names] for f in fitted},
-                [level, level],
+                [levels[task][str(measure)] for task in names],
                 f"{measure.full}; {len(data.query):,} queries, {len(data.database):,} in the database;"
                 " relevant: shares a label; every method at its last epoch.",
             )

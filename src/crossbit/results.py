@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from . import __version__
+from .codes import Codes
 from .data import CROSSINGS, Dataset, Modality
 from .errors import InputError
 from .experiment import first_rows, mean_scores, score_folds, score_galleries
 from .methods import Recipe
-from .metrics.measure import Measure
+from .metrics import Measure, evaluate
 from .progress import Log, silent
 
 
@@ -133,20 +134,26 @@ def setting(features: Mapping[Modality, str], captions: str, data: Dataset) -> s
     return f"{data.name} split {data.split.name} {data.split.sha256[:12]} {specs} crossbit {__version__}"
 
 
-def chance(data: Dataset) -> float:
-    """Return the share of relevant items: the precision of any random ranking, and nearly its MAP."""
-    relevant = data.query.known_labels.astype("f4") @ data.database.known_labels.T.astype("f4") > 0
-    return float(relevant.mean())
-
-
 def chance_levels(data: Dataset, measures: Sequence[Measure], fold: int | None = None) -> dict[str, dict[str, float]]:
-    """Return the chance level of each measure by direction; of instances, what a model scores that ties all items."""
-    if not data.split.instance:
-        return {f"{a}->{b}": {str(measure): chance(data) for measure in measures} for a, b in CROSSINGS}
-    fair = {str(measure): replace(measure, ties="expected") for measure in measures}
-    sides = np.ones((len(first_rows(data.query)), 1)), np.ones((len(data.query), 1))
-    levels = mean_scores(score_galleries(*sides, data.query, [*fair.values()], fold))
+    """Return what a random ranking scores on average, by direction and measure.
+
+    That is what a model scores which gives all items one code, its ties averaged. Hash lookup has no such level.
+    """
+    fair = {str(measure): replace(measure, ties="expected") for measure in measures if measure.kind.family != "lookup"}
+    if data.split.instance:
+        alike = _alike(len(first_rows(data.query))), _alike(len(data.query))
+        folds = score_galleries(*alike, data.query, [*fair.values()], fold)
+    else:
+        query, database = data.query, data.database
+        labels = query.known_labels, database.known_labels
+        scores = evaluate(_alike(len(query)), _alike(len(database)), *labels, fair.values())
+        folds = [{f"{source}->{target}": scores for source, target in CROSSINGS}]
+    levels = mean_scores(folds)
     return {task: {name: of_task[str(each)] for name, each in fair.items()} for task, of_task in levels.items()}
+
+
+def _alike(n: int) -> Codes:
+    return Codes.from_bits(np.ones((n, 1), np.bool_))
 
 
 def table(
@@ -166,7 +173,7 @@ def table(
                 for bits in lengths
             }
             rows.append({"task": task, "method": method, **cells})
-        if levels is not None:
+        if levels is not None and measure in levels[task]:
             level = f"{levels[task][measure]:.4f}"
             rows.append({"task": task, "method": "chance", **dict.fromkeys(map(str, lengths), level)})
     return rows

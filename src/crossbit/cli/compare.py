@@ -46,7 +46,7 @@ def compare(
     runs = [Run(recipe, length, seed) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)]
     corpus = setup.corpus(data_dir)
     measures = parse_all(measure or setup.measures(corpus.split))
-    data = featurised(setup, corpus, cache, on_error).dataset
+    data = featurised(setup, corpus, cache, on_error, data_dir=data_dir).dataset
     where = setting(setup.features(corpus), setup.captions, data)
     results = []
     with bar("compare") as log:

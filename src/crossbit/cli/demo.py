@@ -35,7 +35,7 @@ def demo(
 
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir)
-    made = Demo(setup, corpus, featurised(setup, corpus, cache, on_error))
+    made = Demo(setup, corpus, featurised(setup, corpus, cache, on_error, data_dir=data_dir))
     if (out / "collection" / "items.jsonl").is_file():
         shutil.rmtree(out / "collection")
     page = made.run(out, bar)

@@ -47,7 +47,7 @@ def fit(
 
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
-    made = featurised(setup, setup.corpus(data_dir), cache, on_error)
+    made = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir)
     data = made.dataset
     with bar(f"fit {recipe.name} at {bits} bits") as log:
         encoder = recipe.fit(data.train, bits, seed=seed, log=log)

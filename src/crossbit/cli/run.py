@@ -10,7 +10,7 @@ from typing import cast, get_args
 from ..data import Corpus, Modality
 from ..errors import known
 from ..experiment import Setup
-from ..features import Captions, Featurised, Pipeline, default_cache, featurise
+from ..features import Captions, Featurised, Pipeline, default_cache, featurise, parse
 from ..features.extraction import OnError
 from ..progress import bar
 from ..protocols import protocol as find_protocol
@@ -56,14 +56,16 @@ def featurised(
     cache: Path | None,
     on_error: str,
     pipelines: Mapping[Modality, Pipeline] | None = None,
+    data_dir: Path | None = None,
 ) -> Featurised:
     """Return a corpus as features, with progress and a count of what was left out on stderr.
 
-    A fitted model's `pipelines` are used as they are; otherwise the setup's are fitted to the training items.
+    A fitted model's `pipelines` are used as they are; otherwise the setup's are fitted to the training items, and
+    weights that they name may lie in `data_dir/weights`.
     """
     if on_error not in get_args(OnError):
         raise known(on_error, "way with damaged items", get_args(OnError))
-    chosen: Mapping[Modality, str | Pipeline] = pipelines or setup.features(corpus)
+    chosen = pipelines or {m: parse(spec, m, data_dir=data_dir) for m, spec in setup.features(corpus).items()}
     with bar(f"features of {corpus.name}") as log:
         made = featurise(
             corpus,
