@@ -75,6 +75,9 @@ class Tally:
         grades = np.arange(self.count.shape[2], dtype=np.float64)
         count = self.count.astype(np.float64)
         worth = np.exp2(grades) - 1
+        if ties == "expected" and len(grades) == 2:  # one shared label is worth one
+            hits = count[:, :, 1]
+            return Groups(count[:, :, 0] + hits, hits, hits, hits)
         if ties == "expected":
             return Groups(count.sum(2), count[:, :, 1:].sum(2), count @ grades, count @ worth)
         order = slice(None, None, -1) if ties == "best" else slice(None)
