@@ -1,5 +1,7 @@
 """Counting by distance: the compiled kernel against numpy, for every width of codes and labels."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,3 +73,17 @@ def test_blocks_cover_every_query_once_and_report():
     in_blocks(lambda rows: seen.extend(range(rows.start, rows.stop)), 10, lambda d, t, v: reports.append((d, t)), 4)
     assert sorted(seen) == list(range(10))
     assert reports == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_memory_does_not_grow_with_queries_times_items(compiled):
+    def peak(items):
+        case = problem(0, 64, 21, queries=200, items=items)
+        tally(*case)  # compiles
+        tracemalloc.start()
+        tally(*case)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    per_item = (peak(200_000) - peak(20_000)) / 180_000
+    assert per_item < 64  # the words of codes and labels; one byte per query and item would be 200
