@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 import torch
 from jaxtyping import Bool
 from numpy import ndarray
@@ -126,7 +126,7 @@ def torchmetrics_loop(given: Problem) -> Callable[[], list[float]]:
     return run
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True)
 def scan(query, query_labels, database, database_labels):  # type: ignore[no-untyped-def]
     """Return the sum of all distances and the number of relevant pairs."""
     bits, relevant, zero = np.uint64(0), np.uint64(0), np.uint64(0)
@@ -178,12 +178,12 @@ def refuse_disagreement(given: Problem, contestants: Mapping[str, Callable[[], A
 def grown(run: Callable[[], object]) -> float:
     """Return by how many MiB the resident set grew at most while something ran, looked at every 2 ms."""
     process, done = psutil.Process(), threading.Event()
-    before = process.memory_info().rss
+    before = int(process.memory_info().rss)
     peak = [before]
 
     def watch() -> None:
         while not done.is_set():
-            peak.append(process.memory_info().rss)
+            peak.append(int(process.memory_info().rss))
             time.sleep(0.002)
 
     watcher = threading.Thread(target=watch)

@@ -10,7 +10,7 @@ unrolls the loop over words. The first call for a number of words compiles for a
 on disk where a writable place exists.
 """
 
-# mypy: disable-error-code="no-untyped-def,call-arg,import-untyped,var-annotated"
+# mypy: disable-error-code="no-untyped-def,import-untyped"
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(nogil=True)(function)
 
 
-@intrinsic
-def popcount(typing: Any, word: Any) -> Any:
-    """Return the number of ones in a 64-bit word, by the processor's own instruction."""
-
+def _ones(typing: Any, word: Any) -> Any:
     def build(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), build
+
+
+#: The number of ones in a 64-bit word, by the processor's own instruction.
+popcount: Any = intrinsic(_ones)
 
 
 @compiled
