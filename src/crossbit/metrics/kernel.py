@@ -10,7 +10,7 @@ unrolls the loop over words. The first call for a number of words compiles for a
 on disk where a writable place exists.
 """
 
-# mypy: disable-error-code="no-untyped-def,import-untyped"
+# mypy: disable-error-code="no-untyped-def,call-arg,import-untyped"
 
 from __future__ import annotations
 
