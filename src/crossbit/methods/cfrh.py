@@ -8,7 +8,7 @@ codes must rebuild, within and across the modalities; an autoencoder per modalit
 
     S   = mu (beta S_I + gamma S_T + eta S_C)
     J   = delta [ |S - II|^2 + |S - TT|^2 ]  +  phi [ |S - IT|^2 + |S - TI|^2 - mean cos(B_I, B_T) ]
-        + lam [ |D_I(H_I) - F_I|^2 + |D_T(H_T) - F_T|^2 ]
+        + lam [ |D_I(H_I) - rn(F_I)|^2 + |D_T(H_T) - rn(F_T)|^2 ]
 
     paper       here        shape       meaning
     F_I, F_T    F_I, F_T    m d         frozen features of a batch
@@ -20,7 +20,9 @@ codes must rebuild, within and across the modalities; an autoencoder per modalit
 
 What differs: the authors' trainer, networks and configuration are not released and the article's values were not
 available to us, so every default marked ASSUMED is taken from siblings of the same group or lineage (CAGAN, AMTS,
-JDSH). The features need not be CLIP's, but the defaults were made for them.
+JDSH). ASSUMED as well: which of the released names delte, phi and lamb weighs which term; the term mean cos (JDSH,
+CAGAN, AMTS); rows of unit length, rn, as what the decoders rebuild (DSAH); one joint step for all networks.
+The features need not be CLIP's, but the defaults were made for them.
 """
 
 from __future__ import annotations
