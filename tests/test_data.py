@@ -20,9 +20,15 @@ def test_a_split_file_that_was_edited_is_refused(tmp_path):
     path.write_text(path.read_text().replace('"c"', '"d"'))
     with pytest.raises(InputError, match="sha256"):
         Split.load(path)
-    path.write_text("{}")
+
+
+@pytest.mark.parametrize(
+    "content", [b"{}", b"[]", b"\xff", b'{"name": "s", "train": [1]}', b'{"name": "s", "train": "ab"}']
+)
+def test_what_is_no_split_file_is_refused(tmp_path, content):
+    (tmp_path / "split.json").write_bytes(content)
     with pytest.raises(InputError, match="not a split file"):
-        Split.load(path)
+        Split.load(tmp_path / "split.json")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,15 @@ def test_pairs_must_be_aligned():
         Paired(np.zeros((3, 2)), np.zeros((2, 2)))
     with pytest.raises(InputError, match="carry no labels"):
         _ = Paired(np.zeros((1, 2)), np.zeros((1, 2))).known_labels
+
+
+def test_an_image_is_once_on_its_side_and_a_text_always():
+    rows = np.arange(5)[:, None]
+    pairs = Paired(rows, rows, item=np.array([7, 7, 2, 2, 9]))
+    assert pairs.side("image").image.ravel().tolist() == [0, 2, 4]
+    assert pairs.side("text") is pairs
+    alone = Paired(rows, rows)
+    assert alone.side("image") is alone
 
 
 def test_one_pass_of_batches_visits_every_pair_once(rng):

@@ -56,3 +56,9 @@ def test_data_without_labels_is_refused(tiny_scenes):
     bare = Corpus("bare", tiny_scenes.ids, split, tiny_scenes.images, tiny_scenes.texts)
     with pytest.raises(InputError, match="bare has no labels"):
         Demo(Setup("bare"), bare, featurise(bare, "hog", "bow(min_count=1)"))
+
+
+def test_a_row_for_each_caption_is_refused(tiny_scenes):
+    made = featurise(tiny_scenes, "hog", "bow", captions="each")
+    with pytest.raises(InputError, match="one text an item: use captions join or first"):
+        Demo(Setup("scenes", captions="each"), tiny_scenes, made)

@@ -56,6 +56,8 @@ def test_an_experiment_runs(tmp_path):
         ('image = "hog|pca16"', 'video = "hog"', r"\[features\]: Setup has no video"),
         ('method = "cca"', 'method = "ccca"', "no method 'ccca'"),
         ("[published]", "[published", "is not TOML"),
+        ('"image->text" = 0.5', '"image->words" = 0.5', r"\[published\] maps a number of bits to numbers by task"),
+        ("8 = {", "eight = {", r"but has eight = "),
         ('where = "nowhere"', 'where = "nowhere"\nsplit = "abc"', "its numbers do not compare"),
     ],
 )

@@ -78,6 +78,11 @@ class Paired:
         """Return the part of the pairs that belongs to one modality."""
         return self.image if modality == "image" else self.text
 
+    def side(self, modality: Modality) -> Paired:
+        """Return the pairs as one side of a search: every text, but an image once, whatever captions repeat it."""
+        first = np.sort(np.unique(self.item, return_index=True)[1])
+        return self if modality == "text" or len(first) == len(self) else self[first]
+
     def unlabelled(self) -> Paired:
         """Return the same pairs without their labels, so that an unsupervised method cannot peek."""
         return Paired(self.image, self.text, None, self.item)
@@ -154,13 +159,19 @@ class Split:
         """Read a split written by `save`; a wrong checksum is refused."""
         try:
             spec = json.loads(path.read_text(encoding="utf-8"))
-            lists = {part: tuple(spec[part]) for part in ("train", "query", "database", "validation")}
+            lists = {part: tuple(map(_id, spec[part])) for part in ("train", "query", "database", "validation")}
             split = cls(spec["name"], instance=spec["instance"], **lists)
-        except (json.JSONDecodeError, KeyError, TypeError) as fault:
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
             raise InputError(f"{path} is not a split file: {fault!r}") from None
         if split.sha256 != spec.get("sha256"):
             raise InputError(f"{path}: its ids have sha256 {split.sha256}, but the file says {spec.get('sha256')}")
         return split
+
+
+def _id(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"an id is a text, not {value!r}")
+    return value
 
 
 def _some(ids: Sequence[str], most: int = 5) -> str:

@@ -64,9 +64,12 @@ class Demo:
     made: Featurised
 
     def __post_init__(self) -> None:
-        """Refuse a dataset without labels: they decide what is right."""
+        """Refuse a dataset without labels, which decide what is right, and items of several rows."""
         if self.corpus.labels is None:
             raise InputError(f"the demo marks right and wrong by label, and {self.corpus.name} has no labels")
+
+        if self.setup.captions == "each":
+            raise InputError("the demo searches one text an item: use captions join or first, not each")
 
     @property
     def data(self) -> Dataset:

@@ -10,15 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, final
 
-import numpy as np
-from jaxtyping import Int
-from numpy import ndarray
-
 from .data import CROSSINGS, Corpus, Dataset, Modality, Paired, Split
 from .datasets import load
 from .encoder import DualEncoder
 from .errors import InputError
-from .features import Captions, featurise
+from .features import Captions, featurise, parse
 from .methods import Recipe
 from .metrics import Measure, Scores, evaluate, parse_all
 from .metrics.checks import Searched
@@ -101,13 +97,9 @@ def score(encoder: DualEncoder, data: Dataset, measures: Sequence[Measure]) -> d
         return score_folds(encoder, data, measures)[0]
     scores = {}
     for source, target in CROSSINGS:
-        scores[f"{source}->{target}"] = evaluate(
-            represent(data.query.of(source), source),
-            represent(data.database.of(target), target),
-            data.query.known_labels,
-            data.database.known_labels,
-            measures,
-        )
+        query, database = data.query.side(source), data.database.side(target)
+        codes = represent(query.of(source), source), represent(database.of(target), target)
+        scores[f"{source}->{target}"] = evaluate(*codes, query.known_labels, database.known_labels, measures)
     return scores
 
 
@@ -118,20 +110,15 @@ def score_folds(
     if not data.split.instance:
         return [score(encoder, data, measures)]
     represent = encoder.encode if encoder.space == "hamming" else encoder.embed
-    image = represent(data.query.image[first_rows(data.query)], "image")
+    image = represent(data.query.side("image").image, "image")
     return score_galleries(image, represent(data.query.text, "text"), data.query, measures, fold)
-
-
-def first_rows(pairs: Paired) -> Int[ndarray, "items"]:
-    """Return the first row of each item: an image with several captions has a row for each."""
-    return np.sort(np.unique(pairs.item, return_index=True)[1])
 
 
 def score_galleries(
     image: Searched, text: Searched, query: Paired, measures: Sequence[Measure], fold: int | None = None
 ) -> list[dict[str, Scores]]:
     """Return the scores of instance retrieval, given each query item's image once and all its texts."""
-    items = query.item[first_rows(query)]
+    items = query.side("image").item
     found = [
         evaluate_pairs(image[images], text[texts], items[images], query.item[texts], measures)
         for images, texts in in_folds(items, query.item, fold or len(items))
@@ -187,11 +174,13 @@ class Experiment:
         unspoken = sorted(recipe.parameters.keys() - file.parameters.keys())
         if unspoken:
             raise InputError(f"{path}: [parameters] must spell out every one, but lacks {', '.join(unspoken)}")
+        chosen = {"captions": protocol(file.protocol).captions} if file.protocol else {}
+        chosen |= {"dataset": file.dataset, "protocol": file.protocol, **file.features}
         return cls(
             recipe,
-            build(Setup, {"dataset": file.dataset, "protocol": file.protocol, **file.features}, f"{path}: [features]"),
+            build(Setup, chosen, f"{path}: [features]"),
             Measure.parse(file.measure),
-            {int(bits): values for bits, values in file.published.items()},
+            _published(file.published, path),
             file.where,
             **{name: getattr(file, name) for name in ("split", "seed", "ok", "near", "notes")},
         )
@@ -202,8 +191,8 @@ class Experiment:
         """Yield each published number beside ours, in the order of the file."""
         corpus = self.setup.corpus(data_dir)
         self._refuse_other_split(corpus.split)
-        specs = self.setup.features(corpus)
-        data = featurise(corpus, specs["image"], specs["text"], captions=self.setup.captions, cache=cache).dataset
+        image, text = (parse(spec, m, data_dir=data_dir) for m, spec in self.setup.features(corpus).items())
+        data = featurise(corpus, image, text, captions=self.setup.captions, cache=cache).dataset
         for bits, values in self.published.items():
             encoder = self.recipe.fit(data.train, bits, seed=self.seed, log=log)
             scores = mean_scores(score_folds(encoder, data, [self.measure], self.setup.fold))
@@ -242,6 +231,17 @@ class _File:
     ok: float = 0.01
     near: float = 0.03
     notes: str = ""
+
+
+def _published(table: Mapping[str, Mapping[str, float]], path: Path) -> dict[int, Mapping[str, float]]:
+    tasks = [f"{source}->{target}" for source, target in CROSSINGS]
+    for bits, values in table.items():
+        if not bits.isdecimal() or not {*values} <= {*tasks}:
+            raise InputError(
+                f"{path}: [published] maps a number of bits to numbers by task, {' and '.join(tasks)},"
+                f" but has {bits} = {values}"
+            )
+    return {int(bits): values for bits, values in table.items()}
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -14,9 +14,9 @@ import numpy as np
 
 from . import __version__
 from .codes import Codes
-from .data import CROSSINGS, Dataset, Modality
+from .data import CROSSINGS, Dataset, Modality, Paired
 from .errors import InputError
-from .experiment import first_rows, mean_scores, score_folds, score_galleries
+from .experiment import mean_scores, score_folds, score_galleries
 from .methods import Recipe
 from .metrics import Measure, evaluate
 from .progress import Log, silent
@@ -141,19 +141,20 @@ def chance_levels(data: Dataset, measures: Sequence[Measure], fold: int | None =
     """
     fair = {str(measure): replace(measure, ties="expected") for measure in measures if measure.kind.family != "lookup"}
     if data.split.instance:
-        alike = _alike(len(first_rows(data.query))), _alike(len(data.query))
+        alike = _alike(data.query.side("image")), _alike(data.query)
         folds = score_galleries(*alike, data.query, [*fair.values()], fold)
     else:
-        query, database = data.query, data.database
-        labels = query.known_labels, database.known_labels
-        scores = evaluate(_alike(len(query)), _alike(len(database)), *labels, fair.values())
-        folds = [{f"{source}->{target}": scores for source, target in CROSSINGS}]
+        folds = [{}]
+        for source, target in CROSSINGS:
+            query, database = data.query.side(source), data.database.side(target)
+            labels = query.known_labels, database.known_labels
+            folds[0][f"{source}->{target}"] = evaluate(_alike(query), _alike(database), *labels, fair.values())
     levels = mean_scores(folds)
     return {task: {name: of_task[str(each)] for name, each in fair.items()} for task, of_task in levels.items()}
 
 
-def _alike(n: int) -> Codes:
-    return Codes.from_bits(np.ones((n, 1), np.bool_))
+def _alike(pairs: Paired) -> Codes:
+    return Codes.from_bits(np.ones((len(pairs), 1), np.bool_))
 
 
 def table(

@@ -13,6 +13,8 @@ from crossbit.data import Dataset, Paired, Split
 from crossbit.encoder import Affine, DualEncoder
 from crossbit.errors import InputError
 from crossbit.experiment import Experiment, mean_scores, score, score_folds
+from crossbit.features import featurise
+from crossbit.methods import Recipe
 from crossbit.metrics import parse_all
 from crossbit.metrics.conventions import CONVENTIONS
 from crossbit.results import chance_levels
@@ -99,6 +101,15 @@ def test_chance_is_what_a_collapsed_model_scores():
     assert levels["image->text"]["R@1"] == pytest.approx(np.mean([2, 3, 1, 2]) / 8)
 
 
+def test_by_label_too_images_count_once_and_texts_each(tiny_scenes):
+    data = featurise(tiny_scenes, "hog|pca16", "bow", captions="each").dataset
+    encoder = Recipe.parse("cca+itq").fit(data.train, 8)
+    scores = score(encoder, data, parse_all(["MAP"]))
+    assert (scores["image->text"].queries, scores["image->text"].database) == (20, 5 * 40)
+    assert (scores["text->image"].queries, scores["text->image"].database) == (5 * 20, 40)
+    assert {0.05 < level["MAP"] < 0.5 for level in chance_levels(data, parse_all(["MAP"])).values()} == {True}
+
+
 def test_measures_by_label_are_refused():
     with pytest.raises(InputError, match="MAP needs labels"):
         score(identity(4), instances(), parse_all(["MAP"]))
@@ -121,6 +132,11 @@ def test_a_protocol_of_captions_from_the_files_to_recalls(captioned, crossbit_cl
     ]
     assert rows[-1]["value"] == pytest.approx(100 * sum(row["value"] for row in rows[:-1]))
     assert rows[5]["value"] == 1
+    asked = ("-m", "R@1", "-m", "R@5", "-m", "R@10")
+    both = json.loads(
+        crossbit_cli("evaluate", tmp_path / "model", *common, *asked, "-m", "R@1(ties=worst)", "--json")[1]
+    )
+    assert "rsum" not in {row["metric"] for row in both}  # two R@1: of which would it be the sum?
     status, out, err = crossbit_cli("evaluate", tmp_path / "model", *common, "-m", "mean-rank")
     assert (status, "rsum" in out, "mean-rank" in out) == (0, False, True)
     status, out, err = crossbit_cli("evaluate", tmp_path / "model", *common, "--conventions", "all")
@@ -209,10 +225,11 @@ def test_an_experiment_follows_a_protocol(captioned, tmp_path):
     file = tmp_path / "row.toml"
     file.write_text(
         'method = "cca+itq"\ndataset = "flickr30k"\nprotocol = "flickr30k/karpathy"\nmeasure = "R@5"\n'
-        'where = "nowhere"\n[features]\ncaptions = "each"\n[parameters]\nridge = 1.0\npower = 1.0\n'
+        'where = "nowhere"\n[parameters]\nridge = 1.0\npower = 1.0\n'
         '[published]\n8 = { "text->image" = 1.0 }\n'
     )
     experiment = Experiment.load(file)
+    assert experiment.setup.captions == "each"
     assert experiment.setup.corpus(captioned).split.name == "flickr30k/karpathy"
     (row,) = experiment.run(captioned, cache=tmp_path / "cache")
     assert (row.metric, row.value, row.verdict) == ("R@5", 1, "OK")
