@@ -1,6 +1,7 @@
 """Bundles: what was saved is what is loaded, and what was changed is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def change(path, **values):
         (lambda f: change(f / "bundle.json", encoder={"space": "hamming"}), "does not describe its weights"),
         (
             lambda f: change(f / "bundle.json", features={"image": "onnx", "text": "bow"}),
-            "fitted on 'onnx', but the saved pipeline is 'hog|pca16'",
+            r"fitted on onnx, but the saved pipeline is hog\|pca16 [0-9a-f]{64}; restore the folder image/",
         ),
         (lambda f: Split("other", ("a",), ("b",), ("a",)).save(f / "split.json"), "not the split that the model"),
     ],
@@ -78,6 +79,14 @@ def change(path, **values):
 def test_a_damaged_bundle_is_refused(saved, damage, message):
     damage(saved)
     with pytest.raises(InputError, match=message):
+        Bundle.load(saved)
+
+
+def test_a_pipeline_of_the_same_spec_that_learned_elsewhere_is_refused(saved, tiny_scenes):
+    ids = tiny_scenes.ids
+    other = replace(tiny_scenes, split=Split("other", ids[20:50], ids[:10], ids[20:]))
+    featurise(other, "hog|pca16", "bow").image.save(saved / "image")
+    with pytest.raises(InputError, match="the image tower was fitted on hog"):
         Bundle.load(saved)
 
 

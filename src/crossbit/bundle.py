@@ -82,7 +82,7 @@ class Bundle:
             "format": FORMAT,
             **dataclasses.asdict(self.origin),
             "split": {"name": self.split.name, "sha256": self.split.sha256},
-            "features": {modality: pipeline.spec for modality, pipeline in self.pipelines.items()},
+            "features": {modality: _identity(pipeline) for modality, pipeline in self.pipelines.items()},
             "encoder": self.encoder.config(),
             "weights_sha256": _sha256(made / "weights.safetensors"),
         }
@@ -109,10 +109,11 @@ class Bundle:
             raise InputError(f"{folder}: split.json is not the split that the model was fitted on; restore it or refit")
         pipelines = {modality: Pipeline.load(folder / modality) for modality in MODALITIES}
         for modality, pipeline in pipelines.items():
-            if pipeline.spec != spec["features"][modality]:
+            fitted, found = spec["features"][modality], _identity(pipeline)
+            if found != fitted:
                 raise InputError(
-                    f"{folder}: the {modality} tower was fitted on {spec['features'][modality]!r},"
-                    f" but the saved pipeline is {pipeline.spec!r}; restore the folder {modality}/ or refit the model"
+                    f"{folder}: the {modality} tower was fitted on {fitted}, but the saved pipeline is {found};"
+                    f" restore the folder {modality}/ or refit the model"
                 )
         return cls(encoder, pipelines, split, origin)
 
@@ -141,6 +142,10 @@ def _read(folder: Path) -> dict[str, Any]:
             " refit the model, or use the crossbit that wrote it"
         )
     return spec
+
+
+def _identity(pipeline: Pipeline) -> str:
+    return f"{pipeline.spec} {pipeline.fingerprint}"
 
 
 def _sha256(path: Path) -> str:
