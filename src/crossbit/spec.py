@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import InputError
@@ -86,6 +87,9 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
+    if get_origin(hint) is UnionType and type(None) in get_args(hint):
+        (hint,) = (each for each in get_args(hint) if each is not type(None))
+        return None if value is None else _typed(value, hint, where)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise InputError(f"{where} is {value!r}, but must be one of {', '.join(map(repr, get_args(hint)))}")

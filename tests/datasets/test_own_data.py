@@ -71,6 +71,8 @@ def test_absent_pictures_are_counted_or_refused(folder, caplog):
     assert f"1 of 4 pictures are not in {folder}: d.jpg; left out" in caplog.text
     with pytest.raises(InputError, match="1 of 4 pictures are not in"):
         load("folder", folder, missing="fail")
+    with pytest.raises(InputError, match="query is 'many', but must be of type int"):
+        load("folder", folder, query="many")
 
 
 @pytest.mark.parametrize(

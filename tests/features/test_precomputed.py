@@ -46,6 +46,11 @@ def test_new_rows_need_the_fitted_width():
         fitted([np.array([1, 2, 3, np.nan])])
 
 
+def test_a_raw_item_is_refused():
+    with pytest.raises(InputError, match=r"a raw text cannot become one; fit the model with an extractor"):
+        Precomputed("text").fit(np.ones((3, 4)))(["a dog"])
+
+
 def test_a_corpus_without_the_features_says_so(make_corpus):
     with pytest.raises(InputError, match="toy brings no precomputed text features"):
         featurise(make_corpus(), "hog", "precomputed")

@@ -65,16 +65,12 @@ def extract(
     image and text become .npy, or .npz where they are sparse (SciPy's CSR); labels.npy, ids.json with the item of
     each row, split.json and the fitted pipelines lie beside them. An interrupted run goes on where it stopped.
     """
-    from ..features import parse
     from ..features.export import export
     from .run import featurised, read_setup
 
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir)
-    pipelines = {
-        modality: parse(spec, modality, data_dir=data_dir) for modality, spec in setup.features(corpus).items()
-    }
-    facts = export(featurised(setup, corpus, cache, on_error, pipelines), corpus, out)
+    facts = export(featurised(setup, corpus, cache, on_error, data_dir=data_dir), corpus, out)
     if json:
         print_json({"dataset": dataset, "folder": str(out), **facts})
         return

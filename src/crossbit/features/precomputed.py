@@ -34,7 +34,12 @@ class Precomputed(Extractor):
         return replace(self, columns=raws.shape[1])
 
     def prepare(self, raw: Array) -> Array:
-        """Return one row as float32; another width and numbers that are not finite are refused."""
+        """Return one row as float32; raw items, another width and numbers that are not finite are refused."""
+        if not hasattr(raw, "reshape"):
+            raise ItemError(
+                f"precomputed {self.modality} features are rows of numbers, and a raw {self.modality} cannot become"
+                " one; fit the model with an extractor of raw items, as `crossbit features list` names them"
+            )
         row = raw.reshape(1, -1).astype(np.float32)
         row = row if isinstance(row, ndarray) else row.tocsr()
         if self.columns and row.shape[1] != self.columns:
