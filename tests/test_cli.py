@@ -135,6 +135,7 @@ def test_an_interrupt_ends_with_status_130(crossbit_cli, monkeypatch):
     monkeypatch.setattr(crossbit.methods, "method", interrupted)
     ended = crossbit_cli("methods", "list")
     assert ended.status == 130
+    assert ended.err.strip().endswith("crossbit: interrupted; what was finished is kept")
     assert "Traceback" not in ended.err
 
 

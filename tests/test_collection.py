@@ -5,7 +5,7 @@ import pytest
 
 from crossbit.bundle import Bundle, Origin
 from crossbit.codes import Codes, hamming
-from crossbit.collection import Collection
+from crossbit.collection import Collection, Item
 from crossbit.errors import InputError
 from crossbit.features import featurise
 from crossbit.methods import Recipe
@@ -42,6 +42,12 @@ def test_a_collection_survives_its_folder(collection, tmp_path):
         collection.save(tmp_path / "shelf")
 
 
+def test_no_character_breaks_the_lines_of_items(collection, tmp_path):
+    odd = Item("\u0085", ("a\u2028b", "caf\udce9", "two\nlines"), "\udce9.png")
+    Collection((odd, *collection.items[1:]), collection.codes, collection.bundle).save(tmp_path / "shelf")
+    assert Collection.open(tmp_path / "shelf").items[0] == odd
+
+
 def test_damage_is_refused(collection, tmp_path):
     with pytest.raises(InputError, match="no collection"):
         Collection.open(tmp_path)
@@ -58,3 +64,20 @@ def test_codes_of_another_model_are_refused(collection):
     fewer = {"image": collection.codes["image"][:3]}
     with pytest.raises(InputError, match="3 image codes"):
         Collection(collection.items, fewer, Bundle(*vars(collection.bundle).values()))
+
+
+def test_everything_in_a_dataset_can_be_searched(tiny_scenes, collection):
+    made = featurise(tiny_scenes, collection.bundle.pipelines["image"], collection.bundle.pipelines["text"])
+    whole = Collection.of(tiny_scenes, made.dataset, collection.bundle, everything=True)
+    assert sorted(item.id for item in whole.items) == sorted(tiny_scenes.ids)
+    assert (whole.codes["image"].packed[: len(collection.items)] == collection.codes["image"].packed).all()
+    rows = tiny_scenes.rows([item.id for item in whole.items])
+    alone = collection.bundle.encode([tiny_scenes.images[row] for row in rows], "image")
+    assert (alone.packed == whole.codes["image"].packed).all()
+
+
+def test_one_text_an_item(tiny_scenes, collection):
+    pipelines = collection.bundle.pipelines
+    made = featurise(tiny_scenes, pipelines["image"], pipelines["text"], captions="each")
+    with pytest.raises(InputError, match="one text an item"):
+        Collection.of(tiny_scenes, made.dataset, collection.bundle)

@@ -64,12 +64,24 @@ class Collection:
                 )
 
     @classmethod
-    def of(cls, corpus: Corpus, data: Dataset, bundle: Bundle) -> Collection:
-        """Return the database part of a dataset as a collection, encoded by the bundle's towers."""
-        ids = data.split.database
+    def of(cls, corpus: Corpus, data: Dataset, bundle: Bundle, *, everything: bool = False) -> Collection:
+        """Return the database part of a dataset, or everything in it, encoded by the bundle's towers."""
+        ids: list[str] = []
+        codes: dict[Modality, list[Codes]] = {modality: [] for modality in MODALITIES}
+        for part in ("database", "query", "train", "validation") if everything else ("database",):
+            pairs, named, known = getattr(data, part), getattr(data.split, part), set(ids)
+            if pairs is None:
+                continue
+            if len(pairs) != len(named):
+                raise InputError(
+                    "a collection has one text an item: extract its features with captions 'join' or 'first'"
+                )
+            fresh = np.array([row for row, id_ in enumerate(named) if id_ not in known], np.int64)
+            ids += [named[row] for row in fresh]
+            for modality, parts in codes.items():
+                parts.append(bundle.encoder.encode(pairs.of(modality)[fresh], modality))
         items = tuple(_shown(corpus, id_, row) for id_, row in zip(ids, corpus.rows(ids).tolist(), strict=True))
-        codes = {m: bundle.encoder.encode(data.database.of(m), m) for m in MODALITIES}
-        return cls(items, codes, bundle)
+        return cls(items, {modality: Codes.concatenate(parts) for modality, parts in codes.items()}, bundle)
 
     def search(self, query: Any, modality: Modality, target: Modality, k: int = 10, engine: str = "faiss") -> list[Hit]:
         """Return the `k` items whose `target` side is nearest to a raw query: a text, or a picture's path or pixels."""
@@ -91,7 +103,7 @@ class Collection:
         self.bundle.save(folder / "model")
         for modality, codes in self.codes.items():
             np.save(folder / f"{modality}.npy", codes.packed)
-        lines = [json.dumps(asdict(item), ensure_ascii=False) + "\n" for item in self.items]
+        lines = [json.dumps(asdict(item)) + "\n" for item in self.items]
         (folder / "items.jsonl").write_text("".join(lines), encoding="utf-8")
 
     @classmethod

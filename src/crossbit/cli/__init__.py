@@ -35,6 +35,9 @@ app.add_typer(search.app, name="index")
 app.command()(search.search)
 app.command()(doctor.doctor)
 
+#: The status with which typer ends a command that was interrupted.
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line; bad input ends with a message and status 2, an interrupt with 130."""
@@ -45,6 +48,7 @@ def main() -> None:
     except (InputError, FileNotFoundError, PermissionError, IsADirectoryError) as fault:
         print(f"crossbit: {fault}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("crossbit: interrupted; what was finished is kept", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            print("crossbit: interrupted; what was finished is kept", file=sys.stderr)
+        raise

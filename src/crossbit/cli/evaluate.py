@@ -14,13 +14,12 @@ from .output import JsonFlag, print_json, print_table
 
 
 class ModelByDefault(TyperGroup):
-    """Takes `evaluate MODEL …` for `evaluate model MODEL …`."""
+    """Takes `evaluate MODEL …` for `evaluate model MODEL …`, whatever the model's folder is called but `codes`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that the first word names, or else `model` with all words."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            args = ["model", *args]
-        return super().resolve_command(ctx, args)
+        """Return `codes` where the first word says so, else `model`."""
+        explicit = args[0] == "codes" or (args[0] == "model" and len(args) > 1 and not args[1].startswith("-"))
+        return super().resolve_command(ctx, args if explicit else ["model", *args])
 
 
 app = typer.Typer(cls=ModelByDefault, help="Score a model on a dataset, or saved codes.", no_args_is_help=True)
@@ -69,7 +68,7 @@ def model(
         for task, of_task in means.items()
         for each in asked
     ]
-    if {each.k for each in asked if each.name == "R"} == {1, 5, 10}:
+    if sorted(each.cut for each in asked if each.name == "R") == [1, 5, 10]:
         total = 100 * sum(row["value"] for row in rows if row["metric"].startswith("R@"))
         rows.append({"task": "both", "metric": "rsum", "value": total})
     by_paper = [row for task, scores in folds[0].items() for row in by_convention(task, scores, chosen)]

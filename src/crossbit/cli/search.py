@@ -20,23 +20,32 @@ def create(
     collection: Annotated[Path, typer.Argument(help="The folder to write; it must be new or empty.")],
     model: Annotated[Path, typer.Option("--model", "-m", help="A model that `crossbit fit` saved.")],
     dataset: DatasetOption,
+    part: Annotated[str, typer.Option("--part", help="Which items: all, or the database of the split.")] = "all",
     data_dir: DataDir = None,
     cache: Cache = None,
     on_error: OnError = "skip",
     json: JsonFlag = False,
 ) -> None:
-    """Encode the database part of a dataset with a model and write a searchable collection."""
+    """Encode a dataset and write a searchable collection.
+
+    An item of several captions is encoded by all of them together, or by the first if the model learned single ones.
+    """
     from ..bundle import Bundle
     from ..collection import Collection
+    from ..errors import known
     from ..experiment import Setup
     from .run import featurised
 
+    if part not in ("all", "database"):
+        raise known(part, "part", ("all", "database"))
     bundle = Bundle.load(model)
-    setup = Setup(dataset, captions=bundle.origin.captions)
+    learned = bundle.origin.captions
+    setup = Setup(dataset, captions="first" if learned == "each" else learned)
     corpus = setup.corpus(data_dir)
     made = featurised(setup, corpus, cache, on_error, bundle.pipelines)
-    Collection.of(corpus, made.dataset, bundle).save(collection)
-    facts = {"collection": str(collection), "items": len(made.dataset.database), "bits": bundle.encoder.dim}
+    written = Collection.of(corpus, made.dataset, bundle, everything=part == "all")
+    written.save(collection)
+    facts = {"collection": str(collection), "items": len(written.items), "bits": bundle.encoder.dim}
     facts |= {"left_out": [failure._asdict() for failure in made.failures]}
     if json:
         print_json(facts)
