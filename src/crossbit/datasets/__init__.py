@@ -6,13 +6,11 @@ Nothing is downloaded: a missing file is an error that names it and tells where 
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..data import Corpus
-from ..errors import known
-from ..spec import build
+from ..spec import build, registered
 from .base import DatasetInfo, Loader
 
 LOADERS: dict[str, str] = {
@@ -31,10 +29,7 @@ LOADERS: dict[str, str] = {
 
 def loader_class(name: str) -> type[Loader]:
     """Return the class that loads the dataset called `name`, importing its file only now."""
-    if name not in LOADERS:
-        raise known(name, "dataset", LOADERS)
-    module, cls = LOADERS[name].split(":")
-    found: type[Loader] = getattr(import_module(f".{module}", __name__), cls)
+    found: type[Loader] = registered(name, "dataset", LOADERS, __name__)
     return found
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from .. import spec as specs
 from ..data import Modality
-from ..errors import InputError, known
+from ..errors import InputError
 from .extractor import Extractor
 from .pipeline import Pipeline
 from .steps import parse_step
@@ -28,10 +27,7 @@ EXTRACTORS: dict[str, str] = {
 
 def extractor_class(name: str) -> type[Extractor]:
     """Return the class of the extractor called `name`, importing its file only now."""
-    if name not in EXTRACTORS:
-        raise known(name, "feature extractor", EXTRACTORS)
-    module, cls = EXTRACTORS[name].split(":")
-    found: type[Extractor] = getattr(import_module(f".{module}", __package__), cls)
+    found: type[Extractor] = specs.registered(name, "feature extractor", EXTRACTORS, __name__.rpartition(".")[0])
     return found
 
 

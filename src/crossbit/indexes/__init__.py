@@ -7,10 +7,10 @@ again rather than stored (a file that FAISS writes has no checksum, and is not r
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
 
 from ..codes import Codes
-from ..errors import InputError, known
+from ..errors import InputError
+from ..spec import registered
 from .base import Balls, Index, Neighbours
 
 __all__ = ["INDEXES", "Balls", "Index", "Neighbours", "build"]
@@ -30,10 +30,7 @@ def build(name: str, codes: Codes, **options: int) -> Index:
     >>> build("exact", codes).search(codes[2:], k=2)
     Neighbours(rows=array([[2, 1]]), distances=array([[0, 1]], dtype=uint16))
     """
-    if name not in INDEXES:
-        raise known(name, "index", INDEXES)
-    module, _, attribute = INDEXES[name].partition(":")
-    make = getattr(import_module(f".{module}", __name__), attribute)
+    make = registered(name, "index", INDEXES, __name__)
     takes = [option for option in inspect.signature(make).parameters if option != "codes"]
     unknown = sorted(set(options) - set(takes))
     if unknown:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, cast, final
 
 from ..binarise import BINARISERS, Binariser, binarise
@@ -14,7 +13,7 @@ from ..encoder import DualEncoder
 from ..errors import known
 from ..method import Method
 from ..progress import Log, silent
-from ..spec import build, parse_call
+from ..spec import build, parse_call, registered
 
 METHODS: dict[str, str] = {
     "cca": "cca:CCA",
@@ -26,10 +25,8 @@ METHODS: dict[str, str] = {
 
 def method(name: str) -> type[Method]:
     """Return the class of the method called `name`, importing its file only now."""
-    if name not in METHODS:
-        raise known(name, "method", METHODS)
-    module, cls = METHODS[name].split(":")
-    return cast("type[Method]", getattr(import_module(f".{module}", __name__), cls))
+    found: type[Method] = registered(name, "method", METHODS, __name__)
+    return found
 
 
 @final
