@@ -44,7 +44,9 @@ def test_no_file_of_a_bundle_is_a_pickle(saved):
 
 
 def test_saving_again_replaces_the_model(bundle, saved):
+    (saved.parent / "model.old").mkdir()
     bundle.save(saved)
+    (saved.parent / "model.old").rmdir()
     assert Bundle.load(saved).split == bundle.split
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
@@ -55,6 +57,8 @@ def test_a_folder_that_is_no_model_is_left_alone(bundle, tmp_path):
     with pytest.raises(InputError, match="exists and is no model"):
         bundle.save(tmp_path / "letters")
     assert (tmp_path / "letters" / "dear.txt").read_text() == "dear"
+    with pytest.raises(InputError, match="exists and is no model"):
+        bundle.save(tmp_path / "letters" / "dear.txt")
 
 
 def change(path, **values):

@@ -15,10 +15,10 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, final
 
 from . import __version__
@@ -69,11 +69,20 @@ class Bundle:
 
     def save(self, folder: Path) -> None:
         """Write the bundle; an existing one is replaced only when the new one is complete."""
+        refuse_other(folder)
+        folder = folder.absolute()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
+            made, old = Path(name, "new"), Path(name, "old")
+            self._write(made)
+            if folder.exists():
+                os.replace(folder, old)
+            os.replace(made, folder)
+
+    def _write(self, made: Path) -> None:
         from safetensors.torch import save_file
 
-        made = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(parents=True)
+        made.mkdir()
         save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, made / "weights.safetensors")
         self.split.save(made / "split.json")
         for modality, pipeline in self.pipelines.items():
@@ -87,7 +96,6 @@ class Bundle:
             "weights_sha256": _sha256(made / "weights.safetensors"),
         }
         (made / "bundle.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        _replace(made, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
@@ -116,6 +124,13 @@ class Bundle:
                     f" restore the folder {modality}/ or refit the model"
                 )
         return cls(encoder, pipelines, split, origin)
+
+
+def refuse_other(folder: Path) -> None:
+    """Refuse a place for a model where something else lies."""
+    free = not folder.exists() or (folder / "bundle.json").is_file() or (folder.is_dir() and not any(folder.iterdir()))
+    if not free:
+        raise InputError(f"{folder} exists and is no model; choose another place or empty it")
 
 
 def versions() -> dict[str, str]:
@@ -151,14 +166,3 @@ def _identity(pipeline: Pipeline) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _replace(made: Path, folder: Path) -> None:
-    if folder.exists() and not (folder / "bundle.json").is_file() and any(folder.iterdir()):
-        raise InputError(f"{folder} exists and is no model; choose another place or empty it")
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(made, folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -39,12 +39,13 @@ def fit(
     json: JsonFlag = False,
 ) -> None:
     """Fit METHOD on the training part of a dataset, or of a protocol's split of it, and save the model."""
-    from ..bundle import Bundle, Origin
+    from ..bundle import Bundle, Origin, refuse_other
     from ..methods import Recipe
     from ..progress import bar
     from ..spec import options
     from .run import featurised, read_setup
 
+    refuse_other(out)
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
     made = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir)
