@@ -13,6 +13,8 @@ from ..data import Corpus
 from ..spec import build, registered
 from .base import DatasetInfo, Loader
 
+__all__ = ["LOADERS", "DatasetInfo", "Loader", "describe", "load", "loader", "loader_class"]
+
 LOADERS: dict[str, str] = {
     "coco": "coco:Coco",
     "flickr30k": "flickr30k:Flickr30k",

@@ -15,6 +15,8 @@ from ..method import Method
 from ..progress import Log, silent
 from ..spec import build, parse_call, registered
 
+__all__ = ["METHODS", "Recipe", "method"]
+
 METHODS: dict[str, str] = {
     "cca": "cca:CCA",
     "cfrh": "cfrh:CFRH",

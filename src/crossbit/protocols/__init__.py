@@ -14,6 +14,8 @@ from ..errors import known
 from . import coco, flickr, iaprtc12, mirflickr25k, nuswide, wikipedia
 from .base import Protocol, Sizes
 
+__all__ = ["PROTOCOLS", "Protocol", "Sizes", "protocol"]
+
 PROTOCOLS: Mapping[str, Protocol] = {
     each.name: each
     for each in (
@@ -32,6 +34,3 @@ def protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise known(name, "protocol", PROTOCOLS)
     return PROTOCOLS[name]
-
-
-__all__ = ["PROTOCOLS", "Protocol", "Sizes", "protocol"]
