@@ -30,6 +30,13 @@ def test_hog_tells_colours_and_edges_apart():
     assert np.linalg.norm(a[1568:] - b[1568:]) > 1
 
 
+def test_an_item_at_fault_is_named(pixels, tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.png cannot be used: the file does not exist"):
+        Hog()([tmp_path / "nowhere.png"])
+    with pytest.raises(InputError, match="image 2 of 2 cannot be used: it is no image"):
+        Hog()([pixels[0], b"no picture"])
+
+
 @pytest.mark.parametrize("options", [{"size": 60}, {"size": 8}, {"orientations": 0}])
 def test_hog_refuses_what_makes_no_cells(options):
     with pytest.raises(InputError, match="multiple of 8"):

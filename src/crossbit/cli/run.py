@@ -79,5 +79,6 @@ def featurised(
     for failure in made.failures[:10]:
         print(f"left out {failure.id} ({failure.modality}): {failure.reason}", file=sys.stderr)
     if made.failures:
-        print(f"{len(made.failures)} of {len(corpus)} items were left out", file=sys.stderr)
+        left_out = {failure.id for failure in made.failures}
+        print(f"{len(left_out)} of {len(corpus)} items were left out", file=sys.stderr)
     return made

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..data import Array, Modality
 from ..errors import InputError
+from .item_error import ItemError
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,15 @@ class Extractor(ABC):
         """Return the features of prepared items, one row each; a row does not depend on its neighbours."""
 
     def __call__(self, raws: Sequence[Any]) -> Array:
-        """Return the features of raw items, one float32 row each, dense or CSR."""
-        return self.compute([self.prepare(raw) for raw in raws])
+        """Return the features of raw items, one float32 row each, dense or CSR; one at fault is named."""
+        prepared = []
+        for number, raw in enumerate(raws, 1):
+            try:
+                prepared.append(self.prepare(raw))
+            except ItemError as fault:
+                name = raw if isinstance(raw, Path) else f"{self.modality} {number} of {len(raws)}"
+                raise ItemError(f"{name} cannot be used: {fault}") from None
+        return self.compute(prepared)
 
     @cached_property
     def fingerprint(self) -> str:
