@@ -11,6 +11,7 @@ import typer
 
 import crossbit.cli
 import crossbit.methods
+from crossbit.cli.output import print_json
 
 SCENES = "scenes(train=40,database=40,query=10)"
 #: What takes long to import; no command needs all of it, and `--help` needs none.
@@ -205,3 +206,8 @@ def test_reproduce_fails_when_a_number_is_off(crossbit_cli, made, tmp_path):
     ended = crossbit_cli("reproduce", str(tmp_path / "row.toml"), "--json")
     assert ended.status == 1
     assert [found["verdict"] for found in json.loads(ended.out)] == ["off"]
+
+
+def test_a_number_that_json_does_not_have_is_null(capsys):
+    print_json([{"value": float("nan"), "interval": (0.5, np.float64("inf"))}])
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == [{"value": None, "interval": [0.5, None]}]

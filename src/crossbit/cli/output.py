@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +13,16 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, one document."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """Print a value as JSON, one document; a number that JSON does not have, such as NaN, becomes null."""
+    typer.echo(json.dumps(_defined(value), indent=2, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _defined(each) for name, each in value.items()}
+    return [_defined(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
