@@ -67,7 +67,6 @@ class Demo:
         """Refuse a dataset without labels, which decide what is right, and items of several rows."""
         if self.corpus.labels is None:
             raise InputError(f"the demo marks right and wrong by label, and {self.corpus.name} has no labels")
-
         if self.setup.captions == "each":
             raise InputError("the demo searches one text an item: use captions join or first, not each")
 
@@ -85,16 +84,17 @@ class Demo:
 
     def run(self, folder: Path, progress: Progress) -> Path:
         """Fit, score and search; write the model, the collection, the scores and `report.html` into a folder."""
-        fitted, notes = [], []
-        for recipe in self.recipes:
+        first, *others = self.recipes
+        fitted, notes = [self.fit(first, progress)], self.notes()
+        for recipe in others:
             try:
                 fitted.append(self.fit(recipe, progress))
             except InputError as fault:
                 notes.append(f"{recipe.name} is left out: {fault}")
-        best = fitted[0]
+        shown = fitted[0]
         pipelines: dict[Modality, Pipeline] = {"image": self.made.image, "text": self.made.text}
-        origin = Origin(best.recipe.name, best.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
-        bundle = Bundle(best.encoder, pipelines, self.data.split, origin)
+        origin = Origin(shown.recipe.name, shown.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
+        bundle = Bundle(shown.encoder, pipelines, self.data.split, origin)
         bundle.save(folder / "model")
         collection = Collection.of(self.corpus, self.data, bundle)
         collection.save(folder / "collection")
@@ -102,9 +102,17 @@ class Demo:
         (folder / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         queries: list[report.TextQuery | report.ImageQuery] = [*self.text_queries(collection)]
         queries += self.image_queries(collection)
-        notes += [] if queries else [f"{self.corpus.name} brings features alone: there is nothing to show for a query"]
         report.save(self.page(fitted, queries, notes), folder / "report.html")
         return folder / "report.html"
+
+    def notes(self) -> list[str]:
+        """Return what a reader must know to judge the page."""
+        texts = self.corpus.texts
+        if texts is None or self.corpus.images is None:
+            return [f"{self.corpus.name} brings features alone: there are no pictures and texts to show for a query."]
+        if self.setup.captions == "join" and max(map(len, texts)) > 1:
+            return ["Each text query is a single caption, but the model learned, and the scores use, all of an item's."]
+        return []
 
     def fit(self, recipe: Recipe, progress: Progress) -> Fitted:
         """Return a recipe fitted on the training part and scored on the queries."""
@@ -160,7 +168,7 @@ class Demo:
         self, fitted: list[Fitted], queries: list[report.TextQuery | report.ImageQuery], notes: list[str]
     ) -> report.Report:
         """Return the report of everything that was run."""
-        data, best = self.data, fitted[0]
+        data, shown = self.data, fitted[0]
         tasks = [f"{source} → {target}" for source, target in CROSSINGS]
         levels = chance_levels(data, TABLES)
         names = {f"{source}->{target}": name for (source, target), name in zip(CROSSINGS, tasks, strict=True)}
@@ -188,7 +196,7 @@ class Demo:
         cost = {"Bytes per item": BITS // 8, "Database": f"{len(data.database) * BITS // 8:,} bytes of codes"}
         cost |= {f"Fitting {f.recipe.name}": f"{f.seconds:.1f} s" for f in fitted}
         summary = (
-            f"{best.recipe.name} learned {BITS}-bit codes from {len(data.train):,} pairs of {data.name};"
+            f"{shown.recipe.name} learned {BITS}-bit codes from {len(data.train):,} pairs of {data.name};"
             f" its codes answer the queries below, {BITS // 8} bytes an item."
         )
         title, right = f"crossbit on {data.name}", "it shares a label with the query's item"

@@ -51,7 +51,7 @@ class DualEncoder(nn.Module):
     def __init__(self, image: nn.Module, text: nn.Module, space: Space, dim: int) -> None:
         super().__init__()
         self.image, self.text, self.space, self.dim = image, text, space, dim
-        self.requires_grad_(False).eval()
+        self.to(device()).requires_grad_(False).eval()
 
     @torch.inference_mode()
     def embed(self, x: Array, modality: Modality) -> Float[ndarray, "n dim"]:
@@ -61,12 +61,11 @@ class DualEncoder(nn.Module):
         number of rows, and a code must not depend on its neighbours in a batch.
         """
         tower = self.image if modality == "image" else self.text
-        where = next((p.device for p in (*self.parameters(), *self.buffers())), torch.device("cpu"))
         out = np.empty((x.shape[0], self.dim), np.float32)
         for start in range(0, x.shape[0], CHUNK):
             part = tensor(x[start : start + CHUNK])
             padded = torch.cat([part, part.new_zeros(CHUNK - len(part), *part.shape[1:])])
-            out[start : start + CHUNK] = self._through(tower, padded.to(where), modality)[: len(part)]
+            out[start : start + CHUNK] = self._through(tower, padded.to(device()), modality)[: len(part)]
         return out
 
     def _through(self, tower: nn.Module, x: Tensor, modality: Modality) -> Float[ndarray, "chunk dim"]:

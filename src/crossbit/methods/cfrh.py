@@ -112,7 +112,7 @@ class CFRH(Method):
                     optimiser.step()
                     means.add(loss=loss, **terms, **statistics(target))
                 log(epoch + 1, self.epochs, means.read())
-        return DualEncoder(image.cpu(), text.cpu(), "hamming", dim)
+        return DualEncoder(image, text, "hamming", dim)
 
     @torch.no_grad()
     def target(self, F_I: Float[Tensor, "m d_I"], F_T: Float[Tensor, "m d_T"]) -> Target:
