@@ -94,7 +94,12 @@ def test_names_that_lead_out_of_the_folder_are_refused(folder, name):
             r"entry 1 needs image and text \(or caption\), but holds picture, words",
         ),
         ("captions.csv", b"image,text\nb.png\n", r"entry 1 needs image and text \(or caption\), but holds image"),
-        ("captions.csv", b"image,text\n,one\n", "'' is no name of a file"),
+        ("captions.csv", b"image,text\n,one\n", "entry 1 names no picture"),
+        (
+            "captions.csv",
+            b"image,text,labels\nb.png,one,sea\nb.png,two boats, at sea,sea\n",
+            r"entry 2 has 4 cells, but there are 3 columns: a text with a comma stands in quotes.*two boats",
+        ),
         ("captions.csv", b"image,text\n", "lists no pictures"),
         ("captions.csv", b"", "lists no pictures"),
         ("captions.csv", b'image,text\n"b.png,one\n', "is not a CSV table"),
@@ -113,6 +118,17 @@ def test_damaged_lists_are_refused(folder, name, content, message):
     (folder / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         load("folder", folder)
+
+
+def test_empty_cells_at_the_end_of_a_line_do_no_harm(folder):
+    (folder / "captions.csv").write_text("image,text\nb.png,one,,\nc.jpg,two\n")
+    assert load("folder", folder).texts == [("one",), ("two",)]
+
+
+def test_a_name_too_long_for_the_disk_is_an_absent_picture(folder, caplog):
+    (folder / "captions.csv").write_text(f"image,text\nb.png,one\nc.jpg,two\n{'a' * 5000}.jpg,three\n")
+    assert len(load("folder", folder)) == 2
+    assert "1 of 3 pictures are not in" in caplog.text
 
 
 def test_retrieval_by_label_needs_labels(folder):

@@ -60,7 +60,13 @@ the pictures     where the column image says, below this folder; a picture with 
 
 def _csv(path: Path) -> Iterator[Mapping[str, Any]]:
     heading, *rows = read_csv(path) or [[]]
-    return (dict(zip(heading, row, strict=False)) for row in rows)
+    for number, row in enumerate(rows, 1):
+        if any(row[len(heading) :]):
+            raise InputError(
+                f"{path}: entry {number} has {len(row)} cells, but there are {len(heading)} columns:"
+                f' a text with a comma stands in quotes, as in "two boats, at sea"; it begins {",".join(row)[:60]!r}'
+            )
+        yield dict(zip(heading, row, strict=False))
 
 
 def _jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -80,4 +86,6 @@ def _cells(record: Mapping[str, Any], where: str) -> tuple[str, str, list[str]]:
         raise InputError(f"{where} needs image and text (or caption), but holds {', '.join(record) or 'nothing'}")
     if not isinstance(labels, str | list) or not all(isinstance(label, str) for label in labels):
         raise InputError(f"{where}: labels must be words between semicolons, or a list of words, not {labels!r}")
+    if not image.strip():
+        raise InputError(f"{where} names no picture")
     return image.strip(), text.strip(), split_labels(labels) if isinstance(labels, str) else labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -51,7 +52,7 @@ class Choices:
         """Return the corpus of the rows whose picture is below `folder`; an id is the picture's path without ending."""
         if not rows:
             raise InputError(f"{name}: {folder} lists no pictures")
-        absent = [image for image in rows if not inside(folder, image).is_file()]
+        absent = [image for image in rows if not os.path.isfile(inside(folder, image))]
         leave_out(f"pictures are not in {folder}", absent, len(rows), refuse=self.missing == "fail")
         kept = {image: row for image, row in rows.items() if image not in {*absent}}
         classes = tuple(sorted({label for row in kept.values() for label in row.labels}))
