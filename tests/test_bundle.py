@@ -72,6 +72,13 @@ def change(path, **values):
         (lambda f: (f / "bundle.json").write_text("{"), "is damaged.*refit"),
         (lambda f: change(f / "bundle.json", format=99), "format 99, this crossbit .* reads format 1"),
         (lambda f: (f / "weights.safetensors").write_bytes(b"x"), "checksum differs"),
+        (lambda f: (f / "weights.safetensors").unlink(), "lacks weights.safetensors; copy the model again or refit it"),
+        (lambda f: (f / "split.json").unlink(), "lacks split.json"),
+        (lambda f: (f / "text" / "steps.safetensors").unlink(), "lacks text/steps.safetensors"),
+        (lambda f: (f / "bundle.json").write_text("[" * 100_000), "is damaged.*Recursion"),
+        (lambda f: change(f / "bundle.json", split=3), "is damaged: it does not say split"),
+        (lambda f: change(f / "bundle.json", weights_sha256=None), "does not say weights_sha256"),
+        (lambda f: change(f / "bundle.json", features={"image": "hog"}), "does not say its split or features"),
         (lambda f: change(f / "bundle.json", encoder={"space": "hamming"}), "does not describe its weights"),
         (
             lambda f: change(f / "bundle.json", features={"image": "onnx", "text": "bow"}),

@@ -1,5 +1,7 @@
 """Collections: search by text and picture, and what happens to damaged ones."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,16 @@ from crossbit.collection import Collection, Item
 from crossbit.errors import InputError
 from crossbit.features import featurise
 from crossbit.methods import Recipe
+
+
+def npy(array):
+    np.save(file := io.BytesIO(), array)
+    return file.getvalue()
+
+
+def npz(array):
+    np.savez(file := io.BytesIO(), array)
+    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +65,23 @@ def test_damage_is_refused(collection, tmp_path):
         Collection.open(tmp_path)
     collection.save(tmp_path / "shelf")
     (tmp_path / "shelf" / "image.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(InputError, match=r"is damaged.*create the collection again"):
+        Collection.open(tmp_path / "shelf")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("items.jsonl", b"[" * 100_000),
+        ("items.jsonl", b'{"id": "a", "texts": null, "picture": null}\n'),
+        ("text.npy", npy(np.zeros((2, 2)))),
+        ("text.npy", npy(np.uint8(3))),
+        ("text.npy", npz(np.uint8(3))),
+    ],
+)
+def test_every_damage_is_named(collection, tmp_path, name, content):
+    collection.save(tmp_path / "shelf")
+    (tmp_path / "shelf" / name).write_bytes(content)
     with pytest.raises(InputError, match=r"is damaged.*create the collection again"):
         Collection.open(tmp_path / "shelf")
 

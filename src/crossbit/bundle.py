@@ -29,6 +29,8 @@ from .errors import InputError
 from .features import Captions, Pipeline
 
 FORMAT = 1
+_PIPELINE = ("pipeline.json", "steps.safetensors")
+_PARTS = ("weights.safetensors", "split.json", *(f"{m}/{name}" for m in MODALITIES for name in _PIPELINE))
 
 
 @final
@@ -103,9 +105,12 @@ class Bundle:
         from safetensors.torch import load_file
 
         spec = _read(folder)
+        absent = [name for name in _PARTS if not (folder / name).is_file()]
+        if absent:
+            raise InputError(f"{folder} lacks {', '.join(absent)}; copy the model again or refit it")
         weights = folder / "weights.safetensors"
-        if not weights.is_file() or _sha256(weights) != spec["weights_sha256"]:
-            raise InputError(f"{weights} is missing or its checksum differs: copy the model again or refit it")
+        if _sha256(weights) != spec["weights_sha256"]:
+            raise InputError(f"{weights}: its checksum differs: copy the model again or refit it")
         try:
             encoder = DualEncoder.build(spec["encoder"])
             encoder.load_state_dict(load_file(weights))
@@ -127,10 +132,18 @@ class Bundle:
 
 
 def refuse_other(folder: Path) -> None:
-    """Refuse a place for a model where something else lies."""
+    """Refuse a place for a model where something else lies, or where nothing can be written."""
     free = not folder.exists() or (folder / "bundle.json").is_file() or (folder.is_dir() and not any(folder.iterdir()))
     if not free:
         raise InputError(f"{folder} exists and is no model; choose another place or empty it")
+    refuse_unwritable(folder)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written into; commands ask before hours of work, not after."""
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(f"{folder} cannot be written: {nearest} is no folder that may be written to")
 
 
 def versions() -> dict[str, str]:
@@ -149,13 +162,17 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         written = spec["format"]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
+    except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise InputError(f"{path} is damaged: {fault!r}; copy the model again or refit it") from None
     if written != FORMAT:
         raise InputError(
             f"{path} has format {written}, this crossbit {__version__} reads format {FORMAT};"
             " refit the model, or use the crossbit that wrote it"
         )
+    needed = {"weights_sha256": str, "encoder": dict, "split": dict, "features": dict}
+    wrong = [name for name, kind in needed.items() if not isinstance(spec.get(name), kind)]
+    if wrong or "sha256" not in spec["split"] or spec["features"].keys() != {*MODALITIES}:
+        raise InputError(f"{path} is damaged: it does not say {', '.join(wrong) or 'its split or features'}; refit")
     return spec
 
 

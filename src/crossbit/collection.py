@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from .bundle import Bundle
+from .bundle import Bundle, refuse_unwritable
 from .codes import Codes
 from .data import MODALITIES, Corpus, Dataset, Modality
 from .errors import InputError
@@ -97,8 +97,7 @@ class Collection:
 
     def save(self, folder: Path) -> None:
         """Write the collection into an empty or new folder."""
-        if folder.exists() and any(folder.iterdir()):
-            raise InputError(f"{folder} is not empty; choose another place for the collection or empty it")
+        refuse_full(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.bundle.save(folder / "model")
         for modality, codes in self.codes.items():
@@ -115,10 +114,24 @@ class Collection:
         bundle = Bundle.load(folder / "model")
         try:
             items = tuple(_item(json.loads(line)) for line in listing.read_text(encoding="utf-8").splitlines())
-            arrays = {m: np.load(folder / f"{m}.npy", allow_pickle=False) for m in MODALITIES}
-        except (ValueError, TypeError, KeyError, OSError) as fault:
+            codes = {m: _codes(folder / f"{m}.npy", bundle.encoder.dim) for m in MODALITIES}
+        except (ValueError, TypeError, KeyError, OSError, RecursionError) as fault:
             raise InputError(f"{folder} is damaged: {fault}; create the collection again") from None
-        return cls(items, {m: Codes(packed, bundle.encoder.dim) for m, packed in arrays.items()}, bundle)
+        return cls(items, codes, bundle)
+
+
+def refuse_full(folder: Path) -> None:
+    """Refuse a place for a collection that is not empty, or where nothing can be written."""
+    refuse_unwritable(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty; choose another place for the collection or empty it")
+
+
+def _codes(path: Path, bits: int) -> Codes:
+    packed = np.array(np.lib.format.open_memmap(path, mode="r"))  # checks the size before any memory is taken
+    if packed.dtype != np.uint8 or packed.ndim != 2:
+        raise InputError(f"{path.name} holds {packed.dtype} of shape {packed.shape} instead of packed codes")
+    return Codes(packed, bits)
 
 
 def _shown(corpus: Corpus, id_: str, row: int) -> Item:
