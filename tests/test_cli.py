@@ -118,6 +118,12 @@ def test_python_m_crossbit_is_the_command_line():
         ("search {made}/fitted -t red", "is no collection: it has no items.jsonl"),
         ("reproduce {made}/fitted/bundle.json", "is not TOML"),
         ("fit cca", "Missing option"),
+        ("fit cca+itq -d {scenes} --bits 100000 -o {made}/x", "has 1 to 8,192 bits or dimensions, not 100,000"),
+        ("fit cca+itq -d {scenes} --bits 8 -o {made}/row.toml/x", "row.toml is no folder that may be written to"),
+        ("fit cca+itq -d {scenes} --bits 8 -o {made}/row.toml", "row.toml exists and is no model"),
+        ("index create {made}/row.toml/x -m {made}/nowhere -d scenes", "row.toml is no folder that may be written"),
+        ("index create {made}/items -m {made}/fitted -d nowhere", "items is not empty"),
+        ("search {made}/items -i {made}/nowhere.jpg", "nowhere.jpg is not a file; --image takes a picture"),
         ("fit cca -d scenes --bits 0 -o {made}/x", "Invalid value for '--bits'"),
     ],
 )
@@ -127,6 +133,48 @@ def test_bad_input_ends_with_a_message_and_status_2(words, message, crossbit_cli
     assert message in ended.err
     assert "Traceback" not in ended.err
     assert ended.out == ""
+
+
+def test_too_little_memory_ends_with_a_message_and_status_2(crossbit_cli, monkeypatch):
+    def greedy(name):
+        raise MemoryError("Unable to allocate 74.5 GiB")
+
+    monkeypatch.setattr(crossbit.methods, "method", greedy)
+    ended = crossbit_cli("methods", "list")
+    assert ended.status == 2
+    assert ended.err.startswith("crossbit: there is not enough memory: Unable to allocate 74.5 GiB")
+
+
+def test_a_reader_that_stops_early_is_no_fault():
+    program = f"{sys.executable} -m crossbit datasets list | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
+    assert ended.stderr == ""
+
+
+def groups(command, path=()):
+    below = getattr(command, "commands", {})
+    return [path, *(found for name in below for found in groups(below[name], (*path, name)))] if below else []
+
+
+@pytest.mark.parametrize("path", groups(typer.main.get_command(crossbit.cli.app)), ids=" ".join)
+def test_no_line_of_help_is_cut_at_80_columns(path, crossbit_cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = crossbit_cli(*path, "--help").out.splitlines()
+    assert "Commands:" in lines
+    assert [line for line in lines if line.endswith("...") and "Usage:" not in line] == []
+
+
+def test_titles_are_not_broken_to_the_width_of_their_table(crossbit_cli, made, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ended = crossbit_cli("evaluate", str(made / "fitted"), "-d", SCENES)
+    assert ended.out.startswith(f"cca+itq, 8 bits, on {SCENES}: 10 queries, 40 in the database, split ")
+
+
+def test_long_texts_and_measures_are_shortened_or_broken_between_words(crossbit_cli, made, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ended = crossbit_cli("protocols", "list")
+    assert "MAP@50(over=hits,\n" in "\n".join(line.rstrip() for line in ended.out.splitlines())
+    assert "…" in crossbit_cli("search", str(made / "items"), "-t", "red").out
 
 
 def test_an_interrupt_ends_with_status_130(crossbit_cli, monkeypatch):

@@ -40,12 +40,18 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; bad input ends with a message and status 2, an interrupt with 130."""
+    """Run the command line; bad input and a failing disk end with a message and status 2, an interrupt with 130."""
     # Threads that spin while they wait make small networks several times slower on a machine that is not idle.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
-    except (InputError, FileNotFoundError, PermissionError, IsADirectoryError) as fault:
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever reads has had enough, as in `| head`
+        sys.exit(1)
+    except MemoryError as fault:
+        print(f"crossbit: there is not enough memory: {fault}; use fewer items or shorter codes", file=sys.stderr)
+        sys.exit(2)
+    except (InputError, OSError) as fault:
         print(f"crossbit: {fault}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as ended:

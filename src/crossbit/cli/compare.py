@@ -31,7 +31,10 @@ def compare(
     ] = Path("runs/compare.jsonl"),
     json: JsonFlag = False,
 ) -> None:
-    """Fit and score every method at every code length and seed; print mean ± deviation over seeds."""
+    """Fit and score methods at several code lengths; print a table.
+
+    It holds the mean over seeds, with the deviation where there are several. What is in the ledger is not done again.
+    """
     from ..errors import InputError
     from ..methods import Recipe
     from ..metrics import parse_all
@@ -47,7 +50,7 @@ def compare(
     corpus = setup.corpus(data_dir)
     measures = parse_all(measure or setup.measures(corpus.split))
     data = featurised(setup, corpus, cache, on_error, data_dir=data_dir).dataset
-    where = setting(setup.features(corpus), setup.captions, data)
+    where = setting(setup.features(corpus), setup.captions, data, setup.fold)
     results = []
     with bar("compare") as log:
         for outcome in compare_runs(runs, data, measures, Ledger(ledger, where), log, fold=setup.fold):
@@ -69,9 +72,9 @@ def reproduce(
     cache: Cache = None,
     json: JsonFlag = False,
 ) -> None:
-    """Run one row of a published table; print ours beside the published numbers, with a verdict.
+    """Run one row of a published table and print ours beside it.
 
-    Exits with status 1 if any number is off.
+    Each number comes with a verdict: OK, near or off. Exits with status 1 if any is off.
     """
     from ..experiment import Experiment
     from ..progress import bar

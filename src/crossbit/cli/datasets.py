@@ -11,7 +11,7 @@ import typer
 from .options import DataDir
 from .output import JsonFlag, print_json, print_table
 
-app = typer.Typer(help="List the datasets, or show one: its files, its terms, what was found.", no_args_is_help=True)
+app = typer.Typer(help="List the datasets, or show one with its files and terms.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -30,7 +30,10 @@ def show(
     data_dir: DataDir = None,
     json: JsonFlag = False,
 ) -> None:
-    """Show a dataset's citation, source, terms, layout and options, and what was found of it."""
+    """Show a dataset's source, terms, layout, options and contents.
+
+    The contents are what is found of it: the sizes of its parts and the checksum of its split, or what is missing.
+    """
     from ..datasets import describe, loader
     from ..spec import parse_call
 

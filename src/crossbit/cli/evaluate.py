@@ -39,9 +39,10 @@ def model(
     on_error: OnError = "fail",
     json: JsonFlag = False,
 ) -> None:
-    """Score MODEL on the queries and the database of a dataset or protocol, in both directions.
+    """Score MODEL on a dataset's queries and database, both ways.
 
-    Where a picture's own captions are searched, the scores are R@1, R@5, R@10 and rsum, else MAP.
+    The queries and the database are those of the protocol or of the split file, where one is given. Where a picture's
+    own captions are searched, the scores are R@1, R@5, R@10 and rsum, else MAP and precision@10.
     """
     from ..bundle import Bundle
     from ..errors import InputError

@@ -22,9 +22,10 @@ def codes(
     task: Annotated[str, typer.Option("--task", help="What to call this direction.")] = "query->database",
     json: JsonFlag = False,
 ) -> None:
-    """Score saved codes: .npy, .npz or .mat, packed or 0/1 or -1/+1 or bool; FILE:NAME chooses an array of several.
+    """Score anyone's saved codes from .npy, .npz or .mat files.
 
-    Labels are multi-hot matrices or class numbers. Each value comes with its 95 % interval over queries.
+    Codes are packed, 0/1, -1/+1 or bool; FILE:NAME chooses an array of several. Labels are multi-hot matrices or class
+    numbers. Each value comes with its 95 % interval over queries.
     """
     from ..metrics import evaluate, parse_all
     from ..metrics.files import read_codes, read_labels

@@ -60,10 +60,11 @@ def extract(
     on_error: OnError = "fail",
     json: JsonFlag = False,
 ) -> None:
-    """Write a dataset's features into a folder, for other tools: a row for each pair of its split.
+    """Write a dataset's features into a folder, for other tools.
 
-    image and text become .npy, or .npz where they are sparse (SciPy's CSR); labels.npy, ids.json with the item of
-    each row, split.json and the fitted pipelines lie beside them. An interrupted run goes on where it stopped.
+    Each pair of its split is a row: image and text become .npy, or .npz where they are sparse (SciPy's CSR);
+    labels.npy, ids.json with the item of each row, split.json and the fitted pipelines lie beside them. An interrupted
+    run goes on where it stopped.
     """
     from ..features.export import export
     from .run import featurised, read_setup

@@ -38,7 +38,10 @@ def fit(
     on_error: OnError = "fail",
     json: JsonFlag = False,
 ) -> None:
-    """Fit METHOD on the training part of a dataset, or of a protocol's split of it, and save the model."""
+    """Fit a method on a dataset's training part and save the model.
+
+    The training part is that of the protocol or of the split file, where one is given.
+    """
     from ..bundle import Bundle, Origin, refuse_other
     from ..methods import Recipe
     from ..progress import bar

@@ -34,7 +34,7 @@ def list_(json: JsonFlag = False) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="A method, as `methods list` names it.")], json: JsonFlag = False
 ) -> None:
-    """Show a method's paper, idea, parameters and what differs from the paper."""
+    """Show a method's paper, idea, deviations and parameters."""
     from ..methods import method
 
     cls = method(name)

@@ -26,12 +26,17 @@ def _defined(value: Any) -> Any:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
-    """Print rows that share their keys as a table; numbers are set flush right, floats with four digits."""
+    """Print rows that share their keys as a table; numbers are set flush right, floats with four digits.
+
+    The title stands above it on lines of its own, so that it is never broken to the width of a narrow table.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    if title:
+        typer.echo(title)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name, value in rows[0].items() if rows else ():
         table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
     for row in rows:

@@ -10,7 +10,7 @@ import typer
 from .options import DataDir, DatasetIfAny
 from .output import JsonFlag, print_json, print_table
 
-app = typer.Typer(help="List the literature's protocols, or show one and the split it draws.", no_args_is_help=True)
+app = typer.Typer(help="List the literature's protocols, or show one and its split.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -26,7 +26,8 @@ def list_(json: JsonFlag = False) -> None:
         print_json(rows)
         return
     shown = ("protocol", "query", "database", "train", "measures")
-    print_table([{column: row[column] for column in shown} for row in rows])
+    breakable = [{**row, "measures": row["measures"].replace(",", ", ").replace(",  ", ", ")} for row in rows]
+    print_table([{column: row[column] for column in shown} for row in breakable])
 
 
 @app.command()
@@ -37,7 +38,10 @@ def show(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A file for the split, as JSON.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Show how a protocol draws its split, what it measures, whose it is, and what it finds in the data folder."""
+    """Show a protocol's split, measures and source, and what is found.
+
+    What is found are the sizes and the checksum of the split it draws from the data folder, and what speaks against it.
+    """
     from ..protocols import protocol
 
     shown = protocol(name)

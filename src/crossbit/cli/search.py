@@ -31,13 +31,14 @@ def create(
     An item of several captions is encoded by all of them together, or by the first if the model learned single ones.
     """
     from ..bundle import Bundle
-    from ..collection import Collection
+    from ..collection import Collection, refuse_full
     from ..errors import known
     from ..experiment import Setup
     from .run import featurised
 
     if part not in ("all", "database"):
         raise known(part, "part", ("all", "database"))
+    refuse_full(collection)
     bundle = Bundle.load(model)
     learned = bundle.origin.captions
     setup = Setup(dataset, captions="first" if learned == "each" else learned)
@@ -70,6 +71,8 @@ def search(
         raise InputError("a search takes either --text or --image")
     if target not in ("", "image", "text"):
         raise known(target, "modality", ("image", "text"))
+    if image is not None and not image.is_file():
+        raise InputError(f"{image} is not a file; --image takes a picture")
     opened = Collection.open(collection)
     if text is not None:
         hits = opened.search(text, "text", "text" if target == "text" else "image", k, engine)
@@ -79,8 +82,12 @@ def search(
         print_json([{"rank": rank, "distance": hit.distance, **asdict(hit.item)} for rank, hit in enumerate(hits, 1)])
         return
     rows = [
-        {"rank": rank, "distance": hit.distance, "id": hit.item.id, "text": " / ".join(hit.item.texts)[:80]}
+        {"rank": rank, "distance": hit.distance, "id": hit.item.id, "text": _short(" / ".join(hit.item.texts))}
         for rank, hit in enumerate(hits, 1)
     ]
     print_table(rows)
     print(f"{len(hits)} of {len(opened.items):,} items, {opened.bundle.encoder.dim} bits", file=sys.stderr)
+
+
+def _short(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -10,7 +10,7 @@ from typing import Any, cast, final
 from ..binarise import BINARISERS, Binariser, binarise
 from ..data import Paired
 from ..encoder import DualEncoder
-from ..errors import known
+from ..errors import InputError, known
 from ..method import Method
 from ..progress import Log, silent
 from ..spec import build, parse_call, registered
@@ -23,6 +23,9 @@ METHODS: dict[str, str] = {
     "clip": "clip:CLIP",
     "scm": "scm:SCM",
 }
+
+#: The most dimensions and bits of an encoder. Ours: eight times the longest codes in use; ITQ needs their square.
+LONGEST = 8192
 
 
 def method(name: str) -> type[Method]:
@@ -61,6 +64,8 @@ class Recipe:
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
         """Return the fitted encoder; an unsupervised method and a binariser never see a label."""
+        if not 1 <= dim <= LONGEST:
+            raise InputError(f"an encoder has 1 to {LONGEST:,} bits or dimensions, not {dim:,}")
         seen = train if self.method.supervised else train.unlabelled()
         encoder = self.method.fit(seen, dim, seed=seed, log=log)
         if self.binariser is None:
