@@ -1,6 +1,7 @@
 """Comparisons: every run counted once, an interrupted one goes on, and the table says what it averages."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from crossbit.codes import Codes
 from crossbit.errors import InputError
 from crossbit.methods import Recipe
 from crossbit.metrics import Measure, evaluate
-from crossbit.results import Ledger, Result, Run, chance_levels, compare, table
+from crossbit.results import Ledger, Result, Run, chance_levels, compare, setting, table
 
 MAP = Measure("MAP")
 
@@ -63,6 +64,15 @@ def test_another_setting_parameter_or_measure_is_another_run(toy, tmp_path):
     assert Ledger(path, "other").find(run, [MAP]) is None
     assert Ledger(path, "toy").find(runs("cca(ridge=2)+itq")[0], [MAP]) is None
     assert Ledger(path, "toy").find(run, [MAP, Measure("precision", 10)]) is None
+
+
+def test_a_setting_tells_other_data_apart(toy):
+    specs: dict = {"image": "precomputed", "text": "precomputed"}
+    shifted = replace(toy, query=replace(toy.query, image=toy.query.image + 1))
+    relabelled = replace(toy, database=replace(toy.database, labels=~toy.database.labels))
+    settings = [setting(specs, "join", data, fold) for data in (toy, shifted, relabelled) for fold in (None, 1000)]
+    assert len(set(settings)) == 6
+    assert setting(specs, "join", replace(toy)) == settings[0]
 
 
 def test_an_impossible_run_is_named_and_the_others_go_on(toy):

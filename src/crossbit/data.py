@@ -244,3 +244,20 @@ class Dataset:
     split: Split
     classes: tuple[str, ...] = ()
     validation: Paired | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of everything a method is fitted on or scored with: features, labels and items of each part."""
+        digest = hashlib.sha256()
+        for pairs in filter(None, (self.train, self.query, self.database, self.validation)):
+            for array in (pairs.image, pairs.text, pairs.labels, pairs.item):
+                for part in _arrays(array):
+                    digest.update(f"{part.dtype} {part.shape}".encode())
+                    digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
+
+
+def _arrays(array: Array) -> tuple[ndarray, ...]:
+    if array is None:
+        return ()
+    return (array,) if isinstance(array, ndarray) else (array.data, array.indices, array.indptr)

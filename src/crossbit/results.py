@@ -14,11 +14,11 @@ import numpy as np
 
 from . import __version__
 from .codes import Codes
-from .data import CROSSINGS, Dataset, Modality, Paired
+from .data import Array, Dataset, Modality
 from .errors import InputError
-from .experiment import mean_scores, score_folds, score_galleries
+from .experiment import mean_scores, score_folds, score_searches, searches
 from .methods import Recipe
-from .metrics import Measure, evaluate
+from .metrics import Measure
 from .progress import Log, silent
 
 
@@ -128,10 +128,11 @@ def _fit_and_score(run: Run, data: Dataset, measures: Sequence[Measure], fold: i
     ]
 
 
-def setting(features: Mapping[Modality, str], captions: str, data: Dataset) -> str:
+def setting(features: Mapping[Modality, str], captions: str, data: Dataset, fold: int | None = None) -> str:
     """Return in one line what decides a score beside the run: data, split, features and the version of crossbit."""
+    what = f"{data.name} {data.sha256[:12]} split {data.split.name} {data.split.sha256[:12]}"
     specs = f"image={features['image']},text={features['text']},captions={captions}"
-    return f"{data.name} split {data.split.name} {data.split.sha256[:12]} {specs} crossbit {__version__}"
+    return f"{what} {specs}" + (f" folds of {fold}" if fold else "") + f" crossbit {__version__}"
 
 
 def chance_levels(data: Dataset, measures: Sequence[Measure], fold: int | None = None) -> dict[str, dict[str, float]]:
@@ -140,21 +141,13 @@ def chance_levels(data: Dataset, measures: Sequence[Measure], fold: int | None =
     That is what a model scores which gives all items one code, its ties averaged. Hash lookup has no such level.
     """
     fair = {str(measure): replace(measure, ties="expected") for measure in measures if measure.kind.family != "lookup"}
-    if data.split.instance:
-        alike = _alike(data.query.side("image")), _alike(data.query)
-        folds = score_galleries(*alike, data.query, [*fair.values()], fold)
-    else:
-        folds = [{}]
-        for source, target in CROSSINGS:
-            query, database = data.query.side(source), data.database.side(target)
-            labels = query.known_labels, database.known_labels
-            folds[0][f"{source}->{target}"] = evaluate(_alike(query), _alike(database), *labels, fair.values())
+    folds = score_searches(searches(_alike, data, fold), data, fair.values())
     levels = mean_scores(folds)
     return {task: {name: of_task[str(each)] for name, each in fair.items()} for task, of_task in levels.items()}
 
 
-def _alike(pairs: Paired) -> Codes:
-    return Codes.from_bits(np.ones((len(pairs), 1), np.bool_))
+def _alike(rows: Array, modality: Modality) -> Codes:
+    return Codes.from_bits(np.ones((rows.shape[0], 1), np.bool_))
 
 
 def table(
