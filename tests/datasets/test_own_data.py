@@ -187,6 +187,12 @@ def test_tables_that_do_not_fit_are_refused(table, options, message):
         load("table", table, **{"file": "mine.parquet", **options})
 
 
+def test_a_row_without_a_picture_is_named(folder):
+    (folder / "table.csv").write_text("image,text\nb.png,one\n,two\n")
+    with pytest.raises(InputError, match="row 2 names no picture in its column 'image', but ''"):
+        load("table", folder)
+
+
 @pytest.mark.parametrize("name", ["table.parquet", "table.csv"])
 def test_what_is_no_table_is_refused(folder, name):
     (folder / name).write_bytes(b"\x00\xff\x00" * 50)

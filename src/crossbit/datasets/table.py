@@ -60,7 +60,7 @@ the pictures                            where the column image says, relative to
         rows: dict[str, Row] = {}
         for number, record in enumerate(_records(path, [self.image, *texts, *labels]), 1):
             image = record[self.image]
-            if not isinstance(image, str):
+            if not isinstance(image, str) or not image.strip():
                 raise InputError(f"{path}: row {number} names no picture in its column {self.image!r}, but {image!r}")
             row = rows.setdefault(image.strip(), Row())
             row.texts += [text for column in texts for text in _texts(record[column])]
