@@ -110,3 +110,16 @@ def test_one_text_an_item(tiny_scenes, collection):
     made = featurise(tiny_scenes, pipelines["image"], pipelines["text"], captions="each")
     with pytest.raises(InputError, match="one text an item"):
         Collection.of(tiny_scenes, made.dataset, collection.bundle)
+
+
+def test_a_collection_is_written_whole_or_not_at_all(collection, tmp_path, monkeypatch):
+    def full_disk(*args):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            collection.save(tmp_path / "shelf")
+    assert list(tmp_path.iterdir()) == []
+    collection.save(tmp_path / "shelf")
+    assert len(Collection.open(tmp_path / "shelf").items) == len(collection.items)

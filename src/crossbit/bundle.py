@@ -15,7 +15,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -72,19 +73,12 @@ class Bundle:
     def save(self, folder: Path) -> None:
         """Write the bundle; an existing one is replaced only when the new one is complete."""
         refuse_other(folder)
-        folder = folder.absolute()
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
-            made, old = Path(name, "new"), Path(name, "old")
+        with written_whole(folder) as made:
             self._write(made)
-            if folder.exists():
-                os.replace(folder, old)
-            os.replace(made, folder)
 
     def _write(self, made: Path) -> None:
         from safetensors.torch import save_file
 
-        made.mkdir()
         save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, made / "weights.safetensors")
         self.split.save(made / "split.json")
         for modality, pipeline in self.pipelines.items():
@@ -144,6 +138,20 @@ def refuse_unwritable(folder: Path) -> None:
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise InputError(f"{folder} cannot be written: {nearest} is no folder that may be written to")
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `folder` when the block ends, and only if it does not fail."""
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
+        made, old = Path(name, "new"), Path(name, "old")
+        made.mkdir()
+        yield made
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(made, folder)
 
 
 def versions() -> dict[str, str]:

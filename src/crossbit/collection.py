@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from .bundle import Bundle, refuse_unwritable
+from .bundle import Bundle, refuse_unwritable, written_whole
 from .codes import Codes
 from .data import MODALITIES, Corpus, Dataset, Modality
 from .errors import InputError
@@ -96,14 +96,14 @@ class Collection:
         ]
 
     def save(self, folder: Path) -> None:
-        """Write the collection into an empty or new folder."""
+        """Write the collection into an empty or new folder, whole or not at all."""
         refuse_full(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.bundle.save(folder / "model")
-        for modality, codes in self.codes.items():
-            np.save(folder / f"{modality}.npy", codes.packed)
-        lines = [json.dumps(asdict(item)) + "\n" for item in self.items]
-        (folder / "items.jsonl").write_text("".join(lines), encoding="utf-8")
+        with written_whole(folder) as made:
+            self.bundle.save(made / "model")
+            for modality, codes in self.codes.items():
+                np.save(made / f"{modality}.npy", codes.packed)
+            lines = [json.dumps(asdict(item)) + "\n" for item in self.items]
+            (made / "items.jsonl").write_text("".join(lines), encoding="utf-8")
 
     @classmethod
     def open(cls, folder: Path) -> Collection:
