@@ -85,6 +85,10 @@ class DualEncoder(nn.Module):
             raise InputError(f"this model's space is {self.space!r}, not 'hamming': binarise it first, as in 'cca+itq'")
         return Codes.from_signs(self.embed(x, modality))
 
+    def represent(self, x: Array, modality: Modality) -> Codes | Float[ndarray, "n dim"]:
+        """Return what is searched in this space: codes, ranked by distance, or vectors, ranked by cosine."""
+        return self.encode(x, modality) if self.space == "hamming" else self.embed(x, modality)
+
     def config(self) -> Config:
         """Return the architecture as plain data; with the state dict it rebuilds the encoder."""
         return {"space": self.space, "dim": self.dim, "image": config(self.image), "text": config(self.text)}

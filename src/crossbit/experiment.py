@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import statistics
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Literal, NamedTuple, TypeAlias, final
 
-from .data import CROSSINGS, Corpus, Dataset, Modality, Paired, Split
+from .data import CROSSINGS, MODALITIES, Array, Corpus, Dataset, Modality, Paired, Split
 from .datasets import load
 from .encoder import DualEncoder
 from .errors import InputError
@@ -18,7 +18,7 @@ from .features import Captions, featurise, parse
 from .methods import Recipe
 from .metrics import Measure, Scores, evaluate, parse_all
 from .metrics.checks import Searched
-from .metrics.instance import evaluate_pairs, in_folds
+from .metrics.instance import evaluate_instances, in_folds
 from .progress import Log, silent
 from .protocols import Protocol, protocol
 from .protocols.base import RECALLS
@@ -26,6 +26,8 @@ from .spec import build, parse_call
 from .splits import memory
 
 Verdict = Literal["OK", "near", "off"]
+#: What stands for the items of each modality, and their pairs.
+Sides: TypeAlias = Mapping[Modality, tuple[Searched, Paired]]
 logger = logging.getLogger("crossbit.experiment")
 
 
@@ -86,44 +88,69 @@ class Setup:
         return {"image": image, "text": text}
 
 
-def score(encoder: DualEncoder, data: Dataset, measures: Sequence[Measure]) -> dict[str, Scores]:
-    """Return the scores of both directions, `image->text` and `text->image`.
+class Search(NamedTuple):
+    """What searches and what is searched in one direction, with the pairs that it stands for."""
 
-    In a Hamming space the items are ranked by the distance of their codes, in a cosine space by the cosine. Relevance
-    is a shared label; in instance retrieval, where the queries search each other, it is to be of the same item.
+    query: Searched
+    database: Searched
+    asking: Paired
+    found: Paired
+
+    def scores(self, measures: Iterable[Measure], *, instance: bool) -> Scores:
+        """Return the scores, where relevance is a shared label or, in instance retrieval, to be of the same item."""
+        if instance:
+            return evaluate_instances(self.query, self.database, self.asking.item, self.found.item, measures)
+        return evaluate(self.query, self.database, self.asking.known_labels, self.found.known_labels, measures)
+
+
+def searches(
+    represent: Callable[[Array, Modality], Searched], data: Dataset, fold: int | None = None
+) -> list[dict[str, Search]]:
+    """Return the searches of both directions, `image->text` and `text->image`, given what represents an item.
+
+    In instance retrieval the queries search each other: each fold of `fold` images, or all of them, is a gallery and an
+    entry of its own. Else there is one entry.
     """
-    represent = encoder.encode if encoder.space == "hamming" else encoder.embed
-    if data.split.instance:
-        return score_folds(encoder, data, measures)[0]
-    scores = {}
-    for source, target in CROSSINGS:
-        query, database = data.query.side(source), data.database.side(target)
-        codes = represent(query.of(source), source), represent(database.of(target), target)
-        scores[f"{source}->{target}"] = evaluate(*codes, query.known_labels, database.known_labels, measures)
-    return scores
+    query = _sides(represent, data.query)
+    if not data.split.instance:
+        return [_crossed(query, _sides(represent, data.database))]
+    (image, images), (text, texts) = query["image"], query["text"]
+    galleries: list[Sides] = [
+        {"image": (image[i], images[i]), "text": (text[t], texts[t])}
+        for i, t in in_folds(images.item, texts.item, fold or len(images))
+    ]
+    return [_crossed(gallery, gallery) for gallery in galleries]
+
+
+def _sides(represent: Callable[[Array, Modality], Searched], pairs: Paired) -> Sides:
+    return {m: (represent(pairs.side(m).of(m), m), pairs.side(m)) for m in MODALITIES}
+
+
+def _crossed(query: Sides, database: Sides) -> dict[str, Search]:
+    return {
+        f"{source}->{target}": Search(query[source][0], database[target][0], query[source][1], database[target][1])
+        for source, target in CROSSINGS
+    }
+
+
+def score(encoder: DualEncoder, data: Dataset, measures: Sequence[Measure]) -> dict[str, Scores]:
+    """Return the scores of both directions, `image->text` and `text->image`."""
+    return score_folds(encoder, data, measures)[0]
 
 
 def score_folds(
     encoder: DualEncoder, data: Dataset, measures: Sequence[Measure], fold: int | None = None
 ) -> list[dict[str, Scores]]:
     """Return the scores of each fold of `fold` query images, or of all: one gallery and so one entry."""
-    if not data.split.instance:
-        return [score(encoder, data, measures)]
-    represent = encoder.encode if encoder.space == "hamming" else encoder.embed
-    image = represent(data.query.side("image").image, "image")
-    return score_galleries(image, represent(data.query.text, "text"), data.query, measures, fold)
+    return score_searches(searches(encoder.represent, data, fold), data, measures)
 
 
-def score_galleries(
-    image: Searched, text: Searched, query: Paired, measures: Sequence[Measure], fold: int | None = None
+def score_searches(
+    folds: Sequence[Mapping[str, Search]], data: Dataset, measures: Iterable[Measure]
 ) -> list[dict[str, Scores]]:
-    """Return the scores of instance retrieval, given each query item's image once and all its texts."""
-    items = query.side("image").item
-    found = [
-        evaluate_pairs(image[images], text[texts], items[images], query.item[texts], measures)
-        for images, texts in in_folds(items, query.item, fold or len(items))
-    ]
-    return [{"image->text": each.image_to_text, "text->image": each.text_to_image} for each in found]
+    """Return the scores of every search of a dataset, by fold and direction."""
+    wanted, instance = (*measures,), data.split.instance
+    return [{task: search.scores(wanted, instance=instance) for task, search in fold.items()} for fold in folds]
 
 
 def mean_scores(folds: Sequence[Mapping[str, Scores]]) -> dict[str, dict[str, float]]:

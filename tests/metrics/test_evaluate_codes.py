@@ -71,6 +71,14 @@ def test_tables_for_people(saved):
     assert "dcmh" in ended.stdout
 
 
+def test_a_measure_that_no_query_counts_for_has_no_interval(saved, tmp_path):
+    np.save(tmp_path / "alone.npy", np.full(30, 9))
+    words = [*saved[0], "--query-labels", str(tmp_path / "alone.npy"), "-m", "MAP", "-m", "MAP(unanswerable=zero)"]
+    rows = json.loads(run(*words, "--json").stdout)
+    assert [(row["value"], row["low"], row["high"]) for row in rows] == [(None, None, None), (0, 0, 0)]
+    assert "–" in run(*words).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

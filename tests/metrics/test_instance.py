@@ -11,7 +11,7 @@ from crossbit.metrics.instance import (
     evaluate_pairs,
     first_match,
     in_folds,
-    mean_over_folds,
+    over_folds,
 )
 
 OWNER = np.array([2, 0, 0, 1, 2, 2, 0])  # 3, 1 and 3 captions of three images, in any order
@@ -20,7 +20,7 @@ OWNER = np.array([2, 0, 0, 1, 2, 2, 0])  # 3, 1 and 3 captions of three images, 
 def test_a_perfect_model_is_perfect_with_any_number_of_captions_in_any_order():
     scores = evaluate_pairs(np.eye(3), np.eye(3)[OWNER], np.arange(3), OWNER)
     assert scores.rsum == 600
-    assert scores.means()["text->image median-rank"] == 1
+    assert scores.text_to_image.mean("median-rank") == 1
 
 
 @pytest.mark.parametrize("collapsed", [np.ones((50, 4)), np.zeros((50, 4))])
@@ -70,9 +70,19 @@ def test_coco_folds_are_galleries_of_their_own(rng):
     ]
     assert len(folds) == 5
     assert all((f.image_to_text.queries, f.text_to_image.queries) == (4, 20) for f in folds)
-    mean, whole = mean_over_folds(folds), evaluate_pairs(images, texts, np.arange(20), owner).means()
-    assert mean["rsum"] == pytest.approx(np.mean([f.rsum for f in folds]))
-    assert mean["text->image R@1"] > whole["text->image R@1"]
+    values = over_folds([fold.text_to_image for fold in folds], "R@1")
+    whole = evaluate_pairs(images, texts, np.arange(20), owner).text_to_image
+    assert values.mean() == pytest.approx(np.mean([fold.text_to_image.mean("R@1") for fold in folds]))
+    assert values.mean() > whole.mean("R@1")
+
+
+def test_folds_of_any_size_weigh_the_same():
+    sides = [(np.eye(1), np.ones((1, 1))), (np.eye(3), np.eye(3)[[1, 2, 0]])]
+    folds = [
+        evaluate_instances(*side, np.arange(n), np.arange(n), ["R@1"]) for side, n in zip(sides, (1, 3), strict=True)
+    ]
+    assert over_folds(folds, "R@1").tolist() == [2, 0, 0, 0]
+    assert over_folds(folds[1:], "R@1").tolist() == [0, 0, 0]
 
 
 def test_five_thousand_images_divide_into_five_folds_of_a_thousand():

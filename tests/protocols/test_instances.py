@@ -132,6 +132,13 @@ def test_a_protocol_of_captions_from_the_files_to_recalls(captioned, crossbit_cl
     ]
     assert rows[-1]["value"] == pytest.approx(100 * sum(row["value"] for row in rows[:-1]))
     assert rows[5]["value"] == 1
+    assert all(row["low"] <= row["value"] <= row["high"] for row in rows[:-1])
+    assert [(row["bytes_per_item"], row["distances"]) for row in (rows[0], rows[3])] == [(1, 10), (1, 4)]
+    assert rows[-1]["low"] is None
+    words = ("evaluate", tmp_path / "model", *common, "--against", tmp_path / "model", "-m", "R@1", "-m", "median-rank")
+    same = json.loads(crossbit_cli(*words, "--json")[1])
+    assert [(row["difference"], row["p"]) for row in same] == [(0, 1), (None, None)] * 2
+    assert (same[1]["low"], same[1]["against"]) == (None, same[1]["value"])
     asked = ("-m", "R@1", "-m", "R@5", "-m", "R@10")
     both = json.loads(
         crossbit_cli("evaluate", tmp_path / "model", *common, *asked, "-m", "R@1(ties=worst)", "--json")[1]

@@ -29,9 +29,9 @@ def codes(
     """
     from ..metrics import evaluate, parse_all
     from ..metrics.files import read_codes, read_labels
-    from ..metrics.significance import bootstrap
     from ..progress import bar
     from .conventions import by_convention, read_conventions
+    from .scoring import for_people, quality
 
     chosen = read_conventions(conventions)
     asked = parse_all(measure or ([] if chosen else ["MAP", "MAP@50(over=hits)", "precision@100"]))
@@ -45,14 +45,10 @@ def codes(
     with bar("evaluating") as log:
         scores = evaluate(sides[0].codes, sides[1].codes, labels.query, labels.database, wanted, log=log)
     print(f"queries without a relevant item: {scores.unanswerable} of {scores.queries}", file=sys.stderr)
-    intervals = {str(each): bootstrap(scores[each]) for each in asked}
-    table = [
-        {"task": task, "metric": metric, "value": found.mean, "low": found.low, "high": found.high}
-        for metric, found in intervals.items()
-    ]
+    table = quality(task, [scores], asked)
     by_paper = by_convention(task, scores, chosen)
     if json:
         print_json([*table, *by_paper])
         return
-    for part in filter(None, (table, by_paper)):
+    for part in filter(None, (for_people(table), by_paper)):
         print_table([{name: value for name, value in row.items() if name != "task"} for row in part], title=task)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
 from ..errors import InputError
@@ -39,12 +39,6 @@ class InstanceScores:
         """The sum of all recalls of both directions, in percent: with R@1, R@5 and R@10 at most 600."""
         sides = (self.image_to_text, self.text_to_image)
         return 100 * sum(side.mean(m) for side in sides for m in side.measures if m.name == "R")
-
-    def means(self) -> dict[str, float]:
-        """Return every measure by direction and text, and rsum."""
-        sides = {"image->text": self.image_to_text, "text->image": self.text_to_image}
-        means = {f"{task} {measure}": value for task, side in sides.items() for measure, value in side.means().items()}
-        return {**means, "rsum": self.rsum}
 
 
 def evaluate_instances(
@@ -131,7 +125,7 @@ def in_folds(
         yield rows, np.flatnonzero(np.isin(text_items, image_items[rows]))
 
 
-def mean_over_folds(folds: Sequence[InstanceScores]) -> dict[str, float]:
-    """Return the mean of each measure over folds that are a gallery each; median ranks are averaged too."""
-    means = [fold.means() for fold in folds]
-    return {name: float(np.mean([each[name] for each in means])) for name in means[0]}
+def over_folds(folds: Sequence[Scores], measure: Measure | str) -> Float[ndarray, "q"]:
+    """Return the values of all folds' queries, weighted so that their mean is the mean of the folds' means."""
+    queries = sum(fold.queries for fold in folds)
+    return np.concatenate([fold[measure] * (queries / len(folds) / fold.queries) for fold in folds])
