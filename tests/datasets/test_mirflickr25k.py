@@ -6,6 +6,7 @@ import pytest
 from scipy.io import savemat
 from scipy.sparse import csr_array
 
+from crossbit import arrays
 from crossbit.datasets import load
 from crossbit.errors import InputError
 
@@ -79,7 +80,7 @@ def test_absent_pictures_are_counted_and_left_out(folder, pictures, caplog):
         ("all_tags.txt", b"sky\n\xff\n", r"all_tags.txt: line 2 is not UTF-8 \(byte 0xff\)"),
         ("all_labels.txt", b"0 1\n" * 6, "line 1 must be 24 numbers 0 or 1, not '0 1'"),
         ("all_labels.txt", b"2" + b" 0" * 23 + b"\n" * 6, "line 1 must be 24 numbers 0 or 1"),
-        ("mobilenet_features_15677.npz", b"PK", "does not hold the arrays image_feature, ids"),
+        ("mobilenet_features_15677.npz", b"PK", "cannot be read as .npz"),
     ],
 )
 def test_damaged_lists_are_refused(folder, features, name, content, message):
@@ -136,7 +137,7 @@ def test_the_matlab_release(release):
             {"YAll": np.ones((6, 1000))},
             r"must have 1386 columns, but its shape is \(6, 1000",
         ),
-        ("mirflickr25k-yall.mat", {"tags": np.ones((6, 1386))}, "holds no matrix 'YAll'"),
+        ("mirflickr25k-yall.mat", {"tags": np.ones((6, 1386))}, "has no 'YAll'; it holds tags"),
         ("mirflickr25k-yall.mat", {"YAll": np.ones((5, 1386))}, "6 rows of LAll, 5 of YAll, 6 names"),
         ("mirflickr25k-iall.mat", {"IAll": np.ones((6, 3, 2, 2))}, "must be a MATLAB file of version 7.3"),
         ("mirflickr25k-fall.mat", {"FAll": np.ones((6, 1))}, "FAll must be a cell array of names"),
@@ -152,6 +153,33 @@ def test_pictures_of_another_shape_are_refused(release):
     with h5py.File(release[0] / "mirflickr25k-iall.mat", "w") as file:
         file["IAll"] = np.zeros((6, 5, 4), np.uint8)
     with pytest.raises(InputError, match=r"height x width x 3 x items in MATLAB, but its stored shape is \(6, 5, 4\)"):
+        load("mirflickr25k", release[0], **SIZES)
+
+
+@pytest.mark.parametrize("stem", ["lall", "iall"])
+@pytest.mark.parametrize("link", [h5py.ExternalLink("outside.h5", "secret"), h5py.SoftLink("/secret")])
+def test_links_in_a_release_are_not_followed(release, stem, link):
+    folder, name = release[0], {"lall": "LAll", "iall": "IAll"}[stem]
+    (folder / f"mirflickr25k-{stem}.mat").rename(folder / "outside.h5")
+    with h5py.File(folder / "outside.h5", "r+") as file:
+        file["secret"] = file[name]
+    with h5py.File(folder / f"mirflickr25k-{stem}.mat", "w") as file:
+        file[name] = link
+    with pytest.raises(InputError, match=f"has no '{name}'; it holds no array"):
+        load("mirflickr25k", folder, **SIZES)
+
+
+@pytest.mark.parametrize(("limit", "name"), [(6 * 1386 * 8 - 1, "YAll"), (24 * 6 * 8 - 1, "LAll")])
+def test_what_unpacks_to_too_much_is_refused(release, monkeypatch, limit, name):
+    monkeypatch.setattr(arrays, "LARGEST", limit)
+    with pytest.raises(InputError, match=f"{name} unpacks to [0-9,]+ bytes, more than the {limit:,} that are read"):
+        load("mirflickr25k", release[0], **SIZES)
+
+
+def test_pictures_too_large_are_refused(release):
+    with h5py.File(release[0] / "mirflickr25k-iall.mat", "w") as file:
+        file.create_dataset("IAll", (6, 3, 1 << 17, 1 << 17), np.uint8, chunks=(1, 1, 64, 64))
+    with pytest.raises(InputError, match="a picture of IAll unpacks to 51,539,607,552 bytes, more than"):
         load("mirflickr25k", release[0], **SIZES)
 
 

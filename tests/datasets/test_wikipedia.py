@@ -38,7 +38,7 @@ def test_the_files_become_a_corpus(folder):
         (
             "raw_features.mat",
             "no MATLAB file, but a text of some length" * 9,
-            "does not hold the matrices I_tr and I_te",
+            "cannot be read as .mat",
         ),
         ("categories.list", b"art\ncaf\xe9\n", r"categories.list: line 2 is not UTF-8 \(byte 0xe9\)"),
     ],

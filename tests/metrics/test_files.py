@@ -8,9 +8,9 @@ import pytest
 import scipy.io
 import scipy.sparse
 
+from crossbit import arrays
+from crossbit.arrays import read_array
 from crossbit.errors import InputError
-from crossbit.metrics import arrays
-from crossbit.metrics.arrays import read_array
 from crossbit.metrics.files import read_codes, read_labels
 
 SIGNS = np.array([[1, -1, 1, 1, -1, -1, 1, 1, 1, -1], [-1, -1, -1, 1, 1, 1, 1, -1, 1, 1]])
@@ -186,7 +186,9 @@ def test_hostile_files_are_refused(tmp_path, monkeypatch):
         claimed(tmp_path / "c.npy"): "cannot be read as .npy",
         linked(tmp_path / "l.mat", tmp_path / "outside.h5"): "holds no array",
         save_mat5(tmp_path / "cells", np.array(["a", 1], object)): "holds object and not numbers",
-        save_mat73(tmp_path / "huge", np.ones((2, 1 << 20))): "2,097,152 entries, more than are read",
+        save_mat73(tmp_path / "huge", np.ones((2, 1 << 20))): "codes unpacks to 16,777,216 bytes, more than",
+        save_mat5(tmp_path / "zeros", np.zeros((1 << 9, 1 << 9))): "codes unpacks to 2,097,152 bytes, more than",
+        save_mat5(tmp_path / "sparse", scipy.sparse.csc_matrix((1 << 20, 1 << 20))): "unpacks to 8,796,093,022,208",
     }
     for path, message in cases.items():
         name = "" if path.suffix != ".mat" or path.stem == "l" else ":codes"

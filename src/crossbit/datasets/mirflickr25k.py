@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from ..arrays import read_named
 from ..data import Corpus, Modality
 from ..errors import InputError
 from ..splits import random_split
 from .base import DatasetInfo, Folder, Loader
 from .files import leave_out, read_flags, read_lines
-from .matrices import finite, indicator, read_archive
+from .matrices import finite, indicator
 from .release import has_release, read_release, release_layout
 
 # fmt: off
@@ -104,10 +105,9 @@ or, as released with DCMH:
 
 def _features(path: Path, names: Sequence[str]) -> tuple[list[int], Float[ndarray, "n d"]]:
     """Return the rows of the lists that have features, and the features."""
-    archive = read_archive(path, "image_feature", "ids")
-    features = finite(archive["image_feature"], f"{path}: image_feature")
+    features = finite(read_named(path, "image_feature"), f"{path}: image_feature")
     row_of = {name: row for row, name in enumerate(names)}
-    stems = [f"im{number}" for number in archive["ids"]]
+    stems = [f"im{number}" for number in read_named(path, "ids")]
     unknown = [stem for stem in stems if stem not in row_of]
     if unknown or len(stems) != len(features):
         raise InputError(

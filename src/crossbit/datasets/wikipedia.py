@@ -9,8 +9,8 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.io import loadmat
 
+from ..arrays import read_named
 from ..data import Corpus, Split
 from ..errors import InputError
 from .base import DatasetInfo, Folder, Loader
@@ -67,11 +67,7 @@ def _pair(path: Path, line: str, classes: int) -> tuple[str, int]:
 
 
 def _features(path: Path, letter: str, counts: dict[str, int]) -> Float[ndarray, "n d"]:
-    try:
-        matrices = loadmat(path, variable_names=[f"{letter}_{part}" for part in PARTS.values()])
-        parts = {part: matrices[f"{letter}_{key}"] for part, key in PARTS.items()}
-    except (KeyError, ValueError, NotImplementedError) as fault:
-        raise InputError(f"{path} does not hold the matrices {letter}_tr and {letter}_te: {fault}") from None
+    parts = {part: read_named(path, f"{letter}_{key}") for part, key in PARTS.items()}
     for part, matrix in parts.items():
         if len(matrix) != counts[part]:
             raise InputError(f"{path}: {len(matrix)} rows in the {part} part, but its list has {counts[part]} lines")

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from numpy import ndarray
 
+from ..arrays import Array, read_array
 from ..codes import Codes
 from ..errors import InputError
-from .arrays import Array, read_array
 
 
 class ReadCodes(NamedTuple):

@@ -1,13 +1,16 @@
 """Arrays from anyone's files: .npy, .npz, .mat of version 5 and of version 7.3; hostile until read.
 
-`FILE:NAME` chooses an array of a file that holds several. Nothing is unpickled, no link out of a file is followed.
+`FILE:NAME` chooses an array of a file that holds several. Nothing is unpickled, no link is followed, and what would
+unpack to more than `LARGEST` bytes is refused by its headers, before it is read.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,12 +18,12 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy import ndarray
 
-from ..errors import InputError
+from .errors import InputError
 
 #: An array of whatever shape a file holds.
 Array: TypeAlias = Shaped[ndarray, "..."]
 
-#: The most bytes that a compressed file may unpack to.
+#: The most bytes that an array, or all of an .npz archive, may take in memory.
 LARGEST = 1 << 34
 _DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError)
 
@@ -34,19 +37,35 @@ def read_array(place: str) -> Array:
 
     """
     path, name = _parted(place)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in _READERS:
         raise InputError(
             f"{path}: arrays are read from {', '.join(_READERS)}, not {path.suffix or 'a file without one'}"
         )
     with path.open("rb"):  # says plainly where there is none, or where it may not be read
         pass
+    return _numeric(place, read_named(path, name))
+
+
+def read_named(path: Path, name: str | None = None) -> Array:
+    """Return the array of a file that has this name; of a MATLAB file also a cell array, as an array of objects.
+
+    Raises:
+        InputError: as `read_array` does.
+
+    """
+    reader = _READERS[path.suffix.lower()]
     try:
-        return _numeric(place, reader(path, name))
+        return reader(path, name)
     except InputError:
         raise
     except _DAMAGED as fault:
         raise InputError(f"{path} cannot be read as {path.suffix.lower()}: {fault}") from None
+
+
+def refuse_size(what: str, size: int) -> None:
+    """Refuse what takes more than `LARGEST` bytes."""
+    if size > LARGEST:
+        raise InputError(f"{what} unpacks to {size:,} bytes, more than the {LARGEST:,} that are read")
 
 
 def _parted(place: str) -> tuple[Path, str | None]:
@@ -82,31 +101,42 @@ def _npy(path: Path, name: str | None) -> Array:
 
 def _npz(path: Path, name: str | None) -> Array:
     with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > LARGEST:
-        raise InputError(f"{path} unpacks to {size:,} bytes, more than the {LARGEST:,} that are read")
+        refuse_size(str(path), sum(member.file_size for member in archive.infolist()))
     with np.load(path, allow_pickle=False) as archive:
         chosen: ndarray = archive[_chosen(path, name, dict.fromkeys(archive.files, "(array)"))]
         return chosen
 
 
 def _mat(path: Path, name: str | None) -> Array:
+    import h5py
     from scipy.io import loadmat, whosmat
     from scipy.io.matlab import MatReadError
     from scipy.sparse import issparse
 
+    if h5py.is_hdf5(path):
+        with opened(path, name) as dataset:
+            refuse_size(f"{path}: {dataset.name}", dataset.size * dataset.dtype.itemsize)
+            stored: ndarray = dataset[()]
+            return stored.T  # HDF5 holds MATLAB's columns as rows
     try:
-        shapes = {each: shape for each, shape, _ in whosmat(path)}
-        chosen = _chosen(path, name, shapes)
+        headers = {each: (shape, kind) for each, shape, kind in whosmat(path)}
+        chosen = _chosen(path, name, {each: shape for each, (shape, _) in headers.items()})
+        shape, kind = headers[chosen]
+        refuse_size(f"{path}: {chosen}", math.prod(shape) * _ITEM_BYTES.get(kind, 8))
         array = loadmat(path, variable_names=[chosen])[chosen]
-    except NotImplementedError:  # version 7.3 is HDF5
-        return _mat73(path, name)
     except MatReadError as fault:
         raise InputError(f"{path} is no MATLAB file: {fault}") from None
     return np.asarray(array.toarray() if issparse(array) else array)
 
 
-def _mat73(path: Path, name: str | None) -> Array:
+@contextmanager
+def opened(path: Path, name: str | None = None) -> Iterator[Any]:
+    """Open a MATLAB file of version 7.3, which is HDF5, and yield one of its arrays as an h5py dataset.
+
+    Raises:
+        InputError: where the file holds no such array of numbers, or the array lies in another file.
+
+    """
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -117,10 +147,9 @@ def _mat73(path: Path, name: str | None) -> Array:
             raise InputError(f"{path}: {dataset.name} lies in another file, and no such link is followed")
         if dataset.dtype.kind == "O":
             raise InputError(f"{path}: {dataset.name} is a cell array or a text and not numbers")
-        if dataset.size * dataset.dtype.itemsize > LARGEST:
-            raise InputError(f"{path}: {dataset.name} has {dataset.size:,} entries, more than are read")
-        stored: ndarray = dataset[()]
-        return stored.T  # HDF5 holds MATLAB's columns as rows
+        yield dataset
 
 
+#: Bytes of an entry by MATLAB's class; of all others, 8. A sparse matrix is read as a dense one.
+_ITEM_BYTES = {"int8": 1, "uint8": 1, "logical": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "single": 4}
 _READERS = {".npy": _npy, ".npz": _npz, ".mat": _mat}
