@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crossbit.errors import InputError
-from crossbit.metrics.significance import bootstrap, over_seeds, permutation_test
+from crossbit.metrics.significance import bootstrap, permutation_test
 
 
 def test_the_interval_is_that_of_the_normal_law_for_many_queries(rng):
@@ -52,10 +52,6 @@ def test_the_same_seed_gives_the_same_answer(rng):
     assert permutation_test(a, b, seed=1) == permutation_test(a, b, seed=1)
 
 
-def test_one_seed_has_no_deviation():
-    assert np.isnan(over_seeds([0.5]).deviation)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -64,7 +60,6 @@ def test_one_seed_has_no_deviation():
         (lambda: bootstrap(np.ones(2), samples=0), "at least 1 sample, not 0"),
         (lambda: permutation_test(np.ones(2), np.ones(3)), "answered 2 and 3 queries"),
         (lambda: permutation_test(np.array([np.nan]), np.ones(1)), "no query counts for both"),
-        (lambda: over_seeds([]), "no run to sum up"),
     ],
 )
 def test_what_cannot_be_tested_is_refused(call, message):

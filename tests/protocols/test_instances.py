@@ -139,6 +139,7 @@ def test_a_protocol_of_captions_from_the_files_to_recalls(captioned, crossbit_cl
     same = json.loads(crossbit_cli(*words, "--json")[1])
     assert [(row["difference"], row["p"]) for row in same] == [(0, 1), (None, None)] * 2
     assert (same[1]["low"], same[1]["against"]) == (None, same[1]["value"])
+    assert "None" not in crossbit_cli(*words)[1]
     asked = ("-m", "R@1", "-m", "R@5", "-m", "R@10")
     both = json.loads(
         crossbit_cli("evaluate", tmp_path / "model", *common, *asked, "-m", "R@1(ties=worst)", "--json")[1]

@@ -28,7 +28,8 @@ def _defined(value: Any) -> Any:
 def print_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     """Print rows that share their keys as a table; numbers are set flush right, floats with four digits.
 
-    The title stands above it on lines of its own, so that it is never broken to the width of a narrow table.
+    What does not exist is a dash. The title stands above on lines of its own, so that it is never broken to the width
+    of a narrow table.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -40,5 +41,11 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     for name, value in rows[0].items() if rows else ():
         table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
+        table.add_row(*map(_shown, row.values()))
     Console(highlight=False, markup=False).print(table)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -73,13 +73,13 @@ def differences(
 
 
 def for_people(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of quality and cost as a narrow table shows them, with a dash for what does not exist."""
+    """Return rows of quality and cost as a narrow table shows them: an interval in one column."""
     shown = []
     for row in rows:
-        interval = "–" if row["low"] is None else f"{row['low']:.3f}–{row['high']:.3f}"
+        interval = None if row["low"] is None else f"{row['low']:.3f}–{row['high']:.3f}"
         table = {**{name: row[name] for name in ("task", "metric", "value")}, "95 %": interval}
         names = {"bytes_per_item": "bytes", "distances": "scanned", "items_within_2": "within 2"}
-        table |= {short: "–" if row[name] is None else row[name] for name, short in names.items() if name in row}
+        table |= {short: row[name] for name, short in names.items() if name in row}
         shown.append(table)
     return shown
 

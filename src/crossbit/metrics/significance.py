@@ -1,8 +1,7 @@
-"""Whether a difference is more than the choice of queries, and how runs with several seeds are summed up."""
+"""Whether a difference is more than the choice of queries."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,13 +27,6 @@ class Difference(NamedTuple):
 
     mean: float
     p: float
-
-
-class Spread(NamedTuple):
-    """Mean and standard deviation (of a sample: n - 1) over seeds."""
-
-    mean: float
-    deviation: float
 
 
 def bootstrap(
@@ -84,18 +76,6 @@ def permutation_test(
         swapped = rng.integers(0, 2, (n, len(difference)), np.int8) * 2 - 1
         extreme += int((np.abs(swapped @ difference) >= observed * (1 - 1e-12)).sum())
     return Difference(float(difference.mean()), (extreme + 1) / (samples + 1))
-
-
-def over_seeds(values: Sequence[float]) -> Spread:
-    """Return the mean and the deviation of one number per seed; of a single seed the deviation is NaN.
-
-    >>> over_seeds([0.5, 0.7])
-    Spread(mean=0.6, deviation=0.14142135623730948)
-    """
-    if not values:
-        raise InputError("there is no run to sum up")
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-    return Spread(float(np.mean(values)), deviation)
 
 
 def _parts(samples: int, queries: int) -> list[int]:
