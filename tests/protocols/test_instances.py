@@ -161,6 +161,8 @@ def test_methods_are_compared_by_recall(captioned, crossbit_cli, tmp_path):
     assert [row["measure"] for row in found["results"][:3]] == ["R@1", "R@5", "R@10"]
     assert len(found["results"]) == 12
     assert found["chance"]["text->image"]["R@1"] == pytest.approx(1 / 4)
+    (split,) = tmp_path.glob("split-*.json")
+    assert Split.load(split).instance
     again = json.loads(crossbit_cli(*words, *ledger, "--json")[1])
     assert again == found
     status, out, err = crossbit_cli(*words, *ledger)

@@ -33,7 +33,8 @@ def compare(
 ) -> None:
     """Fit and score methods at several code lengths; print a table.
 
-    It holds the mean over seeds, with the deviation where there are several. What is in the ledger is not done again.
+    It holds the mean over seeds, with the deviation where there are several. What is in the ledger is not done again;
+    the split is kept beside it.
     """
     from ..errors import InputError
     from ..methods import Recipe
@@ -51,6 +52,8 @@ def compare(
     measures = parse_all(measure or setup.measures(corpus.split))
     data = featurised(setup, corpus, cache, on_error, data_dir=data_dir).dataset
     where = setting(setup.features(corpus), setup.captions, data, setup.fold)
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    data.split.save(ledger.with_name(f"split-{data.split.sha256[:12]}.json"))
     results = []
     with bar("compare") as log:
         for outcome in compare_runs(runs, data, measures, Ledger(ledger, where), log, fold=setup.fold):
