@@ -60,14 +60,15 @@ class Setup:
         """The protocol that is followed, if there is one."""
         return protocol(self.protocol) if self.protocol else None
 
-    def corpus(self, data_dir: Path | None = None) -> Corpus:
-        """Return what the dataset's loader finds under `data_dir`; what speaks against its split is logged."""
+    def corpus(self, data_dir: Path | None = None, *, scored: bool = True) -> Corpus:
+        """Return what the loader finds under `data_dir`; unless nothing is scored, doubts about the split are logged."""
         frozen = self.frozen
         call = frozen.loads(self.dataset) if frozen else parse_call(self.dataset)
         corpus = load(call.name, data_dir, **call.options)
         split = Split.load(self.split) if self.split else frozen.split(corpus) if frozen else corpus.split
-        for doubt in frozen.doubts(corpus, split) if frozen else memory(split):
-            logger.warning(doubt)
+        if scored:
+            for doubt in frozen.doubts(corpus, split) if frozen else memory(split):
+                logger.warning(doubt)
         return replace(corpus, split=split)
 
     def measures(self, split: Split, usual: Sequence[str] = ("MAP",)) -> tuple[Measure, ...]:

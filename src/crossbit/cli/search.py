@@ -42,7 +42,7 @@ def create(
     bundle = Bundle.load(model)
     learned = bundle.origin.captions
     setup = Setup(dataset, captions="first" if learned == "each" else learned)
-    corpus = setup.corpus(data_dir)
+    corpus = setup.corpus(data_dir, scored=False)
     made = featurised(setup, corpus, cache, on_error, bundle.pipelines)
     written = Collection.of(corpus, made.dataset, bundle, everything=part == "all")
     written.save(collection)
