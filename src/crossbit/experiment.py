@@ -61,7 +61,7 @@ class Setup:
         return protocol(self.protocol) if self.protocol else None
 
     def corpus(self, data_dir: Path | None = None, *, scored: bool = True) -> Corpus:
-        """Return what the loader finds under `data_dir`; unless nothing is scored, doubts about the split are logged."""
+        """Return what the loader finds under `data_dir`; if it is to be scored on, doubts of the split are logged."""
         frozen = self.frozen
         call = frozen.loads(self.dataset) if frozen else parse_call(self.dataset)
         corpus = load(call.name, data_dir, **call.options)
