@@ -28,6 +28,7 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/results.py --check
 
 docs: $(INSTALLED)
 	$(BIN)/python docs/generate.py
