@@ -125,7 +125,8 @@ def measures_page() -> str:
     ]
     return _page(
         "Measures",
-        "A measure is written with every choice that differs from the default, as in `MAP@50(over=hits,ties=stable)`.",
+        "A measure is written with every choice that differs from the default, as in `MAP@50(over=hits,ties=stable)`."
+        " Sources that name released code were read there; papers are cited from memory, to be checked.",
         table(rows),
         _section("Choices", "The default comes first.", options(Measure, leave_out=("name", "k"))),
         _section("Conventions", "What papers mean by MAP, for `crossbit evaluate --conventions`.", table(conventions)),

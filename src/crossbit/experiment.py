@@ -36,7 +36,7 @@ logger = logging.getLogger("crossbit.experiment")
 class Setup:
     """A dataset, its split and the features taken from it: what is fixed while methods are compared.
 
-    `dataset` may carry the loader's options, as in `scenes(size=500)`. An empty `image` or `text` means the features
+    `dataset` may carry the loader's options, as in `scenes(seed=1)`. An empty `image` or `text` means the features
     that came with the dataset, else the extractor that needs no weights: hog, bow. The split is that of the named
     `protocol` or of a file written by `Split.save`, else the loader's.
     """

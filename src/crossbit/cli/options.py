@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 DatasetOption = Annotated[
-    str, typer.Option("--dataset", "-d", help="A dataset, with options if need be: scenes, 'scenes(size=500)'.")
+    str, typer.Option("--dataset", "-d", help="A dataset, with options if need be: scenes, 'scenes(seed=1)'.")
 ]
 DatasetIfAny = Annotated[
     str, typer.Option("--dataset", "-d", help="A dataset, with options if need be; default: that of the protocol.")

@@ -37,7 +37,8 @@ IMAGES = ("images128", "mirflickr")
 class Mirflickr25k(Loader):
     """Loads the tag and label lists with pictures or features, or else the MATLAB files of DCMH's authors.
 
-    The queries, then the database, then its first part, which trains, are drawn by `seed`.
+    The queries, then the database, then its first part, which trains, are drawn by `seed`. The MATLAB files do not name
+    their 24 label columns: the order of the lists is ASSUMED for them, which touches class names and no score.
     """
 
     query: int = 2000

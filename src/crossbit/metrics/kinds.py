@@ -1,4 +1,7 @@
-"""What each measure is: its range, direction, options, source, and where it is computed."""
+"""What each measure is: its range, direction, options, source, and where it is computed.
+
+Sources that name released code or its lineage were read there; papers are cited from memory, to be checked.
+"""
 
 from __future__ import annotations
 
