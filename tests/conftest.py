@@ -1,7 +1,9 @@
 """Checks every annotated shape while the tests run, and holds what several test files share."""
 
 import os
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -52,3 +54,26 @@ def tiny_scenes() -> Corpus:
     from crossbit.datasets import load
 
     return load("scenes", query=20, train=30, database=40)
+
+
+class Ended(NamedTuple):
+    """What a command left: its status, stdout and stderr."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def crossbit_cli(monkeypatch, capsys):
+    """Return a function that runs the command line in this process."""
+    from crossbit.cli import main
+
+    def run(*words) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["crossbit", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Ended(end.value.code or 0, *capsys.readouterr())
+
+    return run

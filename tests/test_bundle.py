@@ -19,7 +19,7 @@ def bundle(tiny_scenes):
     recipe = Recipe.parse("cca(ridge=0.1)+itq")
     encoder = recipe.fit(made.dataset.train, 12)
     origin = Origin(recipe.name, recipe.parameters, 0, "scenes")
-    return Bundle(encoder, {"image": made.image, "text": made.text}, made.dataset.split, origin)
+    return Bundle(encoder, made.pipelines, made.dataset.split, origin)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,26 +15,6 @@ from crossbit.cli.output import print_json
 SCENES = "scenes(train=40,database=40,query=10)"
 #: What takes long to import; no command needs all of it, and `--help` needs none.
 HEAVY = {"faiss", "h5py", "matplotlib", "numba", "onnxruntime", "pyarrow", "scipy", "skimage", "sklearn", "torch"}
-
-
-class Ended(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def crossbit_cli(monkeypatch, capsys):
-    """Return a function that runs the command line in this process."""
-
-    def run(*words: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["crossbit", *words])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            crossbit.cli.main()
-        return Ended(end.value.code or 0, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,7 @@ def collection(tiny_scenes):
     made = featurise(tiny_scenes, "hog|pca16", "bow")
     recipe = Recipe.parse("cca(ridge=0.1)+itq")
     origin = Origin(recipe.name, recipe.parameters, 0, "scenes")
-    pipelines = {"image": made.image, "text": made.text}
-    bundle = Bundle(recipe.fit(made.dataset.train, 16), pipelines, made.dataset.split, origin)
+    bundle = Bundle(recipe.fit(made.dataset.train, 16), made.pipelines, made.dataset.split, origin)
     return Collection.of(tiny_scenes, made.dataset, bundle)
 
 

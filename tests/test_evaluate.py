@@ -1,11 +1,9 @@
 """`crossbit evaluate MODEL`: intervals, cost beside quality, and the difference from another model."""
 
 import json
-import sys
 
 import pytest
 
-import crossbit.cli
 from crossbit.bundle import Bundle
 from crossbit.data import Split
 from crossbit.experiment import Setup, score, searches
@@ -16,20 +14,6 @@ from crossbit.metrics.significance import bootstrap, permutation_test
 
 SCENES = "scenes(train=40,database=40,query=10)"
 MAP = parse_all(["MAP"])
-
-
-@pytest.fixture
-def crossbit_cli(monkeypatch, capsys):
-    """Return a function that runs the command line in this process and returns status, stdout and stderr."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["crossbit", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            crossbit.cli.main()
-        return end.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import platform
@@ -28,6 +27,7 @@ from .data import MODALITIES, Modality, Split
 from .encoder import DualEncoder
 from .errors import InputError
 from .features import Captions, Pipeline
+from .features.extractor import file_sha256
 
 FORMAT = 1
 _PIPELINE = ("pipeline.json", "steps.safetensors")
@@ -89,7 +89,7 @@ class Bundle:
             "split": {"name": self.split.name, "sha256": self.split.sha256},
             "features": {modality: _identity(pipeline) for modality, pipeline in self.pipelines.items()},
             "encoder": self.encoder.config(),
-            "weights_sha256": _sha256(made / "weights.safetensors"),
+            "weights_sha256": file_sha256(made / "weights.safetensors"),
         }
         (made / "bundle.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -103,7 +103,7 @@ class Bundle:
         if absent:
             raise InputError(f"{folder} lacks {', '.join(absent)}; copy the model again or refit it")
         weights = folder / "weights.safetensors"
-        if _sha256(weights) != spec["weights_sha256"]:
+        if file_sha256(weights) != spec["weights_sha256"]:
             raise InputError(f"{weights}: its checksum differs: copy the model again or refit it")
         try:
             encoder = DualEncoder.build(spec["encoder"])
@@ -186,8 +186,3 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def _identity(pipeline: Pipeline) -> str:
     return f"{pipeline.spec} {pipeline.fingerprint}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,7 +21,7 @@ from .data import CROSSINGS, Corpus, Dataset, Modality
 from .encoder import DualEncoder
 from .errors import InputError
 from .experiment import Setup, score
-from .features import Featurised, Pipeline
+from .features import Featurised
 from .methods import Recipe
 from .metrics.evaluation import Scores
 from .metrics.measure import Measure
@@ -92,9 +92,8 @@ class Demo:
             except InputError as fault:
                 notes.append(f"{recipe.name} is left out: {fault}")
         shown = fitted[0]
-        pipelines: dict[Modality, Pipeline] = {"image": self.made.image, "text": self.made.text}
         origin = Origin(shown.recipe.name, shown.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
-        bundle = Bundle(shown.encoder, pipelines, self.data.split, origin)
+        bundle = Bundle(shown.encoder, self.made.pipelines, self.data.split, origin)
         bundle.save(folder / "model")
         collection = Collection.of(self.corpus, self.data, bundle)
         collection.save(folder / "collection")

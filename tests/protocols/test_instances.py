@@ -1,14 +1,12 @@
 """Pictures with several captions, from a folder to recalls on the command line; and MAP under every convention."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-import crossbit.cli
 from crossbit.data import Dataset, Paired, Split
 from crossbit.encoder import Affine, DualEncoder
 from crossbit.errors import InputError
@@ -27,20 +25,6 @@ COLOURS = ("red", "green", "blue", "grey")
 def own_cache(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("CROSSBIT_DATA", raising=False)
-
-
-@pytest.fixture
-def crossbit_cli(monkeypatch, capsys):
-    """Return a function that runs the command line in this process and returns status, stdout and stderr."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["crossbit", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            crossbit.cli.main()
-        return end.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def fit(
     with bar(f"fit {recipe.name} at {bits} bits") as log:
         encoder = recipe.fit(data.train, bits, seed=seed, log=log)
     origin = Origin(recipe.name, recipe.parameters, seed, setup.dataset, setup.captions)
-    Bundle(encoder, {"image": made.image, "text": made.text}, data.split, origin).save(out)
+    Bundle(encoder, made.pipelines, data.split, origin).save(out)
     facts = {"model": str(out), "method": recipe.name, "space": encoder.space, "dim": encoder.dim, "seed": seed}
     facts |= {"dataset": setup.dataset, "protocol": protocol, "train": len(data.train), "split": data.split.sha256}
     if json:

@@ -43,6 +43,11 @@ class Featurised:
     text: Pipeline
     failures: tuple[Failure, ...] = ()
 
+    @property
+    def pipelines(self) -> dict[Modality, Pipeline]:
+        """The pipeline of each modality."""
+        return {"image": self.image, "text": self.text}
+
 
 def featurise(
     corpus: Corpus,
