@@ -23,7 +23,6 @@ import numpy as np
 from crossbit import plots
 from crossbit.cli.run import featurised, read_setup
 from crossbit.data import Dataset
-from crossbit.encoder import tensor
 from crossbit.errors import InputError, known
 from crossbit.methods import Recipe
 from crossbit.methods.cfrh import CFRH, Target, statistics
@@ -31,6 +30,7 @@ from crossbit.metrics import Measure
 from crossbit.progress import bar
 from crossbit.results import Ledger, Result, Run, chance_levels, compare, setting, table
 from crossbit.spec import split_list
+from crossbit.towers import tensor
 from crossbit.training import Means
 from generate import table as markdown
 

@@ -5,8 +5,9 @@ import pytest
 
 from crossbit.binarise import binarise, itq
 from crossbit.data import Paired
-from crossbit.encoder import DualEncoder, Normalise
+from crossbit.encoder import DualEncoder
 from crossbit.errors import InputError
+from crossbit.towers import Normalise
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from numpy import ndarray
 from torch import nn
 
 from .data import Modality, Paired
-from .encoder import Affine, DualEncoder, Normalise
+from .encoder import DualEncoder
 from .errors import InputError, known
+from .towers import Affine, Normalise
 
 Binariser = Literal["sign", "centred", "itq"]
 BINARISERS: tuple[Binariser, ...] = get_args(Binariser)

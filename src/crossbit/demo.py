@@ -27,6 +27,7 @@ from .metrics.evaluation import Scores
 from .metrics.measure import Measure
 from .progress import Log
 from .results import chance_levels
+from .training import Training
 
 BITS = 64
 TABLES = (Measure("MAP"), Measure("precision", 10))
@@ -117,7 +118,7 @@ class Demo:
         """Return a recipe fitted on the training part and scored on the queries."""
         started = time.perf_counter()
         with progress(f"fit {recipe.name}") as log:
-            encoder = recipe.fit(self.data.train, BITS, log=log)
+            encoder = recipe.fit(self.data.train, BITS, training=Training(log=log))
         seconds = time.perf_counter() - started
         measures = [*TABLES, *TOPN, *(measure for pair in PR.values() for measure in pair)]
         return Fitted(recipe, encoder, score(encoder, self.data, measures), seconds)

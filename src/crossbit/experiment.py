@@ -24,6 +24,7 @@ from .protocols import Protocol, protocol
 from .protocols.base import RECALLS
 from .spec import build, parse_call
 from .splits import memory
+from .training import Training
 
 Verdict = Literal["OK", "near", "off"]
 #: What stands for the items of each modality, and their pairs.
@@ -222,7 +223,7 @@ class Experiment:
         image, text = (parse(spec, m, data_dir=data_dir) for m, spec in self.setup.features(corpus).items())
         data = featurise(corpus, image, text, captions=self.setup.captions, cache=cache).dataset
         for bits, values in self.published.items():
-            encoder = self.recipe.fit(data.train, bits, seed=self.seed, log=log)
+            encoder = self.recipe.fit(data.train, bits, seed=self.seed, training=Training(log=log))
             scores = mean_scores(score_folds(encoder, data, [self.measure], self.setup.fold))
             for task, published in values.items():
                 value = scores[task][str(self.measure)]

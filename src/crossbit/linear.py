@@ -12,7 +12,7 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from .data import Array
-from .encoder import Affine
+from .towers import Affine
 
 
 @final

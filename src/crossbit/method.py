@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 from .data import Paired
 from .encoder import DualEncoder
-from .progress import Log, silent
+from .training import PLAIN, Training
 
 
 @final
@@ -39,7 +39,7 @@ class Method(ABC):
     supervised: ClassVar[bool]
 
     @abstractmethod
-    def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
+    def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return towers into `dim` bits or dimensions; the same seed gives the same bytes on one machine.
 
         A method whose space is given beforehand (zero-shot CLIP) returns that space, whatever `dim` says.

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from crossbit.methods.cfrh import CFRH
+from crossbit.training import Training
 
 F_I = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
 F_T = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 3.0, 0.0]])
@@ -66,7 +67,7 @@ def test_the_log_holds_every_term_and_the_statistics_of_every_similarity(toy):
     def log(done, total, values):
         reports.append((done, total, {*values}))
 
-    CFRH(hidden=4, decoder_hidden=4, epochs=2).fit(toy.train, 4, log=log)
+    CFRH(hidden=4, decoder_hidden=4, epochs=2).fit(toy.train, 4, training=Training(log=log))
     similarities = {f"{what}_{S}" for what in ("mean", "sd") for S in ("S", "S_I", "S_T", "S_C")}
     assert [report[:2] for report in reports] == [(1, 2), (2, 2)]
     assert reports[-1][2] == {"loss", "L_intra", "L_cross", "L_ae"} | similarities

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from crossbit.data import Dataset, Paired, Split
-from crossbit.encoder import Affine, DualEncoder
+from crossbit.encoder import DualEncoder
 from crossbit.errors import InputError
 from crossbit.experiment import Experiment, mean_scores, score, score_folds
 from crossbit.features import featurise
@@ -16,6 +16,7 @@ from crossbit.methods import Recipe
 from crossbit.metrics import parse_all
 from crossbit.metrics.conventions import CONVENTIONS
 from crossbit.results import chance_levels
+from crossbit.towers import Affine
 
 SCENES = "scenes(train=40,database=40,query=10)"
 COLOURS = ("red", "green", "blue", "grey")

@@ -46,6 +46,7 @@ def fit(
     from ..methods import Recipe
     from ..progress import bar
     from ..spec import options
+    from ..training import Training
     from .run import featurised, read_setup
 
     refuse_other(out)
@@ -54,7 +55,7 @@ def fit(
     made = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir)
     data = made.dataset
     with bar(f"fit {recipe.name} at {bits} bits") as log:
-        encoder = recipe.fit(data.train, bits, seed=seed, log=log)
+        encoder = recipe.fit(data.train, bits, seed=seed, training=Training(log=log))
     origin = Origin(recipe.name, recipe.parameters, seed, setup.dataset, setup.captions)
     Bundle(encoder, made.pipelines, data.split, origin).save(out)
     facts = {"model": str(out), "method": recipe.name, "space": encoder.space, "dim": encoder.dim, "seed": seed}

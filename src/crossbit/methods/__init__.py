@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from ..binarise import BINARISERS, Binariser, binarise
@@ -12,8 +12,8 @@ from ..data import Paired
 from ..encoder import DualEncoder
 from ..errors import InputError, known
 from ..method import Method
-from ..progress import Log, silent
 from ..spec import build, parse_call, registered
+from ..training import PLAIN, Training, hold_out
 
 __all__ = ["METHODS", "Recipe", "method"]
 
@@ -62,12 +62,15 @@ class Recipe:
         """Every hyper-parameter of the method by name."""
         return dataclasses.asdict(cast("Any", self.method))
 
-    def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
+    def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return the fitted encoder; an unsupervised method and a binariser never see a label."""
         if not 1 <= dim <= LONGEST:
             raise InputError(f"an encoder has 1 to {LONGEST:,} bits or dimensions, not {dim:,}")
+        if training.patience and training.held is None:
+            train, held = hold_out(train, seed)
+            training = replace(training, held=held)
         seen = train if self.method.supervised else train.unlabelled()
-        encoder = self.method.fit(seen, dim, seed=seed, log=log)
+        encoder = self.method.fit(seen, dim, seed=seed, training=training)
         if self.binariser is None:
             return encoder
         return binarise(encoder, train.unlabelled(), dim, self.binariser, seed=seed)

@@ -26,7 +26,7 @@ from ..data import Paired
 from ..encoder import DualEncoder
 from ..linear import Centred, covariance
 from ..method import Method, Source
-from ..progress import Log, silent
+from ..training import PLAIN, Training
 
 
 @final
@@ -46,7 +46,7 @@ class CCA(Method):
     ridge: float = 1.0  # ours: added to the covariances' diagonals, as a share of their mean variance
     power: float = 1.0  # ours: dimensions are scaled by rho^power, so that cosines trust the correlated ones
 
-    def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
+    def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return affine towers into the leading `min(dim, dx, dy)` canonical variates; nothing in it is random."""
         X, Y = Centred.of(train.image), Centred.of(train.text)
         P = torch.linalg.cholesky(covariance(X.rows, relative_ridge=self.ridge))
@@ -57,7 +57,7 @@ class CCA(Method):
         whitened = torch.linalg.solve_triangular(Q, whitened.T, upper=False).T
         U, rho, Vt = torch.linalg.svd(whitened, full_matrices=False)
         dim = min(dim, len(rho))
-        log(1, 1, {"correlation": float(rho[:dim].mean())})
+        training.log(1, 1, {"correlation": float(rho[:dim].mean())})
 
         scale = rho[:dim] ** self.power
         Wx = torch.linalg.solve_triangular(P.T, U[:, :dim] * scale, upper=True)

@@ -36,12 +36,12 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize
 
 from ..data import Paired
-from ..encoder import DualEncoder, device, mlp, tensor
+from ..encoder import DualEncoder, device
 from ..losses import gram, pairing
 from ..method import Method, Source
-from ..progress import Log, silent
 from ..similarity import rescaled_cosine, row_cosine, row_normed_product
-from ..training import Means, hardening, seeded
+from ..towers import dense, mlp, perceptron
+from ..training import PLAIN, Training, hardening, seeded
 
 
 class Target(NamedTuple):
@@ -86,33 +86,33 @@ class CFRH(Method):
     momentum: float = 0.9  # ASSUMED (CAGAN, JDSH)
     weight_decay: float = 5e-4  # ASSUMED (CAGAN, JDSH)
 
-    def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
+    def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; the log carries every term and the mean and deviation of each S."""
-        d_I, d_T, place = train.image.shape[1], train.text.shape[1], device()
         with seeded(seed) as rng:
-            image, text = mlp(d_I, self.hidden, dim).to(place), mlp(d_T, self.hidden, dim).to(place)
-            D_I, D_T = (mlp(dim, self.decoder_hidden, d).to(place) for d in (d_I, d_T))
-            parameters = nn.ModuleList([image, text, D_I, D_T] if self.lam else [image, text]).parameters()
+            image, text = perceptron(train.image, self.hidden, dim), perceptron(train.text, self.hidden, dim)
+            decoders = [mlp(dim, self.decoder_hidden, x.shape[1]) for x in (train.image, train.text)]
             optimiser = torch.optim.SGD(
-                parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=True
+                nn.ModuleList([image, text, *(decoders if self.lam else [])]).to(device()).parameters(),
+                self.lr,
+                momentum=self.momentum,
+                weight_decay=self.weight_decay,
+                fused=True,
             )
-            for epoch in range(self.epochs):
-                alpha = hardening(epoch) if self.alpha == "sqrt" else 1.0
-                means = Means()
-                for _, batch in train.batches(self.batch, rng, drop_last=True):
-                    F_I, F_T = tensor(batch.image).to(place), tensor(batch.text).to(place)
+            run = training.begin(rng, image, text, dim, optimiser=optimiser, decoders=nn.ModuleList(decoders))
+            D_I, D_T = map(run.prepared, decoders)
+            for epoch in run.epochs(self.epochs):
+                alpha = hardening(epoch.number) if self.alpha == "sqrt" else 1.0
+                for batch in epoch.batches(train, self.batch, rng, drop_last=True):
+                    F_I, F_T = dense(batch.image), dense(batch.text)
                     target = self.target(F_I, F_T)
-                    H_I, H_T = torch.tanh(alpha * image(F_I)), torch.tanh(alpha * text(F_T))
+                    H_I, H_T = torch.tanh(alpha * run.image(batch.image)), torch.tanh(alpha * run.text(batch.text))
                     terms = self.reconstruction(H_I, H_T, target.S)
                     if self.lam:
                         terms["L_ae"] = mse_loss(D_I(H_I), normalize(F_I)) + mse_loss(D_T(H_T), normalize(F_T))
                     loss = self.objective(terms)
-                    optimiser.zero_grad()
-                    loss.backward()
-                    optimiser.step()
-                    means.add(loss=loss, **terms, **statistics(target))
-                log(epoch + 1, self.epochs, means.read())
-        return DualEncoder(image, text, "hamming", dim)
+                    epoch.step(loss, optimiser)
+                    epoch.add(loss=loss, **terms, **statistics(target))
+        return run.encoder()
 
     @torch.no_grad()
     def target(self, F_I: Float[Tensor, "m d_I"], F_T: Float[Tensor, "m d_T"]) -> Target:

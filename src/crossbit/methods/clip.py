@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from ..data import Paired
-from ..encoder import DualEncoder, Normalise
+from ..encoder import DualEncoder
 from ..errors import InputError
 from ..method import Method, Source
-from ..progress import Log, silent
+from ..towers import Normalise
+from ..training import PLAIN, Training
 
 
 @final
@@ -37,7 +38,7 @@ class CLIP(Method):
     )
     supervised: ClassVar = False
 
-    def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
+    def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return towers that only normalise, into the features' own space, whatever `dim` says."""
         widths = train.image.shape[1], train.text.shape[1]
         if widths[0] != widths[1]:

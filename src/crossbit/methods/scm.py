@@ -29,8 +29,8 @@ from ..data import Paired
 from ..encoder import DualEncoder
 from ..linear import Centred, covariance, leading_singular
 from ..method import Method, Source
-from ..progress import Log, silent
 from ..similarity import sign
+from ..training import PLAIN, Training
 
 
 @final
@@ -50,7 +50,7 @@ class SCM(Method):
     ridge: float = 0.0  # ours: added to the covariances' diagonals, so that they can be inverted
     relative_ridge: float = 0.01  # ours: the same, as a share of their mean; fits wide and collinear features too
 
-    def fit(self, train: Paired, dim: int, *, seed: int = 0, log: Log = silent) -> DualEncoder:
+    def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return affine towers whose `dim` signs are learned bit by bit; nothing in it is random."""
         X, Y = Centred.of(train.image), Centred.of(train.text)
         L = normalize(torch.from_numpy(train.known_labels).double())
@@ -65,7 +65,7 @@ class SCM(Method):
             C = C - torch.outer(X.rows.T @ sign(X.rows @ wx), Y.rows.T @ sign(Y.rows @ wy))  # what it explained
             Wx.append(wx)
             Wy.append(wy)
-            log(bit + 1, dim, {"correlation": correlation})
+            training.log(bit + 1, dim, {"correlation": correlation})
         return DualEncoder(X.tower(torch.stack(Wx, 1)), Y.tower(torch.stack(Wy, 1)), "hamming", dim)
 
 

@@ -1,0 +1,68 @@
+"""Training in several processes, one accelerator each, as `torchrun` starts them; alone, all of this does nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Join the processes that `torchrun` started for as long as the block lasts; alone, do nothing."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def world() -> int:
+    """Return the number of processes that train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Return the number of this process, counted from 0; process 0 logs and saves."""
+    return dist.get_rank() if world() > 1 else 0
+
+
+def in_step(network: nn.Module) -> nn.Module:
+    """Return a network whose gradients are averaged over all processes; alone, the network itself."""
+    return DistributedDataParallel(network) if world() > 1 else network
+
+
+def shard(batches: Iterable[T]) -> Iterator[T]:
+    """Yield every n-th batch, as many to each of n processes; what is left over at the end is dropped.
+
+    Every process has to draw the same batches, from a generator of the same seed.
+    """
+    if world() == 1:
+        yield from batches
+        return
+    remaining = iter(batches)
+    while len(round_ := list(islice(remaining, world()))) == world():
+        yield round_[rank()]
+
+
+def gathered(rows: Tensor) -> Tensor:
+    """Return the rows that all processes hold, one process after another; no gradient flows through it."""
+    if world() == 1:
+        return rows.detach()
+    everyone = [torch.empty_like(rows) for _ in range(world())]
+    dist.all_gather(everyone, rows.detach().contiguous())
+    return torch.cat(everyone)

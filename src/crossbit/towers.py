@@ -1,0 +1,220 @@
+"""The towers that an encoder is made of, and the parts that they are made of.
+
+A tower maps `(n, ...)` to `(n, dim)` and describes itself as plain data (`config`), so that `tower(config)` and a
+state dict rebuild it without pickle. `perceptron` makes the tower that suits the items: vectors, sparse vectors, which
+stay sparse through the first layer, or pixels, which pass a convolutional trunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, cast, final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
+
+from .data import Array
+from .errors import InputError, known
+
+Config = dict[str, Any]
+
+#: Channels of the convolutional trunk; each layer halves the picture. Ours: small enough to train on a CPU.
+CHANNELS = (32, 64, 128, 256)
+
+
+def tensor(rows: Array) -> Tensor:
+    """Return rows as a dense tensor of their own: pixels stay uint8, token ids integers, all else is float32."""
+    dense = rows if isinstance(rows, ndarray) else rows.toarray()
+    if dense.dtype != np.uint8:
+        dense = dense.astype(np.int64 if np.issubdtype(dense.dtype, np.integer) else np.float32)
+    return torch.from_numpy(np.array(dense, order="C"))
+
+
+def sparse_tensor(rows: Array) -> Tensor:
+    """Return the rows of a CSR array as a sparse tensor in float32, its entries ordered by row."""
+    counts = np.diff(rows.indptr)
+    places = np.stack([np.repeat(np.arange(len(counts)), counts), rows.indices]).astype(np.int64)
+    values = torch.from_numpy(rows.data.astype(np.float32))
+    return torch.sparse_coo_tensor(
+        torch.from_numpy(places), values, rows.shape, is_coalesced=True, check_invariants=False
+    )
+
+
+def dense(rows: Tensor) -> Tensor:
+    """Return rows that may be sparse as a dense tensor."""
+    return rows.to_dense() if rows.is_sparse else rows
+
+
+@final
+class Affine(nn.Module):
+    """`x -> (x - mean) W`, the tower of the linear methods."""
+
+    mean: Tensor
+    W: Tensor
+
+    def __init__(self, W: Tensor, mean: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("W", W)
+        self.register_buffer("mean", mean)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, dim)` for `(n, width)`."""
+        return (x - self.mean) @ self.W
+
+
+@final
+class Normalise(nn.Module):
+    """Scales every row to unit length; a zero row stays zero."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return rows of unit length."""
+        return nn.functional.normalize(x)
+
+
+@final
+class SparseLinear(nn.Module):
+    """`x -> x W^T + b` like `nn.Linear`, which reads only the columns of `W` that a sparse row has entries in.
+
+    The weight is kept transposed, `(width, out)`, so that each of those columns is one stretch of memory. The gradient
+    is sparse as well where `sparse` says so; only an optimiser that knows sparse gradients may step it then.
+    """
+
+    def __init__(self, width: int, out: int, *, sparse: bool = False) -> None:
+        super().__init__()
+        like = nn.Linear(width, out)  # the same initial values for the same seed
+        self.weight = nn.Parameter(like.weight.detach().T.contiguous())
+        self.bias = nn.Parameter(like.bias.detach())
+        self.sparse = sparse
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, out)` for rows `(n, width)`, sparse as `sparse_tensor` makes them, or dense."""
+        if not x.is_sparse:
+            return x @ self.weight + self.bias
+        rows, columns = x.indices()
+        starts = torch.searchsorted(rows, torch.arange(len(x), device=x.device))
+        return (
+            embedding_bag(columns, self.weight, starts, mode="sum", per_sample_weights=x.values(), sparse=self.sparse)
+            + self.bias
+        )
+
+
+@final
+class Pixels(nn.Module):
+    """Maps RGB pixels `(n, height, width, 3)` of 0 to 255 to `(n, 3, height, width)` of -1 to 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what a convolution takes."""
+        return x.movedim(-1, 1).float() / 127.5 - 1
+
+
+@final
+class Pool(nn.Module):
+    """The mean over all places of a map."""
+
+    def forward(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n channels"]:
+        """Return a vector for each map."""
+        return x.mean((2, 3))
+
+
+def convolutions(*channels: int) -> nn.Sequential:
+    """Return a trunk from RGB pixels to a map of the last channels, each layer halving height and width.
+
+    Groups of channels are normalised within each picture, so that a code does not depend on its batch.
+    """
+    layers: list[nn.Module] = [Pixels()]
+    for width, out in pairwise((3, *channels)):
+        layers += [nn.Conv2d(width, out, 3, stride=2, padding=1), nn.GroupNorm(8, out), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def mlp(*widths: int, first: Callable[[int, int], nn.Module] = nn.Linear, dropout: float = 0.0) -> nn.Sequential:
+    """Return a perceptron through the given widths, input first, with ReLU (and dropout) between its layers."""
+    layers: list[nn.Module] = [first(widths[0], widths[1])]
+    for width, out in pairwise(widths[1:]):
+        layers += [nn.ReLU(), *([nn.Dropout(dropout)] if dropout else []), nn.Linear(width, out)]
+    return nn.Sequential(*layers)
+
+
+def perceptron(items: Array, *widths: int, dropout: float = 0.0) -> nn.Sequential:
+    """Return an `mlp` through the given widths for items like these, which are only looked at.
+
+    Items are dense vectors `(n, width)`, sparse ones, whose first layer stays sparse, or RGB pixels
+    `(n, height, width, 3)` in uint8, which pass a convolutional trunk first and then the same perceptron.
+    """
+    if not isinstance(items, ndarray):
+        return mlp(items.shape[1], *widths, first=SparseLinear, dropout=dropout)
+    if items.ndim == 2:
+        return mlp(items.shape[1], *widths, dropout=dropout)
+    if items.ndim == 4 and items.dtype == np.uint8:
+        return nn.Sequential(*convolutions(*CHANNELS), Pool(), *mlp(CHANNELS[-1], *widths, dropout=dropout))
+    raise InputError(
+        f"items of shape {items.shape[1:]} and type {items.dtype} are neither vectors nor RGB pixels;"
+        " take features or pixels of them, as in --features image=hog or image=pixels"
+    )
+
+
+def config(module: nn.Module) -> Config:
+    """Return a tower's architecture as plain data.
+
+    >>> config(mlp(4, 8, 2))["parts"][0]
+    {'kind': 'linear', 'width': 4, 'out': 8}
+    """
+    for kind, (cls, _, describe) in TOWERS.items():
+        if type(module) is cls:
+            return {"kind": kind, **describe(cast("Any", module))}
+    raise TypeError(f"{type(module).__name__} is no part of a tower that can be saved; add it to towers.TOWERS")
+
+
+def _nothing(_: Any) -> Config:
+    return {}
+
+
+#: What a tower can be made of: the class by its name in a bundle, how to make one, and how to describe one.
+TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any], Config]]] = {
+    "chain": (
+        nn.Sequential,
+        lambda parts: nn.Sequential(*map(tower, parts)),
+        lambda m: {"parts": [config(part) for part in m]},
+    ),
+    "linear": (nn.Linear, lambda width, out: nn.Linear(width, out), lambda m: _widths(m.in_features, m.out_features)),
+    "sparse-linear": (SparseLinear, SparseLinear, lambda m: _widths(*m.weight.shape)),
+    "relu": (nn.ReLU, nn.ReLU, _nothing),
+    "tanh": (nn.Tanh, nn.Tanh, _nothing),
+    "dropout": (nn.Dropout, nn.Dropout, lambda m: {"p": m.p}),
+    "affine": (
+        Affine,
+        lambda width, out: Affine(torch.zeros(width, out), torch.zeros(width)),
+        lambda m: _widths(*m.W.shape),
+    ),
+    "normalise": (Normalise, Normalise, _nothing),
+    "pixels": (Pixels, Pixels, _nothing),
+    "convolution": (
+        nn.Conv2d,
+        lambda width, out, stride: nn.Conv2d(width, out, 3, stride, padding=1),
+        lambda m: {**_widths(m.in_channels, m.out_channels), "stride": m.stride[0]},
+    ),
+    "group-norm": (
+        nn.GroupNorm,
+        lambda groups, width: nn.GroupNorm(groups, width),
+        lambda m: {"groups": m.num_groups, "width": m.num_channels},
+    ),
+    "pool": (Pool, Pool, _nothing),
+}
+
+
+def _widths(width: int, out: int) -> Config:
+    return {"width": width, "out": out}
+
+
+def tower(spec: Mapping[str, Any]) -> nn.Module:
+    """Return the tower that `config` described, with weights still to be loaded."""
+    options = dict(spec)
+    kind = options.pop("kind")
+    if kind not in TOWERS:
+        raise known(kind, "part of a tower", TOWERS)
+    return TOWERS[kind][1](**options)
