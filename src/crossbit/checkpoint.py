@@ -71,6 +71,7 @@ def load(path: Path, parts: Mapping[str, Part], rng: np.random.Generator, same: 
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as fault:
         raise InputError(f"{path} is not a checkpoint, or is damaged: {fault}; delete it to start anew") from None
     facts: dict[str, Any] = header["facts"]
+    same = json.loads(json.dumps(same))
     other = {name: (facts.get(name), value) for name, value in same.items() if facts.get(name) != value}
     if other or set(header["parts"]) != set(parts):
         told = "; ".join(f"{name} was {then}, is {now}" for name, (then, now) in other.items())

@@ -78,29 +78,24 @@ class Normalise(nn.Module):
 
 @final
 class SparseLinear(nn.Module):
-    """`x -> x W^T + b` like `nn.Linear`, which reads only the columns of `W` that a sparse row has entries in.
+    """`x -> x W + b` like `nn.Linear`, which reads only the rows of `W` that a sparse batch has entries for.
 
-    The weight is kept transposed, `(width, out)`, so that each of those columns is one stretch of memory. The gradient
-    is sparse as well where `sparse` says so; only an optimiser that knows sparse gradients may step it then.
+    The weight is `(width, out)`, transposed against `nn.Linear`, so that each of its rows is one stretch of memory.
     """
 
-    def __init__(self, width: int, out: int, *, sparse: bool = False) -> None:
+    def __init__(self, width: int, out: int) -> None:
         super().__init__()
         like = nn.Linear(width, out)  # the same initial values for the same seed
         self.weight = nn.Parameter(like.weight.detach().T.contiguous())
         self.bias = nn.Parameter(like.bias.detach())
-        self.sparse = sparse
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `(n, out)` for rows `(n, width)`, sparse as `sparse_tensor` makes them, or dense."""
         if not x.is_sparse:
             return x @ self.weight + self.bias
-        rows, columns = x.indices()
-        starts = torch.searchsorted(rows, torch.arange(len(x), device=x.device))
-        return (
-            embedding_bag(columns, self.weight, starts, mode="sum", per_sample_weights=x.values(), sparse=self.sparse)
-            + self.bias
-        )
+        item, column = x.indices()
+        starts = torch.searchsorted(item, torch.arange(len(x), device=x.device))
+        return embedding_bag(column, self.weight, starts, mode="sum", per_sample_weights=x.values()) + self.bias
 
 
 @final

@@ -32,12 +32,11 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from . import checkpoint
-from .data import CROSSINGS, MODALITIES, Array, Paired
+from .data import Array, Paired
 from .distributed import in_step, rank, shard
 from .encoder import DualEncoder, Space, device
-from .errors import InputError
-from .metrics.instance import evaluate_instances
 from .progress import Log, silent
+from .stopping import agreement
 from .towers import sparse_tensor, tensor
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
@@ -292,27 +291,3 @@ class Prepared(nn.Module):
         with torch.autocast(device().type, torch.bfloat16, cache_enabled=False):
             out = self.network(*inputs)
         return out.float() if isinstance(out, Tensor) else type(out)(part.float() for part in out)
-
-
-def hold_out(train: Paired, seed: int, share: float = 0.1) -> tuple[Paired, Paired]:
-    """Return the pairs that train and a share of items, drawn by the seed, unlabelled, that only say when to stop."""
-    items = np.unique(train.item)
-    count = max(1, round(share * len(items)))
-    if count >= len(items):
-        raise InputError(f"{len(items)} training items are too few to hold some out: train without a patience")
-    held = np.isin(train.item, np.random.default_rng([seed, 1]).choice(items, count, replace=False))
-    return train[~held], train[held].unlabelled()
-
-
-def agreement(encoder: DualEncoder, held: Paired) -> float:
-    """Return how well the two halves of held pairs find each other: R@10 averaged over both directions, no label seen.
-
-    Tied items count by their expectation, so that codes which are all alike agree as badly as chance.
-    """
-    sides = {m: held.side(m) for m in MODALITIES}
-    found = {m: encoder.represent(pairs.of(m), m) for m, pairs in sides.items()}
-    recalls = [
-        evaluate_instances(found[a], found[b], sides[a].item, sides[b].item, ["R@10"]).mean("R@10")
-        for a, b in CROSSINGS
-    ]
-    return sum(recalls) / len(recalls)

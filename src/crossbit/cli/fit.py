@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from shutil import rmtree
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -36,6 +37,24 @@ def fit(
     data_dir: DataDir = None,
     cache: Cache = None,
     on_error: OnError = "fail",
+    training: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep checkpoints and TensorBoard's logs in this folder, and go on from them."
+            "  [default: OUT.training, which is deleted in the end]",
+            show_default=False,
+        ),
+    ] = None,
+    precision: Annotated[str, typer.Option(help="float32, or bfloat16 for faster networks.")] = "float32",
+    patience: Annotated[
+        int,
+        typer.Option(
+            help="Hold out a tenth of the training items and stop when their pairs have not found each other better"
+            " for this many epochs.  [default: train all epochs]",
+            min=0,
+            show_default=False,
+        ),
+    ] = 0,
     json: JsonFlag = False,
 ) -> None:
     """Fit a method on a dataset's training part and save the model.
@@ -43,21 +62,41 @@ def fit(
     The training part is that of the protocol or of the split file, where one is given.
     """
     from ..bundle import Bundle, Origin, refuse_other
+    from ..distributed import joined, rank
+    from ..errors import known
     from ..methods import Recipe
     from ..progress import bar
     from ..spec import options
-    from ..training import Training
+    from ..training import CHECKPOINT, Precision, Training
     from .run import featurised, read_setup
 
     refuse_other(out)
+    if precision not in get_args(Precision):
+        raise known(precision, "precision", get_args(Precision))
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
     made = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir)
     data = made.dataset
-    with bar(f"fit {recipe.name} at {bits} bits") as log:
-        encoder = recipe.fit(data.train, bits, seed=seed, training=Training(log=log))
+    kept = training or out.with_name(f"{out.name}.training")
+    run = {
+        "method": recipe.name,
+        "parameters": recipe.parameters,
+        "bits": bits,
+        "seed": seed,
+        "data": data.sha256,
+        "patience": patience,
+    }
+    with bar(f"fit {recipe.name} at {bits} bits") as log, joined():
+        how = Training(log, kept, facts=run, precision=cast("Precision", precision), patience=patience)
+        encoder = recipe.fit(data.train, bits, seed=seed, training=how)
+        first = rank() == 0
+    if not first:
+        return
     origin = Origin(recipe.name, recipe.parameters, seed, setup.dataset, setup.captions)
     Bundle(encoder, made.pipelines, data.split, origin).save(out)
+    (kept / CHECKPOINT).unlink(missing_ok=True)
+    if training is None:
+        rmtree(kept, ignore_errors=True)
     facts = {"model": str(out), "method": recipe.name, "space": encoder.space, "dim": encoder.dim, "seed": seed}
     facts |= {"dataset": setup.dataset, "protocol": protocol, "train": len(data.train), "split": data.split.sha256}
     if json:

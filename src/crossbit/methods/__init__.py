@@ -13,7 +13,8 @@ from ..encoder import DualEncoder
 from ..errors import InputError, known
 from ..method import Method
 from ..spec import build, parse_call, registered
-from ..training import PLAIN, Training, hold_out
+from ..stopping import hold_out
+from ..training import PLAIN, Training
 
 __all__ = ["METHODS", "Recipe", "method"]
 

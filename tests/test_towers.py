@@ -1,0 +1,76 @@
+"""Towers: what they compute, and that plain data and weights rebuild them."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from torch import nn
+
+from crossbit.encoder import DualEncoder
+from crossbit.errors import InputError
+from crossbit.towers import SparseLinear, config, dense, mlp, perceptron, sparse_tensor, tensor, tower
+
+
+@pytest.fixture
+def bags(rng):
+    x = rng.random((6, 9), np.float32) * (rng.random((6, 9)) < 0.3)
+    x[2] = 0
+    return csr_array(x)
+
+
+def test_a_sparse_first_layer_is_exact(bags):
+    """The same seed, the same rows: outputs and gradients are those of a dense layer, also for an empty row."""
+    torch.manual_seed(0)
+    plain = nn.Linear(9, 4)
+    torch.manual_seed(0)
+    sparse = SparseLinear(9, 4)
+    expected = plain(tensor(bags))
+    for rows in (sparse_tensor(bags), tensor(bags)):
+        sparse.zero_grad()
+        plain.zero_grad()
+        out = sparse(rows)
+        torch.testing.assert_close(out, expected)
+        (out**2).sum().backward()
+        (plain(tensor(bags)) ** 2).sum().backward()
+        torch.testing.assert_close(sparse.weight.grad, plain.weight.grad.T)
+        torch.testing.assert_close(sparse.bias.grad, plain.bias.grad)
+
+
+def test_a_sparse_tensor_is_its_rows(bags):
+    assert (dense(sparse_tensor(bags)).numpy() == bags.toarray()).all()
+    assert (dense(tensor(bags)).numpy() == bags.toarray()).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [(np.uint8, torch.uint8), (np.int32, torch.int64), (np.bool_, torch.float32), (np.float16, torch.float32)],
+)
+def test_pixels_stay_bytes_and_tokens_integers(rows, kind):
+    assert tensor(np.ones((2, 3), rows)).dtype == kind
+
+
+def test_the_tower_suits_the_items(rng, bags):
+    vectors, pixels = rng.random((5, 7), np.float32), rng.integers(0, 256, (5, 32, 32, 3), np.uint8)
+    for items, first in ((vectors, "linear"), (bags, "sparse-linear"), (pixels, "pixels")):
+        made = perceptron(items, 8, 4, dropout=0.5).eval()
+        assert config(made)["parts"][0]["kind"] == first
+        assert made(tensor(items)).shape == (items.shape[0], 4)
+        again = tower(config(made)).eval()
+        again.load_state_dict(made.state_dict())
+        assert (again(tensor(items)) == made(tensor(items))).all()
+    with pytest.raises(InputError, match="neither vectors nor RGB pixels"):
+        perceptron(rng.random((5, 4, 4, 3)), 8, 4)
+
+
+def test_a_code_of_pixels_does_not_depend_on_its_neighbours(rng):
+    pixels = rng.integers(0, 256, (5, 32, 32, 3), np.uint8)
+    encoder = DualEncoder(perceptron(pixels, 8), mlp(3, 8), "hamming", 8)
+    alone = np.concatenate([encoder.embed(pixels[i : i + 1], "image") for i in range(5)])
+    assert alone.tobytes() == encoder.embed(pixels, "image").tobytes()
+
+
+def test_a_part_that_cannot_be_saved_is_named():
+    with pytest.raises(TypeError, match="Softplus"):
+        config(nn.Softplus())
+    with pytest.raises(InputError, match="part of a tower"):
+        tower({"kind": "softplus"})
