@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import mse_loss, normalize
+from torch.nn.functional import mse_loss, normalize, softplus
 
 from .similarity import cosine
 
@@ -20,3 +23,37 @@ def gram(A: Float[Tensor, "m bits"], B: Float[Tensor, "m bits"], S: Float[Tensor
 def pairing(A: Float[Tensor, "m bits"], B: Float[Tensor, "m bits"]) -> Float[Tensor, ""]:
     """Return minus the mean cosine between the two codes of a pair; -1 is perfect agreement."""
     return -(normalize(A) * normalize(B)).sum(1).mean()
+
+
+def squared_distances(A: Float[Tensor, "m bits"], B: Float[Tensor, "n bits"]) -> Float[Tensor, "m n"]:
+    """Return the squared Euclidean distance between every row of `A` and every row of `B`."""
+    return (A.square().sum(1, keepdim=True) + B.square().sum(1) - 2 * A @ B.T).clamp(min=0)
+
+
+def triplet(
+    D: Float[Tensor, "m n"],
+    S: Float[Tensor, "m n"],
+    margin: float,
+    *,
+    over: Literal["active", "all"] = "active",
+    soft: bool = False,
+) -> Float[Tensor, ""]:
+    """Return the mean of `max(0, margin + D_ij - D_ik)` over the triplets of an anchor i, a j alike and a k not alike.
+
+    `D` is any distance between anchors and items, `S` is 1 where they are alike and 0 elsewhere. The mean is over the
+    triplets above zero or over `all`; `soft` takes the softplus, of which none is zero, and memory for m n n numbers.
+    Otherwise no triplet is written down: the hinge is piecewise linear, so it suffices to count, in sorted rows, in how
+    many triplets each distance is active. Without a triplet the loss is 0.
+    """
+    alike = S > 0
+    if soft:
+        valid = alike[:, :, None] & ~alike[:, None, :]
+        return (softplus(margin + D[:, :, None] - D[:, None, :]) * valid).sum() / valid.sum().clamp(min=1)
+    with torch.no_grad():
+        reach = D + margin  # a triplet is active where D_ik < D_ij + margin
+        nearer = torch.searchsorted(D.masked_fill(alike, torch.inf).sort(1).values, reach)
+        beyond = torch.searchsorted(reach.masked_fill(~alike, -torch.inf).sort(1).values, D, right=True)
+        times = torch.where(alike, nearer, beyond - D.shape[1]).to(D.dtype)
+        active = (nearer * alike).sum()
+        count = active if over == "active" else (alike.sum(1) * (~alike).sum(1)).sum()
+    return ((times * D).sum() + margin * active) / count.clamp(min=1)

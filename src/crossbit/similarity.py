@@ -31,6 +31,11 @@ def row_normed_product(S: Float[Tensor, "m m"], T: Float[Tensor, "m m"]) -> Floa
     return normalize(S @ T)
 
 
+def sharing(L: Float[Tensor, "m classes"], K: Float[Tensor, "n classes"]) -> Float[Tensor, "m n"]:
+    """Return 1 where two items share at least one label, else 0."""
+    return (L @ K.T > 0).to(L.dtype)
+
+
 def sign(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return -1 or +1, never 0: the convention of `Codes.from_signs`."""
     return (x >= 0).to(x.dtype) * 2 - 1

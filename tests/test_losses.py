@@ -1,0 +1,66 @@
+"""Losses that several methods share, against values worked out by hand or one triplet at a time."""
+
+from itertools import product
+
+import pytest
+import torch
+
+from crossbit.losses import squared_distances, triplet
+from crossbit.similarity import sharing
+
+
+def test_items_that_share_a_label_are_alike():
+    L = torch.tensor([[1.0, 0, 1], [0, 1, 1], [0, 1, 0], [0, 0, 0]])
+    assert sharing(L, L).tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    assert sharing(L[:1], L).tolist() == [[1, 1, 0, 0]]
+
+
+def test_squared_distances_by_hand():
+    A, B = torch.tensor([[1.0, -1.0], [0.0, 0.5]]), torch.tensor([[1.0, 1.0], [1.0, -1.0], [0.0, 0.0]])
+    assert squared_distances(A, B).tolist() == [[4, 0, 2], [1.25, 3.25, 0.25]]
+
+
+#: Distances of two anchors to four items; the second anchor is alike with nobody.
+D = torch.tensor([[1.0, 4.0, 3.0, 9.0], [0.0, 1.0, 2.0, 3.0]])
+S = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+
+
+def test_triplets_by_hand():
+    """With margin 3 the four triplets give 3 + 1 - 3 = 1, 3 + 1 - 9 < 0, 3 + 4 - 3 = 4 and 3 + 4 - 9 < 0."""
+    assert float(triplet(D, S, 3.0)) == (1 + 4) / 2
+    assert float(triplet(D, S, 3.0, over="all")) == (1 + 4) / 4
+    assert float(triplet(D, S, 6.0)) == (4 + 7 + 1) / 3  # 6 + 1 - 9 < 0
+    assert float(triplet(D, S, 0.0)) == 1
+
+
+def test_soft_triplets_by_hand():
+    expected = torch.tensor([1.0, -5, 4, -2]).exp().log1p().mean()
+    assert float(triplet(D, S, 3.0, soft=True)) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("S", [torch.zeros(2, 4), torch.ones(2, 4)])
+@pytest.mark.parametrize("how", [{}, {"over": "all"}, {"soft": True}])
+def test_without_a_triplet_the_loss_is_zero_and_steers_nothing(S, how):
+    distances = D.clone().requires_grad_()
+    loss = triplet(distances, S, 3.0, **how)
+    loss.backward()
+    assert loss.item() == 0
+    assert not distances.grad.any()
+
+
+@pytest.mark.parametrize("over", ["active", "all"])
+def test_counting_gives_the_value_and_the_gradient_of_the_triplets_written_down(over):
+    """Distances from a coarse grid, so that many hinges lie at zero exactly and many distances are tied."""
+    torch.manual_seed(0)
+    distances = torch.randint(0, 6, (9, 7)).double()
+    alike = (torch.rand(9, 7) < 0.4).double()
+    counted, written = distances.clone().requires_grad_(), distances.clone().requires_grad_()
+    triples = [(i, j, k) for i, j, k in product(range(9), range(7), range(7)) if alike[i, j] > alike[i, k]]
+    hinges = torch.stack([(2 + written[i, j] - written[i, k]).relu() for i, j, k in triples])
+    expected = hinges.sum() / (len(hinges) if over == "all" else (hinges > 0).sum())
+    loss = triplet(counted, alike, 2.0, over=over)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    expected.backward()
+    torch.testing.assert_close(counted.grad, written.grad)
+    assert counted.grad.any()
