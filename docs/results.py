@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import curves
 import numpy as np
 
 from crossbit import plots
@@ -87,6 +88,9 @@ def page() -> str:
         path = SCORES / f"{name}.json"
         if path.is_file():
             parts += section(name, study, json.loads(path.read_text(encoding="utf-8")))
+    for name in curves.CURVES:
+        if curves.kept(name).is_file():
+            parts += curves.section(name)
     return "\n\n".join(parts) + "\n"
 
 

@@ -59,6 +59,11 @@ def loss_curves(curves: Curves, step: str = "epoch", title: str = "") -> Figure:
     return _lines(curves, (step, "loss"), title)
 
 
+def epoch_curves(curves: Curves, measure: str = "MAP", title: str = "") -> Figure:
+    """Return a measure over trainings of different lengths: `(share of the epochs, value)` by label."""
+    return _lines(curves, ("share of the epochs", measure), title)
+
+
 def score_bars(scores: Scores, measure: str = "MAP", chance: float | None = None, title: str = "") -> Figure:
     """Return bars grouped by bits, one per method, with its deviation as error bar; a dashed line marks chance."""
     if not scores or not all(scores.values()):

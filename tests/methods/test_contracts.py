@@ -1,5 +1,6 @@
 """What every method promises. A new method is tested by appearing in METHODS."""
 
+import contextlib
 import inspect
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from crossbit.codes import Codes, hamming
 from crossbit.data import CROSSINGS, MODALITIES, Dataset, Paired
 from crossbit.encoder import DualEncoder
 from crossbit.methods import METHODS, Recipe, method
+from crossbit.training import Training
 
 #: How a method gets bits on the toy set, and what makes its fit take a second; nothing else may differ for a test.
 RECIPES = {
@@ -119,3 +121,28 @@ def test_one_file_one_paper():
     assert {p.stem for p in files} == {target.split(":")[0] for target in METHODS.values()} == set(METHODS)
     for p in files:
         assert len(p.read_text().splitlines()) <= 200, f"{p.name} has outgrown one sitting"
+
+
+class Stopped(BaseException):
+    """Stands for a kill: nothing may catch it."""
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_bytes(case, tmp_path):
+    """Networks keep their state on disk; a closed form has nothing to keep and is fitted again."""
+    recipe, encoder, data = case
+    epochs = []
+
+    def die(epoch, _):
+        epochs.append(epoch)
+        if epoch == 2:
+            raise Stopped
+
+    with contextlib.suppress(Stopped):
+        recipe.fit(data.train, BITS, seed=1, training=Training(folder=tmp_path, interval=0.0, watch=die))
+    epochs.clear()
+    resumed = recipe.fit(
+        data.train, BITS, seed=1, training=Training(folder=tmp_path, watch=lambda epoch, _: epochs.append(epoch))
+    )
+    assert not epochs or epochs[0] == 2
+    for (name, a), (_, b) in zip(encoder.state_dict().items(), resumed.state_dict().items(), strict=True):
+        assert a.numpy().tobytes() == b.numpy().tobytes(), name
