@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import curves
 import numpy as np
 
+import curves
 from crossbit import plots
 from crossbit.cli.run import featurised, read_setup
 from crossbit.data import Dataset
