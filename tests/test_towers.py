@@ -8,7 +8,7 @@ from torch import nn
 
 from crossbit.encoder import DualEncoder
 from crossbit.errors import InputError
-from crossbit.towers import SparseLinear, config, dense, mlp, perceptron, sparse_tensor, tensor, tower
+from crossbit.towers import Anchors, SparseLinear, config, dense, mlp, perceptron, sparse_tensor, tensor, tower
 
 
 @pytest.fixture
@@ -74,3 +74,18 @@ def test_a_part_that_cannot_be_saved_is_named():
         config(nn.Softplus())
     with pytest.raises(InputError, match="part of a tower"):
         tower({"kind": "softplus"})
+
+
+def test_anchors_share_an_item_out_by_its_squared_distances():
+    anchors = Anchors(torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]), torch.tensor(2.0))
+    shares = np.exp([-1 / 2, -4 / 2, -2 / 2])  # the item's squared distances are 1, 4 and 2
+    assert anchors(torch.tensor([[1.0, 0.0]])).numpy() == pytest.approx(shares[None] / shares.sum(), abs=1e-6)
+
+
+def test_anchors_are_rebuilt_from_their_description_and_their_state():
+    anchors = Anchors(torch.arange(6.0).view(3, 2), torch.tensor(5.0))
+    again = tower(config(anchors))
+    again.load_state_dict(anchors.state_dict())
+    x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+    assert config(anchors) == {"kind": "anchors", "width": 2, "count": 3}
+    assert (again(x) == anchors(x)).all()

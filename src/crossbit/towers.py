@@ -18,6 +18,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
+from .attention import Attention
 from .data import Array
 from .errors import InputError, known
 
@@ -68,6 +69,26 @@ class Affine(nn.Module):
 
 
 @final
+class Anchors(nn.Module):
+    """`x -> softmax(-|x - centre|^2 / sigma)` over some centres: how much of an item each of them gets.
+
+    `|x|^2` is the same for every centre, so the softmax never sees it and no difference of large numbers is taken.
+    """
+
+    centres: Tensor
+    sigma: Tensor
+
+    def __init__(self, centres: Tensor, sigma: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("centres", centres)
+        self.register_buffer("sigma", sigma)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, count)` shares, which sum to one, for `(n, width)`."""
+        return torch.softmax((2 * x @ self.centres.T - self.centres.square().sum(1)) / self.sigma, 1)
+
+
+@final
 class Normalise(nn.Module):
     """Scales every row to unit length; a zero row stays zero."""
 
@@ -105,6 +126,15 @@ class Pixels(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return what a convolution takes."""
         return x.movedim(-1, 1).float() / 127.5 - 1
+
+
+@final
+class Places(nn.Module):
+    """Takes a map of features `(n, height, width, channels)` as it is: `(n, channels, height, width)`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what a convolution takes."""
+        return x.movedim(-1, 1)
 
 
 @final
@@ -186,6 +216,11 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
         lambda width, out: Affine(torch.zeros(width, out), torch.zeros(width)),
         lambda m: _widths(*m.W.shape),
     ),
+    "anchors": (
+        Anchors,
+        lambda width, count: Anchors(torch.zeros(count, width), torch.ones(())),
+        lambda m: {"width": m.centres.shape[1], "count": m.centres.shape[0]},
+    ),
     "normalise": (Normalise, Normalise, _nothing),
     "pixels": (Pixels, Pixels, _nothing),
     "convolution": (
@@ -198,7 +233,10 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
         lambda groups, width: nn.GroupNorm(groups, width),
         lambda m: {"groups": m.num_groups, "width": m.num_channels},
     ),
+    "places": (Places, Places, _nothing),
     "pool": (Pool, Pool, _nothing),
+    "flatten": (nn.Flatten, nn.Flatten, _nothing),
+    "attention": (Attention, Attention, lambda m: {"width": m.width, "over": m.over}),
 }
 
 
