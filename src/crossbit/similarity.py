@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -34,6 +35,16 @@ def row_normed_product(S: Float[Tensor, "m m"], T: Float[Tensor, "m m"]) -> Floa
 def sharing(L: Float[Tensor, "m classes"], K: Float[Tensor, "n classes"]) -> Float[Tensor, "m n"]:
     """Return 1 where two items share at least one label, else 0."""
     return (L @ K.T > 0).to(L.dtype)
+
+
+def transitions(S: Float[Tensor, "m n"], own: Int[Tensor, "m"], k: int) -> Float[Tensor, "m n"]:
+    """Return the probabilities with which a random walk goes from an item to each of its `k` nearest others.
+
+    Row i of `S` holds the similarities of item `own[i]` to all n items, a probability being a share of their sum. A
+    walk never stays, and takes no step to an item of similarity 0 or less; a row without any other is all 0.
+    """
+    nearest = S.clamp(min=0).scatter(1, own[:, None], 0).topk(min(k, S.shape[1]), 1)
+    return normalize(torch.zeros_like(S).scatter(1, nearest.indices, nearest.values), p=1)
 
 
 def sign(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
