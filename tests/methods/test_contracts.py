@@ -20,6 +20,7 @@ RECIPES = {
     "cca": "cca(ridge=0.01)+itq",
     "cfrh": "cfrh(epochs=20,hidden=64,decoder_hidden=64)",
     "clip": "clip+itq",
+    "lcmh": "lcmh",
     "scm": "scm",
 }
 BITS = 16

@@ -22,6 +22,7 @@ METHODS: dict[str, str] = {
     "cca": "cca:CCA",
     "cfrh": "cfrh:CFRH",
     "clip": "clip:CLIP",
+    "lcmh": "lcmh:LCMH",
     "scm": "scm:SCM",
 }
 
