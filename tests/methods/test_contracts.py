@@ -20,8 +20,10 @@ RECIPES = {
     "cca": "cca(ridge=0.01)+itq",
     "cfrh": "cfrh(epochs=20,hidden=64,decoder_hidden=64)",
     "clip": "clip+itq",
+    "dgcpn": "dgcpn(epochs=3,hidden=64)",
     "lcmh": "lcmh",
     "scm": "scm",
+    "ucch": "ucch(epochs=8,hidden=256,batch=64,K=512)",
 }
 BITS = 16
 

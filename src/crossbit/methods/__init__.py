@@ -22,8 +22,10 @@ METHODS: dict[str, str] = {
     "cca": "cca:CCA",
     "cfrh": "cfrh:CFRH",
     "clip": "clip:CLIP",
+    "dgcpn": "dgcpn:DGCPN",
     "lcmh": "lcmh:LCMH",
     "scm": "scm:SCM",
+    "ucch": "ucch:UCCH",
 }
 
 #: The most dimensions and bits of an encoder. Ours: eight times the longest codes in use; ITQ needs their square.
