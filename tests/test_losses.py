@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import torch
 
-from crossbit.losses import squared_distances, triplet
+from crossbit.losses import pairwise_nll, squared_distances, triplet
 from crossbit.similarity import sharing
 
 
@@ -64,3 +64,22 @@ def test_counting_gives_the_value_and_the_gradient_of_the_triplets_written_down(
     expected.backward()
     torch.testing.assert_close(counted.grad, written.grad)
     assert counted.grad.any()
+
+
+def test_the_pairwise_likelihood_by_hand():
+    """Two anchors, two items: theta = (1, -2; 0, 0.5), of which the first and the last pair are alike."""
+    A, B = torch.tensor([[1.0, -1.0], [0.5, 0.5]]), torch.tensor([[1.0, -1.0], [-1.0, 3.0]])
+    S = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    softplus = torch.tensor([1.0, -2.0, 0.0, 0.5]).exp().log1p().sum()
+    assert float(pairwise_nll(A, B, S)) == pytest.approx(float(softplus) - 1 - 0.5)
+
+
+def test_the_pairwise_likelihood_has_its_analytic_gradient_and_never_overflows():
+    torch.manual_seed(0)
+    A, B = torch.randn(3, 4, requires_grad=True), torch.randn(5, 4)
+    S = (torch.rand(3, 5) < 0.5).float()
+    pairwise_nll(A, B, S).backward()
+    torch.testing.assert_close(A.grad, (torch.sigmoid(A.detach() @ B.T / 2) - S) @ B / 2)
+    far = torch.tensor([[1000.0], [-1000.0]])
+    assert float(pairwise_nll(far, far, torch.eye(2))) == pytest.approx(0)
+    assert float(pairwise_nll(far[:1], far[:1], torch.zeros(1, 1))) == 500_000

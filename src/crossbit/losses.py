@@ -25,6 +25,15 @@ def pairing(A: Float[Tensor, "m bits"], B: Float[Tensor, "m bits"]) -> Float[Ten
     return -(normalize(A) * normalize(B)).sum(1).mean()
 
 
+def pairwise_nll(A: Float[Tensor, "m bits"], B: Float[Tensor, "n bits"], S: Float[Tensor, "m n"]) -> Float[Tensor, ""]:
+    """Return `sum softplus(theta) - S theta`, `theta = A B^T / 2`: how unlikely S is where p(S = 1) = sigma(theta).
+
+    The pair loss of DPSH and DCMH, a sum; it overflows for no `theta`. Its gradient is `(sigma(theta) - S) B / 2`.
+    """
+    theta = A @ B.T / 2
+    return (softplus(theta) - S * theta).sum()
+
+
 def squared_distances(A: Float[Tensor, "m bits"], B: Float[Tensor, "n bits"]) -> Float[Tensor, "m n"]:
     """Return the squared Euclidean distance between every row of `A` and every row of `B`."""
     return (A.square().sum(1, keepdim=True) + B.square().sum(1) - 2 * A @ B.T).clamp(min=0)

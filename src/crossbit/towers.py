@@ -7,7 +7,8 @@ stay sparse through the first layer, or pixels, which pass a convolutional trunk
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any, cast, final
 
@@ -16,7 +17,7 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
-from torch.nn.functional import embedding_bag
+from torch.nn.functional import embedding_bag, interpolate, relu
 
 from .attention import Attention
 from .data import Array
@@ -117,6 +118,31 @@ class SparseLinear(nn.Module):
         item, column = x.indices()
         starts = torch.searchsorted(item, torch.arange(len(x), device=x.device))
         return embedding_bag(column, self.weight, starts, mode="sum", per_sample_weights=x.values()) + self.bias
+
+
+@final
+class MultiScale(nn.Module):
+    """Looks at vectors `(n, width)` through windows of several sizes: `(n, (1 + windows) * width)`, themselves first.
+
+    Each `(size, step)` takes the means over its places, weighs and shifts them by two learned numbers, passes a ReLU
+    and is drawn out to the full width again, linearly; `ends` aligns the outermost places with the ends of the vector.
+    A window wider than the vector is cut to it. The weights begin at 1: a negative one would silence counts for good.
+    """
+
+    def __init__(self, windows: Sequence[Sequence[int]], ends: bool = False) -> None:
+        super().__init__()
+        self.windows, self.ends = [tuple(window) for window in windows], ends
+        self.weight, self.bias = nn.Parameter(torch.ones(len(windows))), nn.Parameter(torch.zeros(len(windows)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return every scale of every row, one after another; sparse rows become dense."""
+        signal = dense(x)[:, None]
+        width = signal.shape[2]
+        scales = [signal]
+        for (size, step), weight, bias in zip(self.windows, self.weight, self.bias, strict=True):
+            means = nn.functional.avg_pool1d(signal, min(size, width), step)
+            scales.append(interpolate(relu(means * weight + bias), width, mode="linear", align_corners=self.ends))
+        return torch.cat(scales, 1).flatten(1)
 
 
 @final
@@ -222,6 +248,8 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
         lambda m: {"width": m.centres.shape[1], "count": m.centres.shape[0]},
     ),
     "normalise": (Normalise, Normalise, _nothing),
+    "multi-scale": (MultiScale, MultiScale, lambda m: {"windows": [*map(list, m.windows)], "ends": m.ends}),
+    "batch-norm": (nn.BatchNorm1d, lambda width: nn.BatchNorm1d(width), lambda m: {"width": m.num_features}),
     "pixels": (Pixels, Pixels, _nothing),
     "convolution": (
         nn.Conv2d,
