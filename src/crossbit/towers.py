@@ -22,6 +22,7 @@ from torch.nn.functional import embedding_bag, interpolate, relu
 from .attention import Attention
 from .data import Array
 from .errors import InputError, known
+from .recurrent import Sentence
 
 Config = dict[str, Any]
 
@@ -209,6 +210,14 @@ def perceptron(items: Array, *widths: int, dropout: float = 0.0) -> nn.Sequentia
     )
 
 
+def frozen_trunk(tower: nn.Sequential) -> nn.Module:
+    """Return a frozen copy, in eval mode, of what a tower has before its last layer; of one layer, the identity.
+
+    Its outputs are the features that an untrained tower sees: of features they are the features themselves.
+    """
+    return deepcopy(tower[:-1]).requires_grad_(False).eval()
+
+
 def config(module: nn.Module) -> Config:
     """Return a tower's architecture as plain data.
 
@@ -265,6 +274,7 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
     "pool": (Pool, Pool, _nothing),
     "flatten": (nn.Flatten, nn.Flatten, _nothing),
     "attention": (Attention, Attention, lambda m: {"width": m.width, "over": m.over}),
+    "sentence": (Sentence, Sentence, lambda m: m.sizes),
 }
 
 

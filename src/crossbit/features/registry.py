@@ -22,6 +22,7 @@ EXTRACTORS: dict[str, str] = {
     "onnx": "onnx:Onnx",
     "open_clip": "open_clip:OpenClip",
     "precomputed": "precomputed:Precomputed",
+    "words": "words:Words",
 }
 
 
