@@ -21,6 +21,8 @@ RECIPES = {
     "cfrh": "cfrh(epochs=20,hidden=64,decoder_hidden=64)",
     "clip": "clip+itq",
     "dgcpn": "dgcpn(epochs=3,hidden=64)",
+    "djsrh": "djsrh(epochs=20,hidden=64)",
+    "jdsh": "jdsh(epochs=20,hidden=64)",
     "lcmh": "lcmh",
     "scm": "scm",
     "ucch": "ucch(epochs=8,hidden=256,batch=64,K=512)",

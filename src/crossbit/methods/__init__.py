@@ -23,6 +23,8 @@ METHODS: dict[str, str] = {
     "cfrh": "cfrh:CFRH",
     "clip": "clip:CLIP",
     "dgcpn": "dgcpn:DGCPN",
+    "djsrh": "djsrh:DJSRH",
+    "jdsh": "jdsh:JDSH",
     "lcmh": "lcmh:LCMH",
     "scm": "scm:SCM",
     "ucch": "ucch:UCCH",
