@@ -1,11 +1,12 @@
 """Losses that several methods share, against values worked out by hand or one triplet at a time."""
 
+import math
 from itertools import product
 
 import pytest
 import torch
 
-from crossbit.losses import pairwise_nll, squared_distances, triplet
+from crossbit.losses import hinge, infonce, pairwise_nll, squared_distances, triplet
 from crossbit.similarity import sharing
 
 
@@ -83,3 +84,48 @@ def test_the_pairwise_likelihood_has_its_analytic_gradient_and_never_overflows()
     far = torch.tensor([[1000.0], [-1000.0]])
     assert float(pairwise_nll(far, far, torch.eye(2))) == pytest.approx(0)
     assert float(pairwise_nll(far[:1], far[:1], torch.zeros(1, 1))) == 500_000
+
+
+#: Scores of three images with three texts; the second and the third pair are of one image in `SAME`.
+SCORES = torch.tensor([[0.9, 0.8, 0.1], [0.5, 0.6, 0.7], [0.85, 0.3, 0.4]])
+OWN, SAME = torch.eye(3, dtype=torch.bool), torch.tensor([[1, 0, 0], [0, 1, 1], [0, 1, 1]]).bool()
+
+
+def test_hinges_by_hand():
+    """With margin 0.2 the rows cost (0.1, 0), (0.1, 0.3), (0.65, 0.1), the columns (0, 0.15), (0.4, 0), (0, 0.5)."""
+    assert float(hinge(SCORES, OWN, 0.2, "all")) == pytest.approx(0.1 + 0.1 + 0.3 + 0.65 + 0.1 + 0.15 + 0.4 + 0.5)
+    assert float(hinge(SCORES, OWN, 0.2, "hardest")) == pytest.approx(0.1 + 0.3 + 0.65 + 0.15 + 0.4 + 0.5)
+
+
+def test_captions_of_one_image_are_no_negatives_of_each_other():
+    assert float(hinge(SCORES, SAME, 0.2, "all")) == pytest.approx(0.1 + 0.1 + 0.65 + 0.15 + 0.4)
+    assert float(hinge(SCORES, SAME, 0.2, "hardest")) == pytest.approx(0.1 + 0.1 + 0.65 + 0.15 + 0.4)
+    assert float(hinge(SCORES, torch.ones(3, 3, dtype=torch.bool), 0.2, "hardest")) == 0
+
+
+@pytest.mark.parametrize(("m", "plateau"), [(128, 51.2), (24, 9.6)])
+def test_a_collapsed_model_sits_at_the_plateau(m, plateau):
+    """2 m alpha with the hardest negatives, m - 1 times as much with all; no score is above another."""
+    v = torch.nn.functional.normalize(torch.ones(m, 8))
+    own = torch.eye(m, dtype=torch.bool)
+    assert float(hinge(v @ v.T, own, 0.2, "hardest")) == pytest.approx(plateau, rel=1e-5)
+    assert float(hinge(v @ v.T, own, 0.2, "all")) == pytest.approx(plateau * (m - 1), rel=1e-5)
+
+
+def test_cross_entropy_of_pairs_by_hand():
+    """Logits of logarithms, so that the shares can be read off: 4/8, 3/6 and 5/9 in rows and in columns."""
+    S = torch.tensor([[4.0, 2, 2], [1, 3, 2], [3, 1, 5]]).log()
+    rows, columns = (4 / 8, 3 / 6, 5 / 9), (4 / 8, 3 / 6, 5 / 9)
+    expected = -sum(map(math.log, rows + columns)) / 6
+    assert float(infonce(S, OWN, "masked")) == pytest.approx(expected)
+    assert float(infonce(S, SAME, "negative")) == pytest.approx(expected)
+    masked = -sum(map(math.log, (4 / 8, 3 / 4, 5 / 8, 4 / 8, 3 / 5, 5 / 7))) / 6
+    assert float(infonce(S, SAME, "masked")) == pytest.approx(masked)
+    shared = (3 / 6 * 2 / 6, 5 / 9 * 1 / 9, 3 / 6 * 1 / 6, 5 / 9 * 2 / 9)
+    positive = -(2 * math.log(4 / 8) + sum(math.log(share) / 2 for share in shared)) / 6
+    assert float(infonce(S, SAME, "positive")) == pytest.approx(positive)
+
+
+def test_cross_entropy_of_a_collapsed_model_is_that_of_guessing():
+    own = torch.eye(16, dtype=torch.bool)
+    assert float(infonce(torch.ones(16, 16), own, "masked")) == pytest.approx(math.log(16))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import mse_loss, normalize, softplus
+from torch.nn.functional import cross_entropy, mse_loss, normalize, softplus
 
 from .similarity import cosine
+
+#: What a caption is to another caption's image that is its own too: left out, a negative like any other, a positive.
+Siblings: TypeAlias = Literal["masked", "negative", "positive"]
 
 
 def gram(A: Float[Tensor, "m bits"], B: Float[Tensor, "m bits"], S: Float[Tensor, "m m"]) -> Float[Tensor, ""]:
@@ -66,3 +69,28 @@ def triplet(
         active = (nearer * alike).sum()
         count = active if over == "active" else (alike.sum(1) * (~alike).sum(1)).sum()
     return ((times * D).sum() + margin * active) / count.clamp(min=1)
+
+
+def hinge(
+    S: Float[Tensor, "m m"], same: Bool[Tensor, "m m"], margin: float, over: Literal["hardest", "all"]
+) -> Float[Tensor, ""]:
+    """Return the sum over pairs j of `[margin + S_jk - S_jj]_+ + [margin + S_kj - S_jj]_+`, of the hardest k or all.
+
+    Row j of `S` scores image j with every text. What is the `same` is no negative, the pair itself above all. A model
+    that has collapsed, its scores all equal, sits at `2 m margin` under the hardest negatives.
+    """
+    S_jj = S.diagonal()[:, None]
+    image, text = ((margin + scores - S_jj).relu().masked_fill(same, 0) for scores in (S, S.T))
+    return image.max(1).values.sum() + text.max(1).values.sum() if over == "hardest" else image.sum() + text.sum()
+
+
+def infonce(S: Float[Tensor, "m m"], same: Bool[Tensor, "m m"], siblings: Siblings) -> Float[Tensor, ""]:
+    """Return the mean cross-entropy with which each row and each column of logits finds its own on the diagonal.
+
+    `same` marks the pairs of one image, which are left out of the choice, or to be avoided, or as right as the own.
+    """
+    own = torch.eye(len(S), dtype=torch.bool, device=S.device)
+    targets = same / same.sum(1, keepdim=True) if siblings == "positive" else own.to(S.dtype)
+    if siblings == "masked":
+        S = S.masked_fill(same & ~own, torch.finfo(S.dtype).min)
+    return (cross_entropy(S, targets) + cross_entropy(S.T, targets)) / 2
