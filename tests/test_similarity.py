@@ -1,9 +1,12 @@
 """Target similarities that more than one method uses, against values worked out by hand."""
 
+import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
-from crossbit.similarity import transitions
+from crossbit.errors import InputError
+from crossbit.similarity import nearest, transitions
 
 S = torch.tensor([[1.0, 0.5, 0.2, 0.3], [0.5, 1.0, -0.4, 0.0], [0.2, -0.4, 1.0, 0.6]])
 OWN = torch.arange(3)
@@ -29,3 +32,24 @@ def test_a_walk_from_some_of_the_items_is_the_same_walk():
 
 def test_an_item_that_is_like_no_other_goes_nowhere():
     assert transitions(torch.tensor([[1.0, 0.0, -0.5]]), torch.tensor([0]), 2).tolist() == [[0, 0, 0]]
+
+
+def test_the_nearest_items_are_those_at_the_smallest_distance_whatever_the_chunks(rng, monkeypatch):
+    X = (rng.random((30, 6)) * (rng.random((30, 6)) < 0.5)).astype(np.float32)
+    monkeypatch.setattr("crossbit.similarity.CHUNK", 7)
+    smallest = np.sort(((X[:, None] - X) ** 2).sum(2), axis=1)[:, :4]
+    for items in (X, csr_array(X)):
+        found = nearest(items, 4).numpy()
+        assert ((X[:, None] - X[found]) ** 2).sum(2) == pytest.approx(smallest, abs=1e-6)
+        assert found[:, 0].tolist() == [*range(30)]
+
+
+def test_an_item_is_the_nearest_to_itself_among_its_like():
+    assert nearest(np.ones((9, 2), np.float32), 2)[:, 0].tolist() == [*range(9)]
+
+
+def test_what_has_no_nearest_items_is_refused():
+    with pytest.raises(InputError, match=r"items of shape \(8, 8, 3\) have no nearest ones"):
+        nearest(np.zeros((4, 8, 8, 3), np.uint8), 2)
+    with pytest.raises(InputError, match="3 items do not have the 5 nearest"):
+        nearest(np.zeros((3, 2), np.float32), 5)
