@@ -1,4 +1,4 @@
-"""When to stop training without a label and without a query: held-out training pairs say how well their halves agree."""
+"""When to stop training without a label or a query: held-out training pairs say how well their halves agree."""
 
 from __future__ import annotations
 

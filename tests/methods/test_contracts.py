@@ -26,6 +26,7 @@ RECIPES = {
     "lcmh": "lcmh",
     "scm": "scm",
     "ucch": "ucch(epochs=8,hidden=256,batch=64,K=512)",
+    "vsepp": "vsepp(epochs=20,lr=0.01,warm_up=2)+itq",
 }
 BITS = 16
 

@@ -28,6 +28,7 @@ METHODS: dict[str, str] = {
     "lcmh": "lcmh:LCMH",
     "scm": "scm:SCM",
     "ucch": "ucch:UCCH",
+    "vsepp": "vsepp:VSEPP",
 }
 
 #: The most dimensions and bits of an encoder. Ours: eight times the longest codes in use; ITQ needs their square.
