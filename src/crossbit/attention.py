@@ -1,0 +1,52 @@
+"""Attention that is all or nothing: a mask over the places of a map, or over the dimensions of a vector."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Over: TypeAlias = Literal["places", "dimensions"]
+
+
+@final
+class AboveAverage(torch.autograd.Function):
+    """`Z = 1 where P >= 1 / d` for the softmax `P` over `d` scores, else 0; its gradient is passed straight to `P`.
+
+    Compared are the exponentials and their mean, which is the same, and exact where all scores are equal: then all
+    of `Z` is 1. Straight through is the estimator of binarised networks: `dZ/dP` is taken for the identity.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, scores: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Return the mask."""
+        e = torch.exp(scores - scores.amax(1, keepdim=True))
+        ctx.save_for_backward(e / e.sum(1, keepdim=True))
+        return (e >= e.mean(1, keepdim=True)).to(scores.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Return what the softmax gives back for a gradient at `P`."""
+        (P,), (g,) = ctx.saved_tensors, gradient
+        return P * (g - (P * g).sum(1, keepdim=True))
+
+
+@final
+class Attention(nn.Module):
+    """Keeps what scores above average and sets all else to 0, at the places of a map or in the entries of a vector."""
+
+    def __init__(self, width: int, over: Over) -> None:
+        super().__init__()
+        self.width, self.over = width, over
+        self.score = nn.Conv2d(width, 1, 1) if over == "places" else nn.Linear(width, width)
+
+    def mask(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, "n one_or_width *place"]:
+        """Return 1 where a feature is attended, else 0: one number per place, or one per dimension."""
+        M = self.score(f)
+        return AboveAverage.apply(M.flatten(1)).reshape(M.shape)
+
+    def forward(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, "n width *place"]:
+        """Return the attended features."""
+        return self.mask(f) * f
