@@ -15,6 +15,7 @@ with install_import_hook("crossbit.features", "beartype.beartype"):
     import crossbit.features.hog
     import crossbit.features.onnx
     import crossbit.features.open_clip
+    import crossbit.features.pixels
     import crossbit.features.precomputed
     import crossbit.features.words  # noqa: F401
 
