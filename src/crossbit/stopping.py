@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from statistics import fmean
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from .data import CROSSINGS, MODALITIES, Paired
+from .distributed import gathered
 from .encoder import DualEncoder, Space
 from .errors import InputError
 from .metrics.instance import evaluate_instances
@@ -38,3 +41,15 @@ def agreement(encoder: DualEncoder, held: Paired) -> float:
     found = {m: encoder.represent(pairs.of(m), m) for m, pairs in sides.items()}
     scores = [evaluate_instances(found[a], found[b], sides[a].item, sides[b].item, recalls) for a, b in CROSSINGS]
     return fmean(value for each in scores for value in each.means().values())
+
+
+def falling(most: int) -> Iterator[list[Tensor]]:
+    """Yield an empty list for the losses of a pass, up to `most` times; after three, only while their mean falls."""
+    before = float("inf")
+    for count in range(most):
+        losses: list[Tensor] = []
+        yield losses
+        mean = float(gathered(torch.stack(losses).mean()[None]).mean())
+        if count > 1 and mean >= before:
+            return
+        before = mean
