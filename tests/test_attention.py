@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from crossbit.attention import AboveAverage, Attention
+from crossbit.attention import AboveAverage, Attended, Attention
 from crossbit.towers import config, tower
 
 
@@ -57,23 +57,33 @@ def test_scores_of_zero_attend_to_everything(over, shape):
     torch.nn.init.zeros_(attention.score.weight)
     torch.nn.init.zeros_(attention.score.bias)
     f = torch.rand(shape)
-    assert (attention(f) == f).all()
+    assert attention(f).all()
+    assert (Attended(attention)(f) == f).all()
+    assert attention.evenness(f).item() == pytest.approx(1)
 
 
 def test_a_place_is_kept_in_all_channels_or_in_none():
     torch.manual_seed(0)
     f = torch.rand(2, 6, 3, 4) + 0.1
     attention = Attention(6, "places")
-    Z = attention.mask(f)
+    Z = attention(f)
     assert Z.shape == (2, 1, 3, 4)
     assert 0 < Z.mean() < 1
-    assert ((attention(f) > 0) == Z.bool()).all()
+    assert ((Attended(attention)(f) > 0) == Z.bool()).all()
 
 
 @pytest.mark.parametrize("over", ["places", "dimensions"])
 def test_plain_data_and_weights_rebuild_it(over):
-    made = Attention(6, over)
+    made = Attended(Attention(6, over))
     again = tower(config(made))
     again.load_state_dict(made.state_dict())
     f = torch.rand(2, 6, 3, 4) if over == "places" else torch.rand(2, 6)
     assert (again(f) == made(f)).all()
+
+
+def test_evenness_is_entropy_over_its_maximum():
+    attention = Attention(3, "dimensions")
+    torch.nn.init.zeros_(attention.score.weight)
+    attention.score.bias.data = torch.tensor([0.5, 0.25, 0.25]).log()
+    expected = 1.5 * torch.log(torch.tensor(2.0)) / torch.log(torch.tensor(3.0))
+    assert attention.evenness(torch.rand(4, 3)).item() == pytest.approx(expected.item())

@@ -13,7 +13,7 @@ Over: TypeAlias = Literal["places", "dimensions"]
 
 @final
 class AboveAverage(torch.autograd.Function):
-    """`Z = 1 where P >= 1 / d` for the softmax `P` over `d` scores, else 0; its gradient is passed straight to `P`.
+    """`Z = 1 where P >= 1 / d` for the softmax `P` of `d` scores, else 0; its gradient is passed straight to `P`.
 
     Compared are the exponentials and their mean, which is the same, and exact where all scores are equal: then all
     of `Z` is 1. Straight through is the estimator of binarised networks: `dZ/dP` is taken for the identity.
@@ -35,18 +35,32 @@ class AboveAverage(torch.autograd.Function):
 
 @final
 class Attention(nn.Module):
-    """Keeps what scores above average and sets all else to 0, at the places of a map or in the entries of a vector."""
+    """Scores the places of a map, or the dimensions of a vector, and gives 1 to those above average, 0 to the rest."""
 
     def __init__(self, width: int, over: Over) -> None:
         super().__init__()
         self.width, self.over = width, over
         self.score = nn.Conv2d(width, 1, 1) if over == "places" else nn.Linear(width, width)
 
-    def mask(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, "n one_or_width *place"]:
-        """Return 1 where a feature is attended, else 0: one number per place, or one per dimension."""
+    def forward(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, "n one_or_width *place"]:
+        """Return the mask: a number per place, or one per dimension."""
         M = self.score(f)
         return AboveAverage.apply(M.flatten(1)).reshape(M.shape)
 
+    def evenness(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, ""]:
+        """Return the mean entropy of the softmax of the scores as a share of the highest: 1 where all are equal."""
+        log_P = self.score(f).flatten(1).log_softmax(1)
+        return -(log_P.exp() * log_P).sum(1).mean() / torch.log(torch.tensor(float(log_P.shape[1])))
+
+
+@final
+class Attended(nn.Module):
+    """Keeps the features that an attention gives 1 to; the others become 0."""
+
+    def __init__(self, by: Attention) -> None:
+        super().__init__()
+        self.by = by
+
     def forward(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, "n width *place"]:
         """Return the attended features."""
-        return self.mask(f) * f
+        return self.by(f) * f

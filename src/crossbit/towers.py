@@ -19,9 +19,10 @@ from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag, interpolate, relu
 
-from .attention import Attention
+from .attention import Attended, Attention
 from .data import Array
 from .errors import InputError, known
+from .pretrained import Pretrained
 from .recurrent import Sentence
 
 Config = dict[str, Any]
@@ -274,7 +275,9 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
     "pool": (Pool, Pool, _nothing),
     "flatten": (nn.Flatten, nn.Flatten, _nothing),
     "attention": (Attention, Attention, lambda m: {"width": m.width, "over": m.over}),
+    "attended": (Attended, lambda by: Attended(cast("Attention", tower(by))), lambda m: {"by": config(m.by)}),
     "sentence": (Sentence, Sentence, lambda m: m.sizes),
+    "pretrained": (Pretrained, Pretrained, lambda m: m.description),
 }
 
 
