@@ -18,6 +18,6 @@ from crossbit.stopping import falling
 def test_passes_end_when_the_loss_falls_no_longer(means, passes):
     done = 0
     for losses in falling(len(means)):
-        losses += [torch.tensor(means[done] - 1), torch.tensor(means[done] + 1)]
+        losses += [torch.tensor(means[done] - 1.0), torch.tensor(means[done] + 1.0)]
         done += 1
     assert done == passes
