@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
+from torch.nn.functional import normalize
 
 from crossbit.data import Paired
 from crossbit.methods.ucch import UCCH, binary, contrast, everyone, remember
-from crossbit.training import Training
+from crossbit.similarity import sign
+from crossbit.towers import mlp
+from crossbit.training import Epoch, Training, seeded
 
 M = torch.tensor([[0.9, 0.8, 0.1], [0.3, 0.4, 0.0], [-0.5, 0.3, 0.6]])
 
 
 def unit(*shape):
-    return torch.nn.functional.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(1)))
+    return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(1)))
 
 
 def test_keys_are_signs_of_unit_length_and_zero_counts_as_one():
@@ -100,6 +103,37 @@ def test_without_momentum_the_memory_is_the_mean_code():
     V = unit(3, 4)
     remember(V, torch.tensor([1]), torch.tensor([[0.0, 3.0, 0.0, -4.0]]), 0.0)
     assert V[1].numpy() == pytest.approx([0, 0.6, 0, -0.8])
+
+
+def test_a_fit_warms_up_on_the_batch_and_then_learns_from_the_memory(rng):
+    """Three epochs of one batch, worked step by step."""
+    train = Paired(rng.normal(size=(6, 5)).astype(np.float32), rng.normal(size=(6, 4)).astype(np.float32))
+    method = UCCH(hidden=7, epochs=3, batch=6, K=3, lr=0.01)
+    with seeded(3) as order:
+        image, text = mlp(5, 7, 7, 8), mlp(4, 7, 8)
+        adam = torch.optim.Adam([*image.parameters(), *text.parameters()], 0.01, weight_decay=1e-6)
+        V = normalize(sign(torch.randn(6, 8)))
+        for epoch in range(3):
+            delta = 0.4 if epoch else 0
+            rows = torch.from_numpy(order.permutation(6))
+            H_I, H_T = (
+                normalize(torch.tanh(tower(torch.from_numpy(x)[rows])))
+                for tower, x in ((image, train.image), (text, train.text))
+            )
+            if epoch:
+                drawn = torch.randint(6, (6, 3))
+                keys, candidates = sign(V) / math.sqrt(8), torch.cat([rows[:, None], drawn], 1)
+            else:
+                keys, candidates = sign((H_I + H_T) / 2) / math.sqrt(8), everyone(rows)
+            M = H_I @ H_T.T
+            loss = 0.7 * sum(contrast(H, keys, candidates, 0.9) for H in (H_I, H_T))
+            loss = loss + 0.3 * (method.ranking(M) + method.ranking(M.T))
+            V[rows] = normalize(delta * V[rows] + (1 - delta) * normalize(H_I + H_T)).detach()
+            Epoch(epoch).step(loss, adam, clip=1.0)
+    found = method.fit(train, 8, seed=3)
+    for tower, made in ((image, found.image), (text, found.text)):
+        for p, q in zip(tower.parameters(), made.parameters(), strict=True):
+            assert q.detach().numpy() == pytest.approx(p.detach().numpy(), abs=1e-5)
 
 
 SMALL = {"hidden": 8, "batch": 64, "K": 20}

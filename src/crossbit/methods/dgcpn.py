@@ -20,7 +20,7 @@ modality's real codes against the other's binary ones.
     F_I, F_T    F_I, F_T    m d         features of a batch
     P           P           n n         transitions of the walk; m n for a batch
     S           S           m m         comprehensive similarity of a batch
-    H           H_I, H_T    m bits      tanh Z; in (ii) and (iii) both are from after (i)
+    H           H_I, H_T    m bits      tanh Z; in (ii) and (iii) both are from after (i), and signs pass no gradient
     II, TT, IT  cosine(H)   m m         cosines between codes
     K           k                       target of the cosine of a pair, named K like the number of neighbours
 
@@ -110,8 +110,8 @@ class DGCPN(Method):
                     loss = self.objective(terms)
                     epoch.step(loss, steps_I, steps_T)
                     H_I, H_T = codes(batch)
-                    epoch.step(self.objective(losses(H_I, sign(H_T.detach()), S, self.k)), steps_I)
-                    epoch.step(self.objective(losses(sign(H_I.detach()), H_T, S, self.k)), steps_T)
+                    epoch.step(self.objective(losses(H_I, sign(H_T), S, self.k)), steps_I)
+                    epoch.step(self.objective(losses(sign(H_I), H_T, S, self.k)), steps_T)
                     epoch.add(loss=loss, **terms)
         return run.encoder()
 

@@ -116,8 +116,8 @@ class UCCH(Method):
 
 
 def binary(V: Float[Tensor, "n bits"]) -> Float[Tensor, "n bits"]:
-    """Return the keys sign(v) / sqrt(bits), without a gradient."""
-    return normalize(sign(V.detach()))
+    """Return the keys sign(v) / sqrt(bits), through which no gradient flows."""
+    return normalize(sign(V))
 
 
 def everyone(rows: Int[Tensor, "m"]) -> Int[Tensor, "m m"]:
