@@ -22,10 +22,12 @@ RECIPES = {
     "clip": "clip+itq",
     "dgcpn": "dgcpn(epochs=3,hidden=64)",
     "djsrh": "djsrh(epochs=20,hidden=64)",
+    "infonce": "infonce(epochs=15,lr=0.01,chunk=100)+itq",
     "jdsh": "jdsh(epochs=20,hidden=64)",
     "lcmh": "lcmh",
     "scm": "scm",
     "ucch": "ucch(epochs=8,hidden=256,batch=64,K=512)",
+    "ugach": "ugach(hidden=64,pretraining=10,rounds=2)",
     "vsepp": "vsepp(epochs=20,lr=0.01,warm_up=2)+itq",
 }
 BITS = 16

@@ -24,10 +24,12 @@ METHODS: dict[str, str] = {
     "clip": "clip:CLIP",
     "dgcpn": "dgcpn:DGCPN",
     "djsrh": "djsrh:DJSRH",
+    "infonce": "infonce:InfoNCE",
     "jdsh": "jdsh:JDSH",
     "lcmh": "lcmh:LCMH",
     "scm": "scm:SCM",
     "ucch": "ucch:UCCH",
+    "ugach": "ugach:UGACH",
     "vsepp": "vsepp:VSEPP",
 }
 
