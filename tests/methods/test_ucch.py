@@ -136,6 +136,20 @@ def test_a_fit_warms_up_on_the_batch_and_then_learns_from_the_memory(rng):
             assert q.detach().numpy() == pytest.approx(p.detach().numpy(), abs=1e-5)
 
 
+def test_the_memory_follows_the_codes_of_every_process(toy, monkeypatch):
+    """A peer that held the same pairs would change nothing, and is asked for rows and for codes."""
+    asked = []
+
+    def gathered(t):
+        asked.append(tuple(t.shape))
+        return torch.cat([t, t])
+
+    alone = embedded(toy, epochs=2)
+    monkeypatch.setattr("crossbit.methods.ucch.gathered", gathered)
+    assert (embedded(toy, epochs=2) == alone).all()
+    assert asked == [(64,), (64, 8)] * (2 * len(toy.train) // 64)
+
+
 SMALL = {"hidden": 8, "batch": 64, "K": 20}
 
 

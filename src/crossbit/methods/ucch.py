@@ -23,8 +23,9 @@ other pairs of the batch, and gently at those that may be alike after all.
 
 What differs: the released code keeps the epoch of the highest MAP on labelled pairs; this one trains to the last.
 In the first epochs (warm-up) keys are the signs of the mean codes of the batch itself and delta is 0, as released;
-neither is in the formulas above. The released step of the learning rate comes after the last epoch and is left out.
-For raw pixels the released code fine-tunes a pretrained VGG and warms up for 5 epochs; here a small trunk is trained.
+neither is in the formulas above. The memory starts at even random signs, the released one at signs that lean to -1;
+the warm-up overwrites both. The released step of the learning rate comes after the last epoch and is left out. For
+raw pixels the released code fine-tunes a pretrained VGG and warms up for 5 epochs; here a small trunk is trained.
 """
 
 from __future__ import annotations
