@@ -78,7 +78,7 @@ def test_python_m_crossbit_is_the_command_line():
         ("methods show djsrq", "no method 'djsrq'; there are cca, "),
         ("datasets show nowhere", "no dataset 'nowhere'; there are "),
         ("protocols show mirflickr/dcmh", "no protocol 'mirflickr/dcmh'; there are coco/captions-1k, "),
-        ("features show pixels", "no feature extractor 'pixels'; there are bow, "),
+        ("features show pictures", "no feature extractor 'pictures'; there are bow, "),
         ("fit cca -d scenes(sice=3) -o {made}/x", "Scenes has no sice; it has database, query, seed, task, train"),
         ("fit cca -d wikipedia -o {made}/x", "give --data-dir or set CROSSBIT_DATA"),
         ("fit cca -d wikipedia --data-dir {made}/nowhere -o {made}/x", "does not exist"),
