@@ -29,18 +29,22 @@ def compare(
     ledger: Annotated[
         Path, typer.Option("--ledger", help="Where finished runs are kept, so that an interrupted comparison goes on.")
     ] = Path("runs/compare.jsonl"),
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Print all measures side by side with the bytes of an item, by direction.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Fit and score methods at several code lengths; print a table.
 
     It holds the mean over seeds, with the deviation where there are several. What is in the ledger is not done again;
-    the split is kept beside it.
+    the split is kept beside it. 'vsepp@256,vsepp@256+itq' with --cost shows what it costs to compress one space of 256
+    dimensions to codes.
     """
     from ..errors import InputError
     from ..methods import Recipe
     from ..metrics import parse_all
     from ..progress import bar
-    from ..results import Ledger, Run, chance_levels, setting, table
+    from ..results import Ledger, Run, chance_levels, page, setting, table
     from ..results import compare as compare_runs
     from ..spec import split_list
     from .run import featurised, read_setup
@@ -64,6 +68,10 @@ def compare(
     levels = chance_levels(data, measures, setup.fold)
     if json:
         print_json({"setting": where, "chance": levels, "results": [asdict(r) for r in results]})
+        return
+    if cost:
+        for task, rows in page(results, [str(each) for each in measures], levels).items():
+            print_table(rows, title=f"{task} on {setup.dataset}, {where}")
         return
     for each in measures:
         print_table(table(results, str(each), levels), title=f"{each} on {setup.dataset}, {where}")
