@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, TypeAlias, final
 
 import torch
@@ -29,7 +30,8 @@ class AboveAverage(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradient: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Return what the softmax gives back for a gradient at `P`."""
-        (P,), (g,) = ctx.saved_tensors, gradient
+        P: Tensor = ctx.saved_tensors[0]
+        g = gradient[0]
         return P * (g - (P * g).sum(1, keepdim=True))
 
 
@@ -44,13 +46,14 @@ class Attention(nn.Module):
 
     def forward(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, "n one_or_width *place"]:
         """Return the mask: a number per place, or one per dimension."""
-        M = self.score(f)
-        return AboveAverage.apply(M.flatten(1)).reshape(M.shape)
+        M: Tensor = self.score(f)
+        Z: Tensor = AboveAverage.apply(M.flatten(1))
+        return Z.reshape(M.shape)
 
     def evenness(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, ""]:
         """Return the mean entropy of the softmax of the scores as a share of the highest: 1 where all are equal."""
-        log_P = self.score(f).flatten(1).log_softmax(1)
-        return -(log_P.exp() * log_P).sum(1).mean() / torch.log(torch.tensor(float(log_P.shape[1])))
+        log_P: Tensor = self.score(f).flatten(1).log_softmax(1)
+        return -(log_P.exp() * log_P).sum(1).mean() / math.log(log_P.shape[1])
 
 
 @final
@@ -63,4 +66,5 @@ class Attended(nn.Module):
 
     def forward(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, "n width *place"]:
         """Return the attended features."""
-        return self.by(f) * f
+        Z: Tensor = self.by(f)
+        return Z * f
