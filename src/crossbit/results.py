@@ -23,6 +23,7 @@ from .methods import Recipe
 from .metrics import Measure
 from .metrics.cost import scan_cost
 from .progress import Log, silent
+from .training import Precision, Training
 
 
 @final
@@ -45,6 +46,7 @@ class Run(NamedTuple):
     recipe: Recipe
     bits: int
     seed: int
+    precision: Precision = "float32"
 
 
 @final
@@ -92,7 +94,8 @@ class Ledger:
 
 def _key(run: Run) -> str:
     parameters = json.dumps(run.recipe.parameters, sort_keys=True)
-    return f"{run.recipe.name} {parameters} bits={run.bits} seed={run.seed}"
+    rounded = "" if run.precision == "float32" else f" {run.precision}"
+    return f"{run.recipe.name} {parameters} bits={run.bits} seed={run.seed}{rounded}"
 
 
 def compare(
@@ -125,12 +128,12 @@ def compare(
 
 
 def _fitted(run: Run, train: Paired, spaces: dict[tuple[Method, int, int], DualEncoder]) -> DualEncoder:
-    recipe, bits, seed = run
+    recipe, bits, seed, how = run.recipe, run.bits, run.seed, Training(precision=run.precision)
     if not recipe.dim:
-        return recipe.fit(train, bits, seed=seed)
+        return recipe.fit(train, bits, seed=seed, training=how)
     key = recipe.method, recipe.dim, seed
     if key not in spaces:
-        spaces[key] = recipe.space(train, bits, seed=seed)
+        spaces[key] = recipe.space(train, bits, seed=seed, training=how)
     return recipe.coded(spaces[key], train, bits, seed=seed)
 
 

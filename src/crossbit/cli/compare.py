@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from .options import Cache, CaptionsIfAny, DataDir, DatasetIfAny, Features, Measures, OnError, Protocol, SplitFile
+from .options import (
+    Cache,
+    CaptionsIfAny,
+    DataDir,
+    DatasetIfAny,
+    Features,
+    Measures,
+    OnError,
+    PrecisionOption,
+    Protocol,
+    SplitFile,
+)
 from .output import JsonFlag, print_json, print_table
 
 
@@ -23,6 +34,7 @@ def compare(
     measure: Measures = None,
     features: Features = "",
     captions: CaptionsIfAny = "",
+    precision: PrecisionOption = "float32",
     data_dir: DataDir = None,
     cache: Cache = None,
     on_error: OnError = "fail",
@@ -47,11 +59,12 @@ def compare(
     from ..results import Ledger, Run, chance_levels, page, setting, table
     from ..results import compare as compare_runs
     from ..spec import split_list
-    from .run import featurised, read_setup
+    from .run import featurised, read_precision, read_setup
 
     recipes = [Recipe.parse(text) for text in split_list(methods)]
     setup = read_setup(dataset, features, captions, protocol, split)
-    runs = [Run(recipe, length, seed) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)]
+    how = read_precision(precision)
+    runs = [Run(recipe, length, seed, how) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)]
     corpus = setup.corpus(data_dir)
     measures = parse_all(measure or setup.measures(corpus.split))
     data = featurised(setup, corpus, cache, on_error, data_dir=data_dir).dataset
