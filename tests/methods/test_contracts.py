@@ -27,7 +27,7 @@ RECIPES = {
     "lcmh": "lcmh",
     "scm": "scm",
     "ucch": "ucch(epochs=8,hidden=256,batch=64,K=512)",
-    "ugach": "ugach(hidden=64,pretraining=10,rounds=2)",
+    "ugach": "ugach(hidden=256,pretraining=3,rounds=2)",
     "vsepp": "vsepp(epochs=20,lr=0.01,warm_up=2)+itq",
 }
 BITS = 16
