@@ -20,15 +20,19 @@ from ..training import PLAIN, Training
 __all__ = ["METHODS", "Recipe", "method"]
 
 METHODS: dict[str, str] = {
+    "adah": "adah:ADAH",
     "cca": "cca:CCA",
     "cfrh": "cfrh:CFRH",
     "clip": "clip:CLIP",
+    "dcmh": "dcmh:DCMH",
     "dgcpn": "dgcpn:DGCPN",
     "djsrh": "djsrh:DJSRH",
     "infonce": "infonce:InfoNCE",
     "jdsh": "jdsh:JDSH",
     "lcmh": "lcmh:LCMH",
+    "mesdch": "mesdch:MESDCH",
     "scm": "scm:SCM",
+    "ssah": "ssah:SSAH",
     "ucch": "ucch:UCCH",
     "ugach": "ugach:UGACH",
     "vsepp": "vsepp:VSEPP",
