@@ -1,6 +1,8 @@
 """The command line: starts at once, keeps data and progress apart, and ends bad input with a message and status 2."""
 
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -31,6 +33,7 @@ def made(tmp_path_factory):
             with pytest.raises(SystemExit) as end:
                 crossbit.cli.main()
             assert not end.value.code
+    (folder / "pictures").mkdir()
     rng = np.random.default_rng(0)
     for part in ("query", "database"):
         np.save(folder / f"{part}-codes.npy", rng.integers(0, 2, (20, 16)) * 2 - 1)
@@ -99,6 +102,12 @@ def test_python_m_crossbit_is_the_command_line():
         ("index add {made}/items", "give one of the two"),
         ("index add {made}/items {made}/nowhere", "nowhere does not exist; items come from a folder"),
         ("index add {made}/items - --on-error ask", "no way with damaged items 'ask'"),
+        ("index update {made}/items nobody --unset a", "there is no item 'nobody'"),
+        ("index update {made}/items a", "an update needs --text, --set or --unset"),
+        ("index update {made}/items", "give one of the two"),
+        ("index update {made}/items a --set year", "--set is 'year', but should be key=value"),
+        ("index sync {made}/items {made}/nowhere", "is no folder; sync makes a collection hold"),
+        ("index verify {made}/fitted", "is no collection"),
         ("index remove {made}/items", "give one of the two"),
         ("index remove {made}/items nobody", "there is no item 'nobody'"),
         ("index create {made}/x -m {made}/fitted -d scenes --part some", "no part 'some'"),
@@ -191,7 +200,11 @@ WITH_JSON = {
     "fit": "cca+itq -d {scenes} -b 8 -o {made}/again",
     "index add": "{made}/items -d {scenes}",
     "index create": "{made}/more -m {made}/fitted -d {scenes}",
+    "index compact": "{made}/items",
     "index remove": "{made}/items --where year>3000",
+    "index sync": "{made}/items {made}/pictures",
+    "index update": "{made}/items 000001 --set year=2020",
+    "index verify": "{made}/items",
     "methods list": "",
     "methods show": "cfrh",
     "protocols list": "",
@@ -229,6 +242,18 @@ def test_without_json_people_get_something_to_read(command, crossbit_cli, made):
     assert ended.out.strip()
     with pytest.raises(json.JSONDecodeError):
         json.loads(ended.out)
+
+
+def test_a_damaged_collection_ends_with_status_1_and_is_repaired(crossbit_cli, made, tmp_path):
+    folder = shutil.copytree(made / "items", tmp_path / "items")
+    with sqlite3.connect(folder / "items.db") as connection:
+        connection.execute("UPDATE items SET texts = '[]' WHERE number = 2")
+    connection.close()
+    ended = crossbit_cli("index", "verify", folder)
+    assert (ended.status, ended.out.splitlines()[-1]) == (1, "49 items are as they were written, 1 faults")
+    ended = crossbit_cli("index", "verify", folder, "--repair", "--json")
+    assert (ended.status, json.loads(ended.out)["kept"], json.loads(ended.out)["sound_now"]) == (1, 49, True)
+    assert crossbit_cli("index", "verify", folder).status == 0
 
 
 def test_progress_goes_to_stderr(crossbit_cli, made, tmp_path):

@@ -118,6 +118,145 @@ def remove(
         typer.echo(f"{count:,} removed; {facts['items']:,} items in {collection}")
 
 
+@app.command()
+def update(
+    collection: Folder,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of items.")] = None,
+    where: Annotated[str, typer.Option("--where", "-w", help="Update the items that this filter allows.")] = "",
+    text: Annotated[
+        list[str] | None, typer.Option("--text", "-t", help="Their text from now on; may be repeated.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Metadata as key=value; a JSON value, or a text.")
+    ] = None,
+    unset: Annotated[list[str] | None, typer.Option("--unset", help="Metadata to drop.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Change the texts or metadata of items.
+
+    Pictures are replaced by adding them again. A new text is encoded; codes of pictures stay.
+    """
+    from ..collection import Collection
+    from ..errors import InputError
+
+    if bool(ids) == bool(where):
+        raise InputError("items are updated by their ids, or by --where: give one of the two")
+    if not (text or set_ or unset):
+        raise InputError("an update needs --text, --set or --unset")
+    metadata = dict(map(_assigned, set_ or ())) | dict.fromkeys(unset or ())
+    with Collection(collection) as opened:
+        count = opened.update(opened.ids(where) if where else ids or [], texts=text, metadata=metadata)
+        facts = {"collection": str(collection), "updated": count, "items": len(opened)}
+    print_json(facts) if json else typer.echo(f"{count:,} updated; {facts['items']:,} items in {collection}")
+
+
+@app.command()
+def sync(
+    collection: Folder,
+    folder: Annotated[Path, typer.Argument(help="A folder of pictures, with its captions if it has any.")],
+    captions: Annotated[
+        Path | None, typer.Option(help="The list of captions of the folder.  [default: its captions.csv or .jsonl]")
+    ] = None,
+    on_error: OnError = "skip",
+    json: JsonFlag = False,
+) -> None:
+    """Make a collection hold what a folder holds.
+
+    New pictures are added, items whose picture has left the folder are removed, and a picture that only has another
+    name keeps its codes, texts and metadata. Items from elsewhere are left alone.
+    """
+    from ..collection import Collection
+    from ..collection.sync import sync as sync_folder
+    from ..progress import bar
+
+    with Collection(collection) as opened, bar(f"sync {folder}") as log:
+        done = sync_folder(opened, folder, captions, on_error=_checked(on_error), log=log)
+        facts = {"collection": str(collection), "items": len(opened), **_told(done.added)}
+        facts |= {"renamed": done.renamed, "removed": done.removed}
+    _name_failures(done.added)
+    if json:
+        print_json(facts)
+    else:
+        typer.echo(
+            f"{done.added.added:,} added, {done.added.replaced:,} replaced, {done.renamed:,} renamed,"
+            f" {done.removed:,} removed, {len(done.added.failures):,} left out;"
+            f" {facts['items']:,} items in {collection}"
+        )
+
+
+@app.command()
+def compact(collection: Folder, json: JsonFlag = False) -> None:
+    """Give back the space of removed items."""
+    from ..collection import Collection
+
+    with Collection(collection) as opened:
+        before = _size(collection)
+        opened.compact()
+    facts = {"collection": str(collection), "bytes_before": before, "bytes": _size(collection)}
+    print_json(facts) if json else typer.echo(f"{before:,} bytes became {facts['bytes']:,}")
+
+
+@app.command()
+def verify(
+    collection: Folder,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Keep what is sound, name what is not, and set the damaged file aside.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Compute every checksum again and name what is damaged.
+
+    Exits with status 1 where something is, also after a repair. Items that were lost can be added again from their
+    source: `crossbit index add` leaves alone what is there.
+    """
+    from ..collection.repair import repair as repair_file
+    from ..collection.verify import verify as verify_folder
+
+    report = verify_folder(collection)
+    facts = {
+        "collection": str(collection),
+        "items": report.items,
+        "damage": [damage._asdict() for damage in report.damage],
+        "sound": report.sound,
+    }
+    if repair and not report.sound:
+        repaired = repair_file(collection)
+        facts |= {"kept": repaired.items, "aside": str(repaired.aside), "sound_now": verify_folder(collection).sound}
+    if json:
+        print_json(facts)
+    else:
+        for damage in report.damage:
+            typer.echo(f"{damage.where}: {damage.what}")
+        typer.echo(f"{report.items:,} items are as they were written, {len(report.damage):,} faults")
+        if "kept" in facts:
+            typer.echo(f"{facts['kept']:,} items kept; the damaged file is in {facts['aside']}")
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+def _assigned(text: str) -> tuple[str, Any]:
+    """Return the name and value of `key=value`, the value read as JSON where it is JSON.
+
+    >>> _assigned("year=2020"), _assigned("place=Rome"), _assigned('labels=["sea"]')
+    (('year', 2020), ('place', 'Rome'), ('labels', ['sea']))
+    """
+    from json import JSONDecodeError, loads
+
+    from ..errors import InputError
+
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise InputError(f"--set is {text!r}, but should be key=value")
+    try:
+        return name, loads(value)
+    except (JSONDecodeError, RecursionError):
+        return name, value
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("items.db*"))
+
+
 def dataset_items(dataset: str, part: str, data_dir: Path | None) -> Iterable[Raw]:
     """Return the items of a dataset, or those of its database."""
     from ..collection.sources import dataset_of
@@ -130,19 +269,28 @@ def dataset_items(dataset: str, part: str, data_dir: Path | None) -> Iterable[Ra
 
 
 def _added(opened: Any, raws: Iterable[Raw], on_error: str, title: str) -> Added:
+    from ..progress import bar
+
+    with bar(title) as log:
+        counts = cast("Added", opened.add(raws, on_error=_checked(on_error), log=log))
+    _name_failures(counts)
+    return counts
+
+
+def _checked(on_error: str) -> Any:
     from ..collection.adding import OnError as Choices
     from ..errors import known
-    from ..progress import bar
 
     if on_error not in get_args(Choices):
         raise known(on_error, "way with damaged items", get_args(Choices))
-    with bar(title) as log:
-        counts = cast("Added", opened.add(raws, on_error=on_error, log=log))
+    return on_error
+
+
+def _name_failures(counts: Added) -> None:
     for failure in counts.failures[:10]:
         print(f"left out {failure.id}: {failure.reason}", file=sys.stderr)
     if len(counts.failures) > 10:
         print(f"and {len(counts.failures) - 10} more; --json names all", file=sys.stderr)
-    return counts
 
 
 def _told(counts: Added) -> dict[str, Any]:

@@ -59,6 +59,12 @@ class Batch:
         present = sum((has[m].astype(np.uint8) * np.uint8(FLAG[m]) for m in MODALITIES), np.zeros(len(items), np.uint8))
         return cls(items, present, codes, vectors, thumbnails)
 
+    def without(self, modality: Modality) -> Batch:
+        """Return the batch whose items lack a modality."""
+        codes = self.codes[modality]
+        none = Codes(np.zeros_like(codes.packed), codes.bits)
+        return replace(self, present=self.present & ~np.uint8(FLAG[modality]), codes={**self.codes, modality: none})
+
     def without_vectors(self) -> Batch:
         """Return the batch with codes alone."""
         return replace(self, vectors=None)
@@ -72,8 +78,12 @@ class Batch:
         return self.codes[modality].packed[row].tobytes() if self.present[row] & FLAG[modality] else None
 
     def vector(self, row: int, modality: Modality) -> bytes | None:
-        """Return the bytes of an item's vector, or none where it lacks the modality or vectors."""
-        if self.vectors is None or not self.present[row] & FLAG[modality]:
+        """Return the bytes of an item's vector, or none where there is none."""
+        if (
+            self.vectors is None
+            or not self.present[row] & FLAG[modality]
+            or np.isnan(self.vectors[modality][row]).any()
+        ):
             return None
         stored: bytes = self.vectors[modality][row].astype("<f2").tobytes()
         return stored

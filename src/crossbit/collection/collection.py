@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 from jaxtyping import Int64
@@ -19,14 +19,14 @@ from ..codes import Codes
 from ..data import Modality
 from ..errors import InputError
 from ..progress import Log, silent
-from . import adding, reading
+from . import adding, reading, restating
 from .batch import Batch
-from .change import change
+from .change import change, compact
 from .engines import Engines
 from .faults import OtherModelError
 from .filters import parse
 from .item import Item, Raw
-from .model import Model, fingerprint, install, load
+from .model import Model, bundle_sha256, fingerprint, install, load
 from .query import Part, checked_target, point
 from .schema import Head
 from .search import Search, Stage
@@ -91,6 +91,7 @@ class Collection:
         with files.written_whole(folder) as made:
             bits = install(model, made / MODEL).dim
             facts = {"model": fingerprint(made / MODEL), "bits": bits, "thumbnail": thumbnail, "vectors": vectors}
+            facts["bundle"] = bundle_sha256(made / MODEL)
             Store.create(made, facts)
         return cls(folder)
 
@@ -170,6 +171,41 @@ class Collection:
     def _change(self, removals: Sequence[int]) -> None:
         with self.store.changing() as connection:
             change(connection, removals)
+
+    def update(
+        self, ids: Sequence[str], *, texts: Sequence[str] | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> int:
+        """Give items other texts, which are encoded anew, or other metadata; return how many.
+
+        The metadata is merged into what is there; a value of None drops its name.
+        """
+        with self.store.locked(), self.store.reading() as connection:
+            numbers = [reading.number_of(connection, id_) for id_ in dict.fromkeys(ids)]
+            items = reading.items_of(connection, numbers)
+            told = {number: restating.merged(items[number], metadata or {}) for number in numbers}
+            if told:
+                batch = restating.restated(connection, self.snapshot(), told)
+                if texts is not None:
+                    batch = restating.with_texts(batch, texts, self.model)
+                with self.store.changing() as writing:
+                    change(writing, numbers, self.kept(batch))
+        return len(numbers)
+
+    def ids(self, where: str = "") -> list[str]:
+        """Return the ids of all items, or of those that a filter allows, in the order they came."""
+        with self.store.reading() as connection:
+            return list(reading.ids(connection, parse(where) if where else None))
+
+    def compact(self) -> None:
+        """Give back the space of removed items; the file is written anew, which takes as much again for a moment."""
+        with self.store.locked():
+            with self.store.changing() as connection:
+                compact(connection)
+            self.store.vacuum()
+
+    def kept(self, batch: Batch) -> Batch:
+        """Return what of a batch this collection keeps: with vectors, or without."""
+        return batch if self.store.facts["vectors"] else batch.without_vectors()
 
     def item(self, id_: str) -> Item:
         """Return an item by its id."""

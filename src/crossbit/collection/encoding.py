@@ -14,6 +14,7 @@ from PIL import Image
 
 from ..data import MODALITIES, Modality
 from ..errors import InputError
+from ..features.featurised import Captions
 from ..features.item_error import ItemError
 from ..features.pictures import open_picture
 from ..features.precomputed import Precomputed
@@ -110,8 +111,13 @@ def _raw(model: Model, raw: Raw, modality: Modality) -> Any:
         return raw.features[modality]
     if modality == "image":
         return raw.picture
-    texts = [text for text in raw.texts if text.strip()]
-    return " ".join(texts if model.captions == "join" else texts[:1]) or None
+    return joined_text(raw.texts, model.captions)
+
+
+def joined_text(texts: Sequence[str], captions: Captions) -> str | None:
+    """Return the text that stands for an item: all its texts, or the first if the model learned single ones."""
+    written = [text for text in texts if text.strip()]
+    return " ".join(written if captions == "join" else written[:1]) or None
 
 
 def _thumbnails(raws: Sequence[Raw], side: int) -> tuple[list[bytes | None], dict[int, str]]:

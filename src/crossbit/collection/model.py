@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from ..data import Array, Modality
 from ..errors import InputError
+from ..features.extractor import file_sha256
 from ..features.featurised import Captions
 from ..features.pipeline import Pipeline
 
@@ -62,6 +63,11 @@ def install(source: Path, folder: Path) -> Model:
         )
     bundle.save(folder)
     return bundle
+
+
+def bundle_sha256(folder: Path) -> str:
+    """Return the sha256 of the description of the model in a folder."""
+    return file_sha256(folder / "bundle.json")
 
 
 def fingerprint(folder: Path) -> str:

@@ -50,9 +50,10 @@ def number_of(connection: sqlite3.Connection, id_: str) -> int:
     return number
 
 
-def ids(connection: sqlite3.Connection) -> Iterator[str]:
-    """Yield the ids of all items, in order of their numbers."""
-    for (id_,) in connection.execute("SELECT id FROM items ORDER BY number"):
+def ids(connection: sqlite3.Connection, where: Filter | None = None) -> Iterator[str]:
+    """Yield the ids of all items, or of those that a filter allows, in order of their numbers."""
+    sql, parameters = (where.sql, where.parameters) if where else ("1", ())
+    for (id_,) in connection.execute(f"SELECT id FROM items WHERE {sql} ORDER BY number", parameters):  # noqa: S608
         yield id_
 
 
@@ -66,6 +67,14 @@ def thumbnail_of(connection: sqlite3.Connection, id_: str) -> bytes | None:
         raise DamagedError(f"the thumbnail of item {id_!r} has changed")
     jpeg: bytes = row[0]
     return jpeg
+
+
+def thumbnails_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, bytes]:
+    """Return the thumbnails of those items that have one, by number."""
+    found: dict[int, bytes] = {}
+    for marks, part in chunks(numbers):
+        found |= dict(connection.execute(f"SELECT number, jpeg FROM thumbnails WHERE number IN ({marks})", part))  # noqa: S608
+    return found
 
 
 def vectors_of(

@@ -8,6 +8,8 @@
     segments    codes of consecutive items, in blobs: read whole when the collection is opened
     removed     numbers whose codes are still in a segment, until `compact`
     thumbnails  small JPEG files          vectors  float16, for rescoring
+
+Tables come before indexes, as VACUUM writes them: so a table begins on the same page in every collection.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import NamedTuple
 from .faults import DamagedError
 
 FORMAT = 1
+#: Bytes of a page of the file.
+PAGE = 4096
 
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest INTEGER NOT NULL) WITHOUT ROWID;
@@ -29,8 +33,6 @@ CREATE TABLE items (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, picture TEXT, content BLOB,
   texts TEXT NOT NULL, metadata TEXT NOT NULL, digest INTEGER NOT NULL
 );
-CREATE INDEX items_content ON items (content);
-CREATE INDEX items_picture ON items (picture);
 CREATE TABLE segments (
   first INTEGER PRIMARY KEY, length INTEGER NOT NULL, numbers BLOB, present BLOB NOT NULL,
   image BLOB NOT NULL, text BLOB NOT NULL, digest INTEGER NOT NULL
@@ -38,6 +40,8 @@ CREATE TABLE segments (
 CREATE TABLE removed (number INTEGER PRIMARY KEY, sequence INTEGER NOT NULL);
 CREATE TABLE thumbnails (number INTEGER PRIMARY KEY, jpeg BLOB NOT NULL, digest INTEGER NOT NULL);
 CREATE TABLE vectors (number INTEGER PRIMARY KEY, image BLOB, text BLOB, digest INTEGER NOT NULL);
+CREATE INDEX items_content ON items (content);
+CREATE INDEX items_picture ON items (picture);
 INSERT INTO head VALUES (1, 0, 0, 0, 0, 0);
 """
 

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -23,9 +22,10 @@ from typing import Any, final
 from ..errors import InputError
 from .digest import of_parts
 from .faults import BusyError, DamagedError, DiskError
-from .schema import FORMAT, TABLES, Head
+from .lock import locked
+from .schema import FORMAT, PAGE, TABLES, Head
 
-DATABASE, HEAD, LOCK, MODEL = "items.db", "head.json", "lock", "model"
+DATABASE, HEAD, MODEL = "items.db", "head.json", "model"
 #: Seconds that a reader waits while another process recovers or checkpoints the file.
 PATIENCE = 10.0
 _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
@@ -50,6 +50,7 @@ class Store:
         """Make the file of an empty collection in a folder that has none."""
         connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
         try:
+            connection.execute(f"PRAGMA page_size = {PAGE}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript("BEGIN; " + TABLES + "COMMIT;")
             rows = [(name, json.dumps(value)) for name, value in {"format": FORMAT, **facts}.items()]
@@ -57,8 +58,10 @@ class Store:
                 "INSERT INTO facts VALUES (?, ?, ?)",
                 [(*row, of_parts(*(part.encode() for part in row))) for row in rows],
             )
+            head = Head.read(connection)
         finally:
             connection.close()
+        acknowledge(folder, head)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -77,18 +80,7 @@ class Store:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only writer until the block ends; while another process is, refuse."""
-        with (self.folder / LOCK).open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise BusyError(
-                    f"{self.folder} is being changed by process {file.read().strip() or 'unknown'}; try again when"
-                    " it has ended (searching goes on meanwhile)"
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with locked(self.folder):
             yield
 
     @contextmanager
@@ -111,19 +103,17 @@ class Store:
                 raise
             finally:
                 connection.close()
-        self.acknowledge(head)
+        acknowledge(self.folder, head)
 
-    def acknowledge(self, head: Head) -> None:
-        """Write the last change outside the file; one that a full disk keeps from being written is known later."""
-        made = self.folder / f"{HEAD}.new"
-        try:
-            with made.open("w", encoding="utf-8") as file:
-                json.dump(head._asdict(), file)
-                file.flush()
-                os.fsync(file.fileno())
-            made.replace(self.folder / HEAD)
-        except OSError:
-            made.unlink(missing_ok=True)
+    def vacuum(self) -> None:
+        """Write the file anew without its free pages, and empty the log beside it."""
+        with self._named():
+            connection = self._connect()
+            try:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Close every connection."""
@@ -198,3 +188,16 @@ class Store:
                 " the disk is full or a limit or permission is in the way"
             )
         return fault
+
+
+def acknowledge(folder: Path, head: Head) -> None:
+    """Write the last change outside the file; one that a full disk keeps from being written is known later."""
+    made = folder / f"{HEAD}.new"
+    try:
+        with made.open("w", encoding="utf-8") as file:
+            json.dump(head._asdict(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(folder / HEAD)
+    except OSError:
+        made.unlink(missing_ok=True)
