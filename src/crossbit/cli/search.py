@@ -49,6 +49,7 @@ def search(
         settings = replace(opened.settings, index=index) if index else opened.settings  # type: ignore[arg-type]
         found = opened.search(*parts, target=target, k=k, radius=radius, where=where, settings=settings)
         told = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"
+        told += "; no good match" if found.doubtful else ""
     if json:
         print_json(_as_json(found, explain=explain))
         return
@@ -101,3 +102,27 @@ def _row(rank: int, hit: Any) -> dict[str, Any]:
 
 def _short(text: str, most: int = 80) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def tune(
+    collection: Annotated[Path, typer.Argument(help="A collection that keeps vectors.")],
+    recall: Annotated[float, typer.Option(help="Share of the exact ten nearest to find.")] = 0.95,
+    json: JsonFlag = False,
+) -> None:
+    """Find and store the cheapest way to search a collection.
+
+    What counts is the share of the ten nearest by the stored real values, searched exactly, that a setting finds.
+    """
+    from ..collection import Collection
+    from ..collection.tuning import tune as find
+
+    with Collection(collection) as opened:
+        chosen, trials = find(opened, recall)
+    if json:
+        print_json({"chosen": asdict(chosen), "trials": [asdict(trial) for trial in trials]})
+        return
+    print_table([{**asdict(trial.settings), "recall": trial.recall, "ms": trial.milliseconds} for trial in trials])
+    typer.echo(
+        f"{chosen.settings.index}, shortlist {chosen.settings.shortlist}, rescore {chosen.settings.rescore}:"
+        f" recall {chosen.recall:.4f} at {chosen.milliseconds:.3f} ms"
+    )

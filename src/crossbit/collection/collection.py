@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..progress import Log, silent
 from . import adding, reading, restating
 from .batch import Batch
+from .calibration import DOUBT, Calibration, features_of
 from .change import change, compact
 from .engines import Engines
 from .faults import OtherModelError
@@ -52,11 +53,16 @@ class Hit(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Found:
-    """What a search found, best first, and what it did for that."""
+    """What a search found, best first, and what it did for that.
+
+    `doubtful` says that there is no good match: the best hit is more probably irrelevant. It is None where the
+    collection is not calibrated for such queries.
+    """
 
     hits: tuple[Hit, ...]
     target: Modality
     searched: int
+    doubtful: bool | None = None
     stages: tuple[Stage, ...] = field(default=(), repr=False)
 
 
@@ -78,7 +84,7 @@ class Collection:
         self._lock = threading.Lock()
         self._snapshot = Snapshot.empty(self.bits)
         self._filters: dict[str, tuple[Head, Int64[ndarray, "n"]]] = {}
-        self._engines = Engines()
+        self.engines = Engines()
 
     @classmethod
     def create(cls, folder: Path, model: Path, *, thumbnail: int = THUMBNAIL, vectors: bool = False) -> Collection:
@@ -127,6 +133,11 @@ class Collection:
     def close(self) -> None:
         """Close its file."""
         self.store.close()
+
+    def configure(self, name: str, value: Any) -> None:
+        """Store how it is searched, or what was fitted."""
+        with self.store.locked(), self.store.changing() as connection:
+            self.store.set_fact(connection, name, value)
 
     def snapshot(self) -> Snapshot:
         """Return the codes as they are now; what other processes have changed is read."""
@@ -238,15 +249,18 @@ class Collection:
             asked = point(parts, lambda: self.model, connection, snapshot)
             side = snapshot.sides[chosen]
             allowed = side.rows(self.matching(where, snapshot.head)) if where else None
-            search = Search(side, chosen, self._engines, settings or self.settings, asked.asking)
+            search = Search(side, chosen, self.engines, settings or self.settings, asked.asking)
             rows, distances, scores = search.run(asked.values, k, radius, allowed, connection)
             numbers = side.numbers[rows].tolist()
             items = reading.items_of(connection, numbers)
-        hits = zip(numbers, distances.tolist(), scores.tolist(), strict=True)
+        known = Calibration.of(self.store.facts, f"{asked.source}->{chosen}", rescored=search.rescores)
+        sure = known.probabilities(features_of(side, asked.values, scores)).tolist() if known and numbers else None
+        hits = zip(numbers, distances.tolist(), scores.tolist(), sure or [None] * len(numbers), strict=True)
         return Found(
-            tuple(Hit(items[number], distance, score) for number, distance, score in hits),
+            tuple(Hit(items[number], *rest) for number, *rest in hits),
             chosen,
             len(side) if allowed is None else len(allowed),
+            None if known is None else not sure or sure[0] < DOUBT,
             tuple(search.stages),
         )
 
@@ -254,7 +268,7 @@ class Collection:
         """Return the `k` items whose `target` side is nearest to each query's code, ties in order of the items."""
         with self.store.reading() as connection:
             side = self.snapshot().sides[target]
-            found, _ = self._engines.nearest(side, target, queries, k, None, self.settings)
+            found, _ = self.engines.nearest(side, target, queries, k, None, self.settings)
             items = reading.items_of(connection, np.unique(side.numbers[found.rows]).tolist())
         return [
             [Hit(items[n], d, 1 - 2 * d / self.bits) for n, d in zip(numbers, distances, strict=True)]
