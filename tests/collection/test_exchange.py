@@ -54,7 +54,7 @@ def test_codes_of_another_model_are_refused(shelf, tmp_path):
     table = parquet.read_table(tmp_path / "a.parquet")
     about = {b"crossbit": json.dumps({"model": "0" * 64, "bits": 16}).encode()}
     parquet.write_table(table.replace_schema_metadata(about), tmp_path / "b.parquet")
-    with pytest.raises(OtherModelError, match="were made by model 000000000000.*add the items themselves"):
+    with pytest.raises(OtherModelError, match=r"were made by model 000000000000.*add the items themselves"):
         import_parquet(shelf, tmp_path / "b.parquet")
     parquet.write_table(pyarrow.table({"id": ["a"]}), tmp_path / "c.parquet")
     with pytest.raises(InputError, match="does not say which model made its codes"):

@@ -14,6 +14,7 @@ from .output import JsonFlag, print_json, print_table
 
 if TYPE_CHECKING:
     from ..collection import Found, Part
+    from ..collection.search import Stage
 
 
 def search(
@@ -55,7 +56,7 @@ def search(
         return
     print_table([_row(rank, hit) for rank, hit in enumerate(found.hits, 1)])
     if explain:
-        print_table([{**stage._asdict(), "seconds": f"{1000 * stage.seconds:.2f} ms"} for stage in found.stages])
+        print_table([_stage_row(stage) for stage in found.stages])
     print(told, file=sys.stderr)
 
 
@@ -91,6 +92,11 @@ def _as_json(found: Found, *, explain: bool) -> Any:
         for rank, hit in enumerate(found.hits, 1)
     ]
     return {"hits": hits, "stages": [stage._asdict() for stage in found.stages]} if explain else hits
+
+
+def _stage_row(stage: Stage) -> dict[str, Any]:
+    seen = {"stage": stage.name, "looked at": stage.looked_at, "kept": stage.kept}
+    return {**seen, "ms": 1000 * stage.seconds, "how": stage.how}
 
 
 def _row(rank: int, hit: Any) -> dict[str, Any]:

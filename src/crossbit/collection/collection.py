@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Int64
@@ -18,6 +18,7 @@ from .. import files, spec
 from ..codes import Codes
 from ..data import Modality
 from ..errors import InputError
+from ..indexes import Neighbours
 from ..progress import Log, silent
 from . import adding, reading, restating
 from .batch import Batch
@@ -26,6 +27,7 @@ from .change import change, compact
 from .engines import Engines
 from .faults import OtherModelError
 from .filters import parse
+from .found import Found, Hit
 from .item import Item, Raw
 from .model import Model, bundle_sha256, fingerprint, install, load
 from .query import Part, checked_target, point
@@ -39,31 +41,6 @@ from .store import DATABASE, MODEL, Store
 THUMBNAIL = 256
 #: Filters whose result is kept.
 _FILTERS = 64
-
-
-class Hit(NamedTuple):
-    """An item that a search found: its Hamming distance, its score from -1 to 1, and how probably it is relevant."""
-
-    item: Item
-    distance: int
-    score: float
-    probability: float | None = None
-
-
-@final
-@dataclass(frozen=True)
-class Found:
-    """What a search found, best first, and what it did for that.
-
-    `doubtful` says that there is no good match: the best hit is more probably irrelevant. It is None where the
-    collection is not calibrated for such queries.
-    """
-
-    hits: tuple[Hit, ...]
-    target: Modality
-    searched: int
-    doubtful: bool | None = None
-    stages: tuple[Stage, ...] = field(default=(), repr=False)
 
 
 @final
@@ -246,7 +223,9 @@ class Collection:
         chosen = checked_target(target, parts)
         with self.store.reading() as connection:
             snapshot = self.snapshot()
+            start = time.perf_counter()
             asked = point(parts, lambda: self.model, connection, snapshot)
+            encoding = Stage("query", len(parts), 1, time.perf_counter() - start, "encoded by the model, or looked up")
             side = snapshot.sides[chosen]
             allowed = side.rows(self.matching(where, snapshot.head)) if where else None
             search = Search(side, chosen, self.engines, settings or self.settings, asked.asking)
@@ -261,18 +240,23 @@ class Collection:
             chosen,
             len(side) if allowed is None else len(allowed),
             None if known is None else not sure or sure[0] < DOUBT,
-            tuple(search.stages),
+            (encoding, *search.stages),
         )
+
+    def nearest(self, queries: Codes, target: Modality, k: int, *, settings: Settings | None = None) -> Neighbours:
+        """Return the numbers of the `k` items whose `target` side is nearest to each query's code: the first stage."""
+        side = self.snapshot().sides[target]
+        found, _ = self.engines.nearest(side, target, queries, k, None, settings or self.settings)
+        return Neighbours(side.numbers[found.rows], found.distances)
 
     def search_codes(self, queries: Codes, target: Modality, k: int = 10) -> list[list[Hit]]:
         """Return the `k` items whose `target` side is nearest to each query's code, ties in order of the items."""
         with self.store.reading() as connection:
-            side = self.snapshot().sides[target]
-            found, _ = self.engines.nearest(side, target, queries, k, None, self.settings)
-            items = reading.items_of(connection, np.unique(side.numbers[found.rows]).tolist())
+            found = self.nearest(queries, target, k)
+            items = reading.items_of(connection, np.unique(found.rows).tolist())
         return [
             [Hit(items[n], d, 1 - 2 * d / self.bits) for n, d in zip(numbers, distances, strict=True)]
-            for numbers, distances in zip(side.numbers[found.rows].tolist(), found.distances.tolist(), strict=True)
+            for numbers, distances in zip(found.rows.tolist(), found.distances.tolist(), strict=True)
         ]
 
     def matching(self, where: str, head: Head) -> Int64[ndarray, "n"]:
