@@ -1,6 +1,8 @@
 """The command line: starts at once, keeps data and progress apart, and ends bad input with a message and status 2."""
 
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -25,12 +27,14 @@ def made(tmp_path_factory):
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         for words in (
             ["fit", "cca+itq", "-d", SCENES, "--bits", "8", "--out", str(folder / "fitted")],
-            ["index", "create", str(folder / "items"), "--model", str(folder / "fitted"), "-d", SCENES],
+            ["index", "create", str(folder / "items"), "--model", str(folder / "fitted"), "-d", SCENES, "--vectors"],
+            ["index", "export", str(folder / "items"), str(folder / "items.parquet")],
         ):
             patch.setattr(sys, "argv", ["crossbit", *words])
             with pytest.raises(SystemExit) as end:
                 crossbit.cli.main()
             assert not end.value.code
+    (folder / "pictures").mkdir()
     rng = np.random.default_rng(0)
     for part in ("query", "database"):
         np.save(folder / f"{part}-codes.npy", rng.integers(0, 2, (20, 16)) * 2 - 1)
@@ -92,17 +96,34 @@ def test_python_m_crossbit_is_the_command_line():
         ("compare cca+sing -d scenes", "no binariser 'sing'; there are centred, itq, sign"),
         ("compare cca -d scenes -b 16;32", "--bits is '16;32', but should be code lengths between commas"),
         ("index create {made}/x -m {made}/items -d scenes", "is no model"),
-        ("search {made}/items", "a search takes either --text or --image"),
+        ("search {made}/items", "a search takes --text, --image or --like"),
         ("search {made}/items -t red --in sound", "no modality 'sound'; there are image, text"),
-        ("search {made}/fitted -t red", "is no collection: it has no items.jsonl"),
+        ("search {made}/items -t red -w year=2", "equality is written =="),
+        ("search {made}/items -t red --index hnsw", "no index 'hnsw'; there are auto, flat, ivf"),
+        ("index add {made}/items", "give one of the two"),
+        ("index add {made}/items {made}/nowhere", "nowhere does not exist; items come from a folder"),
+        ("index add {made}/items - --on-error ask", "no way with damaged items 'ask'"),
+        ("index update {made}/items nobody --unset a", "there is no item 'nobody'"),
+        ("index update {made}/items a", "an update needs --text, --set or --unset"),
+        ("index update {made}/items", "give one of the two"),
+        ("index update {made}/items a --set year", "--set is 'year', but should be key=value"),
+        ("index sync {made}/items {made}/nowhere", "is no folder; sync makes a collection hold"),
+        ("index export {made}/items {made}/x.txt", "should end in .parquet, .faiss, .npy"),
+        ("index export {made}/items {made}/x.npy --side sound", "no modality 'sound'"),
+        ("index duplicates {made}/items --side sound", "no modality 'sound'"),
+        ("index verify {made}/fitted", "is no collection"),
+        ("index remove {made}/items", "give one of the two"),
+        ("index remove {made}/items nobody", "there is no item 'nobody'"),
+        ("index create {made}/x -m {made}/fitted -d scenes --part some", "no part 'some'"),
+        ("search {made}/fitted -t red", "is no collection: it has no items.db"),
         ("reproduce {made}/fitted/bundle.json", "is not TOML"),
         ("fit cca", "Missing option"),
         ("fit cca+itq -d {scenes} --bits 100000 -o {made}/x", "has 1 to 8,192 bits or dimensions, not 100,000"),
         ("fit cca+itq -d {scenes} --bits 8 -o {made}/row.toml/x", "row.toml is no folder that may be written to"),
         ("fit cca+itq -d {scenes} --bits 8 -o {made}/row.toml", "row.toml exists and is no model"),
         ("index create {made}/row.toml/x -m {made}/nowhere -d scenes", "row.toml is no folder that may be written"),
-        ("index create {made}/items -m {made}/fitted -d nowhere", "items is not empty"),
-        ("search {made}/items -i {made}/nowhere.jpg", "nowhere.jpg is not a file; --image takes a picture"),
+        ("index create {made}/items -m {made}/fitted -d nowhere", "items is a collection already"),
+        ("search {made}/items -i {made}/nowhere.jpg", "nowhere.jpg is not a file"),
         ("fit cca -d scenes --bits 0 -o {made}/x", "Invalid value for '--bits'"),
     ],
 )
@@ -181,13 +202,25 @@ WITH_JSON = {
     "features list": "",
     "features show": "hog",
     "fit": "cca+itq -d {scenes} -b 8 -o {made}/again",
+    "index add": "{made}/items -d {scenes}",
     "index create": "{made}/more -m {made}/fitted -d {scenes}",
+    "index calibrate": "{made}/items --by labels",
+    "index compact": "{made}/items",
+    "index duplicates": "{made}/items --radius 0",
+    "index export": "{made}/items {made}/items.npy",
+    "index import": "{made}/items {made}/items.parquet",
+    "index stats": "{made}/items",
+    "index remove": "{made}/items --where year>3000",
+    "index sync": "{made}/items {made}/pictures",
+    "index update": "{made}/items 000001 --set year=2020",
+    "index verify": "{made}/items",
     "methods list": "",
     "methods show": "cfrh",
     "protocols list": "",
     "protocols show": "mirflickr25k/djsrh",
     "reproduce": "{made}/row.toml",
     "search": "{made}/items -t red -k 2",
+    "tune": "{made}/items --recall 0.5",
 }
 #: Those that have a test of their own, because their input is larger or their work longer.
 ELSEWHERE = {"demo"}
@@ -219,6 +252,18 @@ def test_without_json_people_get_something_to_read(command, crossbit_cli, made):
     assert ended.out.strip()
     with pytest.raises(json.JSONDecodeError):
         json.loads(ended.out)
+
+
+def test_a_damaged_collection_ends_with_status_1_and_is_repaired(crossbit_cli, made, tmp_path):
+    folder = shutil.copytree(made / "items", tmp_path / "items")
+    with sqlite3.connect(folder / "items.db") as connection:
+        connection.execute("UPDATE items SET texts = '[]' WHERE number = (SELECT max(number) FROM items)")
+    connection.close()
+    ended = crossbit_cli("index", "verify", folder)
+    assert (ended.status, ended.out.splitlines()[-1]) == (1, "49 items are as they were written, 1 faults")
+    ended = crossbit_cli("index", "verify", folder, "--repair", "--json")
+    assert (ended.status, json.loads(ended.out)["kept"], json.loads(ended.out)["sound_now"]) == (1, 49, True)
+    assert crossbit_cli("index", "verify", folder).status == 0
 
 
 def test_progress_goes_to_stderr(crossbit_cli, made, tmp_path):

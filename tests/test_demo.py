@@ -37,7 +37,8 @@ def folder(tiny_scenes, tmp_path_factory):
 
 def test_it_leaves_model_collection_scores_and_page(folder):
     assert Bundle.load(folder / "model").origin.method.startswith("cfrh")
-    assert len(Collection.open(folder / "collection").items) == 40
+    with Collection(folder / "collection") as collection:
+        assert len(collection) == 40
     scores = json.loads((folder / "scores.json").read_text())
     assert set(scores["cca+itq"]) == {"image->text", "text->image"}
 

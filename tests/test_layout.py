@@ -82,7 +82,7 @@ def test_safe_code_is_left_alone():
 def test_no_file_names_the_machine_it_was_written_on():
     folders = [ROOT / name for name in ("src", "tests", "docs", "benchmarks", "experiments", ".ci")]
     below = [path for folder in folders for path in folder.rglob("*") if "__pycache__" not in path.parts]
-    texts = [path for path in [*ROOT.glob("*.*"), ROOT / "Makefile", *below] if path.is_file() and _is_text(path)]
+    texts = [path for path in [*ROOT.glob("[!.]*.*"), ROOT / "Makefile", *below] if path.is_file() and _is_text(path)]
     assert len(texts) > 50
     found = [(named(path), word) for path in texts for word in MACHINE if word in path.read_text(encoding="utf-8")]
     assert found == []

@@ -12,22 +12,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, final
+
+from jaxtyping import Float
+from numpy import ndarray
 
 from . import __version__
 from .codes import Codes
-from .data import MODALITIES, Modality, Split
+from .data import MODALITIES, Array, Modality, Split
 from .encoder import DualEncoder
 from .errors import InputError
 from .features import Captions, Pipeline
 from .features.extractor import file_sha256
+from .files import refuse_unwritable, written_whole
 
 FORMAT = 1
 _PIPELINE = ("pipeline.json", "steps.safetensors")
@@ -60,6 +61,20 @@ class Bundle:
     def encode(self, raws: Sequence[Any], modality: Modality) -> Codes:
         """Return the codes of raw images (paths, bytes or pixels) or texts."""
         return self.encoder.encode(self.pipelines[modality](raws), modality)
+
+    @property
+    def dim(self) -> int:
+        """The bits of a code, or the dimensions of a vector."""
+        return self.encoder.dim
+
+    @property
+    def captions(self) -> Captions:
+        """What the text of an item with several captions is."""
+        return self.origin.captions
+
+    def embed(self, features: Array, modality: Modality) -> Float[ndarray, "n dim"]:
+        """Return the real values of features, whose signs are their codes."""
+        return self.encoder.embed(features, modality)
 
     def refuse_leak(self, split: Split) -> None:
         """Refuse a split whose queries the model was trained on."""
@@ -131,27 +146,6 @@ def refuse_other(folder: Path) -> None:
     if not free:
         raise InputError(f"{folder} exists and is no model; choose another place or empty it")
     refuse_unwritable(folder)
-
-
-def refuse_unwritable(folder: Path) -> None:
-    """Refuse a folder that cannot be made or written into; commands ask before hours of work, not after."""
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(f"{folder} cannot be written: {nearest} is no folder that may be written to")
-
-
-@contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block ends, and only if it does not fail."""
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
-        made, old = Path(name, "new"), Path(name, "old")
-        made.mkdir()
-        yield made
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(made, folder)
 
 
 def versions() -> dict[str, str]:

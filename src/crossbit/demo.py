@@ -17,7 +17,9 @@ from . import plots, report
 from .bundle import Bundle, Origin, versions
 from .codes import Codes
 from .collection import Collection
-from .data import CROSSINGS, Corpus, Dataset, Modality
+from .collection.batch import Batch
+from .collection.sources import dataset_of
+from .data import CROSSINGS, MODALITIES, Corpus, Dataset, Modality
 from .encoder import DualEncoder
 from .errors import InputError
 from .experiment import Setup, score
@@ -96,14 +98,21 @@ class Demo:
         origin = Origin(shown.recipe.name, shown.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
         bundle = Bundle(shown.encoder, self.made.pipelines, self.data.split, origin)
         bundle.save(folder / "model")
-        collection = Collection.of(self.corpus, self.data, bundle)
-        collection.save(folder / "collection")
+        with Collection.create(folder / "collection", folder / "model") as collection:
+            collection.put(self.database(bundle))
+            queries: list[report.TextQuery | report.ImageQuery] = [*self.text_queries(collection, bundle)]
+            queries += self.image_queries(collection, bundle)
         rows = {f.recipe.name: {task: scores.means() for task, scores in f.scores.items()} for f in fitted}
         (folder / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        queries: list[report.TextQuery | report.ImageQuery] = [*self.text_queries(collection)]
-        queries += self.image_queries(collection)
         report.save(self.page(fitted, queries, notes), folder / "report.html")
         return folder / "report.html"
+
+    def database(self, bundle: Bundle) -> Batch:
+        """Return the items of the database, encoded from their features."""
+        pairs, sides = self.data.database, dict.fromkeys(MODALITIES, np.ones(len(self.data.database), bool))
+        rows = self.corpus.rows(self.data.split.database).tolist()
+        items = [raw.item() for raw in map(dataset_of(self.corpus).__getitem__, rows)]
+        return Batch.encoded(items, {m: bundle.encoder.embed(pairs.of(m), m) for m in MODALITIES}, sides)
 
     def notes(self) -> list[str]:
         """Return what a reader must know to judge the page."""
@@ -123,24 +132,24 @@ class Demo:
         measures = [*TABLES, *TOPN, *(measure for pair in PR.values() for measure in pair)]
         return Fitted(recipe, encoder, score(encoder, self.data, measures), seconds)
 
-    def text_queries(self, collection: Collection) -> list[report.TextQuery]:
+    def text_queries(self, collection: Collection, bundle: Bundle) -> list[report.TextQuery]:
         """Return the pictures found for the first query items' texts."""
         if self.corpus.texts is None or self.corpus.images is None:
             return []
         rows = self.query_rows()
         if self.made.text.extractor.name == "precomputed":
-            codes = collection.bundle.encoder.encode(self.data.query.text[:QUERIES], "text")
+            codes = bundle.encoder.encode(self.data.query.text[:QUERIES], "text")
         else:
-            codes = collection.bundle.encode([self.corpus.texts[row][0] for row in rows], "text")
+            codes = bundle.encode([self.corpus.texts[row][0] for row in rows], "text")
         found = self.hits(collection, codes, "image", rows)
         return [report.TextQuery(self.corpus.texts[row][0], hits) for row, hits in zip(rows, found, strict=True)]
 
-    def image_queries(self, collection: Collection) -> list[report.ImageQuery]:
+    def image_queries(self, collection: Collection, bundle: Bundle) -> list[report.ImageQuery]:
         """Return the texts found for the first query items' pictures."""
         if self.corpus.texts is None or self.corpus.images is None:
             return []
         rows = self.query_rows()
-        codes = collection.bundle.encoder.encode(self.data.query.image[:QUERIES], "image")
+        codes = bundle.encoder.encode(self.data.query.image[:QUERIES], "image")
         found = self.hits(collection, codes, "text", rows)
         pairs = zip(rows, found, strict=True)
         return [report.ImageQuery(self.corpus.images[row], hits, self.corpus.texts[row][0]) for row, hits in pairs]

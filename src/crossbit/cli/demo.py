@@ -36,7 +36,7 @@ def demo(
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir)
     made = Demo(setup, corpus, featurised(setup, corpus, cache, on_error, data_dir=data_dir))
-    if (out / "collection" / "items.jsonl").is_file():
+    if (out / "collection" / "items.db").is_file():
         shutil.rmtree(out / "collection")
     page = made.run(out, bar)
     if json:

@@ -1,93 +1,134 @@
-"""`crossbit index` and `crossbit search`: make items searchable by a model, and search them."""
+"""`crossbit search`: find items by texts, pictures, and other items."""
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Cache, DataDir, DatasetOption, OnError
 from .output import JsonFlag, print_json, print_table
 
-app = typer.Typer(help="Make items searchable by a model.", no_args_is_help=True)
-
-
-@app.command()
-def create(
-    collection: Annotated[Path, typer.Argument(help="The folder to write; it must be new or empty.")],
-    model: Annotated[Path, typer.Option("--model", "-m", help="A model that `crossbit fit` saved.")],
-    dataset: DatasetOption,
-    part: Annotated[str, typer.Option("--part", help="Which items: all, or the database of the split.")] = "all",
-    data_dir: DataDir = None,
-    cache: Cache = None,
-    on_error: OnError = "skip",
-    json: JsonFlag = False,
-) -> None:
-    """Encode a dataset and write a searchable collection.
-
-    An item of several captions is encoded by all of them together, or by the first if the model learned single ones.
-    """
-    from ..bundle import Bundle
-    from ..collection import Collection, refuse_full
-    from ..errors import known
-    from ..experiment import Setup
-    from .run import featurised
-
-    if part not in ("all", "database"):
-        raise known(part, "part", ("all", "database"))
-    refuse_full(collection)
-    bundle = Bundle.load(model)
-    learned = bundle.origin.captions
-    setup = Setup(dataset, captions="first" if learned == "each" else learned)
-    corpus = setup.corpus(data_dir, scored=False)
-    made = featurised(setup, corpus, cache, on_error, bundle.pipelines)
-    written = Collection.of(corpus, made.dataset, bundle, everything=part == "all")
-    written.save(collection)
-    facts = {"collection": str(collection), "items": len(written.items), "bits": bundle.encoder.dim}
-    facts |= {"left_out": [failure._asdict() for failure in made.failures]}
-    if json:
-        print_json(facts)
-    else:
-        typer.echo(f"{facts['items']:,} items at {facts['bits']} bits each way, in {collection}")
+if TYPE_CHECKING:
+    from ..collection import Found, Part
+    from ..collection.search import Stage
 
 
 def search(
-    collection: Annotated[Path, typer.Argument(help="A collection that `crossbit index create` wrote.")],
-    text: Annotated[str | None, typer.Option("--text", "-t", help="The text to find pictures for.")] = None,
-    image: Annotated[Path | None, typer.Option("--image", "-i", help="The picture to find texts for.")] = None,
-    target: Annotated[str, typer.Option("--in", help="Search image or text; default: the other modality.")] = "",
+    collection: Annotated[Path, typer.Argument(help="A collection that `crossbit index create` made.")],
+    text: Annotated[list[str] | None, typer.Option("--text", "-t", help="A text; 'beach^0.5' weighs half.")] = None,
+    image: Annotated[list[str] | None, typer.Option("--image", "-i", help="A picture's path.")] = None,
+    like: Annotated[list[str] | None, typer.Option("--like", help="The id of an item: more like this.")] = None,
+    minus: Annotated[list[str] | None, typer.Option("--minus", help="A text to lead away from.")] = None,
+    minus_image: Annotated[list[str] | None, typer.Option(help="A picture to lead away from.")] = None,
+    target: Annotated[
+        str, typer.Option("--in", help="Search image or text; default: text for a picture alone, else image.")
+    ] = "",
     k: Annotated[int, typer.Option("-k", help="How many hits.", min=1)] = 10,
-    engine: Annotated[str, typer.Option("--engine", help="exact, faiss or faiss-ivf.")] = "faiss",
+    radius: Annotated[int | None, typer.Option(help="Only hits within this many bits.", min=0)] = None,
+    where: Annotated[str, typer.Option("--where", "-w", help="A filter, as in 'year >= 2020'.")] = "",
+    index: Annotated[str, typer.Option(help="flat, ivf or auto.  [default: as tuned]", show_default=False)] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each stage did, and how long it took.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Search a collection with a text or a picture."""
-    from ..collection import Collection
-    from ..errors import InputError, known
+    """Search a collection by texts, pictures or items.
 
-    if (text is None) == (image is None):
-        raise InputError("a search takes either --text or --image")
-    if target not in ("", "image", "text"):
-        raise known(target, "modality", ("image", "text"))
-    if image is not None and not image.is_file():
-        raise InputError(f"{image} is not a file; --image takes a picture")
-    opened = Collection.open(collection)
-    if text is not None:
-        hits = opened.search(text, "text", "text" if target == "text" else "image", k, engine)
-    else:
-        hits = opened.search(image, "image", "image" if target == "image" else "text", k, engine)
+    Several of them together are one query.
+    """
+    from dataclasses import replace
+
+    from ..collection import Collection
+    from ..errors import known
+
+    if index not in ("", "auto", "flat", "ivf"):
+        raise known(index, "index", ("auto", "flat", "ivf"))
+    parts = _parts({"text": text, "image": image, "like": like}, {"text": minus, "image": minus_image})
+    with Collection(collection) as opened:
+        settings = replace(opened.settings, index=index) if index else opened.settings  # type: ignore[arg-type]
+        found = opened.search(*parts, target=target, k=k, radius=radius, where=where, settings=settings)
+        told = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"
+        told += "; no good match" if found.doubtful else ""
     if json:
-        print_json([{"rank": rank, "distance": hit.distance, **asdict(hit.item)} for rank, hit in enumerate(hits, 1)])
+        print_json(_as_json(found, explain=explain))
         return
-    rows = [
-        {"rank": rank, "distance": hit.distance, "id": hit.item.id, "text": _short(" / ".join(hit.item.texts))}
-        for rank, hit in enumerate(hits, 1)
+    print_table([_row(rank, hit) for rank, hit in enumerate(found.hits, 1)])
+    if explain:
+        print_table([_stage_row(stage) for stage in found.stages])
+    print(told, file=sys.stderr)
+
+
+def _parts(plus: dict[str, list[str] | None], minus: dict[str, list[str] | None]) -> list[Part]:
+    from ..collection import query
+    from ..errors import InputError
+
+    make = {"text": query.text, "image": lambda name: query.part_of_file(Path(name)), "like": query.like}
+    parts = []
+    for sign, given in ((1.0, plus), (-1.0, minus)):
+        for kind, values in given.items():
+            for value in values or ():
+                name, weight = _weighed(value)
+                parts.append(make[kind](name) * (sign * weight))
+    if not parts:
+        raise InputError("a search takes --text, --image or --like, or several of them")
+    return parts
+
+
+def _weighed(value: str) -> tuple[str, float]:
+    """Return a part and its weight, which may stand behind a caret.
+
+    >>> _weighed("beach^0.5"), _weighed("x^2 + y")
+    (('beach', 0.5), ('x^2 + y', 1.0))
+    """
+    match = re.fullmatch(r"(.+)\^(\d+(?:\.\d+)?)", value, re.DOTALL)
+    return (match[1], float(match[2])) if match else (value, 1.0)
+
+
+def _as_json(found: Found, *, explain: bool) -> Any:
+    hits = [
+        {"rank": rank, "distance": hit.distance, "score": hit.score, "probability": hit.probability, **asdict(hit.item)}
+        for rank, hit in enumerate(found.hits, 1)
     ]
-    print_table(rows)
-    print(f"{len(hits)} of {len(opened.items):,} items, {opened.bundle.encoder.dim} bits", file=sys.stderr)
+    return {"hits": hits, "stages": [stage._asdict() for stage in found.stages]} if explain else hits
+
+
+def _stage_row(stage: Stage) -> dict[str, Any]:
+    seen = {"stage": stage.name, "looked at": stage.looked_at, "kept": stage.kept}
+    return {**seen, "ms": 1000 * stage.seconds, "how": stage.how}
+
+
+def _row(rank: int, hit: Any) -> dict[str, Any]:
+    row = {"rank": rank, "distance": hit.distance, "score": hit.score}
+    if hit.probability is not None:
+        row["relevant"] = f"{hit.probability:.0%}"
+    return {**row, "id": hit.item.id, "text": _short(" / ".join(hit.item.texts))}
 
 
 def _short(text: str, most: int = 80) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def tune(
+    collection: Annotated[Path, typer.Argument(help="A collection that keeps vectors.")],
+    recall: Annotated[float, typer.Option(help="Share of the exact ten nearest to find.")] = 0.95,
+    json: JsonFlag = False,
+) -> None:
+    """Find and store the cheapest way to search a collection.
+
+    What counts is the share of the ten nearest by the stored real values, searched exactly, that a setting finds.
+    """
+    from ..collection import Collection
+    from ..collection.tuning import tune as find
+
+    with Collection(collection) as opened:
+        chosen, trials = find(opened, recall)
+    if json:
+        print_json({"chosen": asdict(chosen), "trials": [asdict(trial) for trial in trials]})
+        return
+    print_table([{**asdict(trial.settings), "recall": trial.recall, "ms": trial.milliseconds} for trial in trials])
+    typer.echo(
+        f"{chosen.settings.index}, shortlist {chosen.settings.shortlist}, rescore {chosen.settings.rescore}:"
+        f" recall {chosen.recall:.4f} at {chosen.milliseconds:.3f} ms"
+    )

@@ -1,0 +1,40 @@
+"""Collections: items made searchable by one model, kept in one folder that grows, shrinks and survives crashes.
+
+::
+
+    COLLECTION/items.db    the truth: SQLite in WAL mode        store, schema, change
+    COLLECTION/model/      the bundle that encodes everything   model, encoding
+    COLLECTION/head.json   the last acknowledged change         verify
+    in memory              codes, and indexes over them; read again whenever the file has changed
+                                                                snapshot, engines, search
+
+SQLite holds everything that must not be lost; what searches is built from it when a collection is opened, and thrown
+away. Nothing here imports torch until something must be encoded.
+"""
+
+from __future__ import annotations
+
+from .collection import Collection
+from .faults import BusyError, DamagedError, DiskError, NoItemError, OtherModelError
+from .found import Found, Hit
+from .item import Item, Raw
+from .query import Part, image, like, text
+from .settings import Settings
+
+__all__ = [
+    "BusyError",
+    "Collection",
+    "DamagedError",
+    "DiskError",
+    "Found",
+    "Hit",
+    "Item",
+    "NoItemError",
+    "OtherModelError",
+    "Part",
+    "Raw",
+    "Settings",
+    "image",
+    "like",
+    "text",
+]

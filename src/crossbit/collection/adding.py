@@ -1,0 +1,121 @@
+"""Adding items: in batches, each acknowledged when it is on the disk; what is there already costs a look."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, final
+
+from ..errors import InputError
+from ..progress import Log, silent
+from .batch import Batch
+from .change import change, chunks
+from .encoding import Failure, encode
+from .item import Item, Raw
+from .model import Model
+from .reading import COLUMNS, read_item
+from .store import Store
+
+#: Items of one transaction.
+BATCH = 256
+OnError = Literal["fail", "skip"]
+
+
+@final
+@dataclass
+class Added:
+    """What adding did; an item that was there with the same content is `unchanged`."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """How many items were dealt with."""
+        return self.added + self.replaced + self.unchanged + len(self.failures)
+
+
+def add(
+    store: Store, model: Model, raws: Iterable[Raw], *, on_error: OnError = "skip", log: Log = silent
+) -> Iterator[Added]:
+    """Add items, replacing those that have changed; yield the counts after each batch that is on the disk.
+
+    With `on_error="fail"` the first unusable item ends the work; the batches before it stay.
+    """
+    counts = Added()
+    total = len(raws) if isinstance(raws, Sized) else 0
+    rest = iter(raws)
+    with store.locked():
+        while part := list(islice(rest, BATCH)):
+            _add_batch(store, model, part, counts)
+            if counts.failures and on_error == "fail":
+                first = counts.failures[0]
+                raise InputError(
+                    f"{first.id} cannot be used: {first.reason}; with --on-error skip such items are left out and named"
+                )
+            log(
+                counts.done, max(total, counts.done), {"failed": float(len(counts.failures))} if counts.failures else {}
+            )
+            yield counts
+
+
+def _add_batch(store: Store, model: Model, raws: Sequence[Raw], counts: Added) -> None:
+    usable = dict(_items(raws, counts.failures))
+    with store.reading() as connection:
+        known = stored(connection, [item.id for item in usable.values()])
+    fresh = {row: item for row, item in usable.items() if item.id not in known or known[item.id][1] != item}
+    counts.unchanged += len(usable) - len(fresh)
+    if not fresh:
+        return
+    batch, failures = encode(model, [raws[row] for row in fresh], list(fresh.values()), store.facts["thumbnail"])
+    counts.failures += failures
+    _write(store, batch, [known[item.id][0] for item in batch.items if item.id in known], counts)
+
+
+def put(store: Store, batch: Batch) -> Added:
+    """Add items that are encoded already, replacing those of the same ids, in one change."""
+    counts = Added()
+    with store.locked():
+        with store.reading() as connection:
+            known = stored(connection, [item.id for item in batch.items])
+        _write(store, batch, [number for number, _ in known.values()], counts)
+    return counts
+
+
+def _write(store: Store, batch: Batch, old: Sequence[int], counts: Added) -> None:
+    if len(batch):
+        with store.changing() as connection:
+            change(connection, old, batch if store.facts["vectors"] else batch.without_vectors())
+    counts.replaced += len(old)
+    counts.added += len(batch) - len(old)
+
+
+def _items(raws: Sequence[Raw], failures: list[Failure]) -> Iterator[tuple[int, Item]]:
+    """Yield the row and item of each raw item that can be kept; the second of an id is not."""
+    seen: set[str] = set()
+    for row, raw in enumerate(raws):
+        try:
+            item = raw.item()
+        except InputError as fault:
+            failures.append(Failure(raw.id if raw.id.isprintable() else ascii(raw.id), str(fault)))
+        except OSError as fault:
+            failures.append(Failure(raw.id, fault.strerror or str(fault)))
+        else:
+            if item.id in seen:
+                failures.append(Failure(item.id, "two items of this batch have this id"))
+            else:
+                seen.add(item.id)
+                yield row, item
+
+
+def stored(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, tuple[int, Item]]:
+    """Return the number and facts of those of the items that are there."""
+    found: dict[str, tuple[int, Item]] = {}
+    for marks, part in chunks(ids):
+        rows = connection.execute(f"SELECT {COLUMNS} FROM items WHERE id IN ({marks})", part)  # noqa: S608
+        found |= {row[1]: (row[0], read_item(row)) for row in rows}
+    return found

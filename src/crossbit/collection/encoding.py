@@ -1,0 +1,142 @@
+"""From raw items to a batch of codes, with the reasons for those that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from PIL import Image
+
+from ..data import MODALITIES, Modality
+from ..errors import InputError
+from ..features.featurised import Captions
+from ..features.item_error import ItemError
+from ..features.pictures import open_picture
+from ..features.precomputed import Precomputed
+from .batch import Batch
+from .item import Item, Picture, Raw
+from .model import Model
+
+#: Items whose features are computed together, and threads that open them.
+CHUNK, WORKERS = 32, 2
+QUALITY = 80
+
+
+class Failure(NamedTuple):
+    """An item that could not be used."""
+
+    id: str
+    reason: str
+
+
+class Embedded(NamedTuple):
+    """Real values of raw items, a row each, zero where there is none; `failures` says by row why."""
+
+    values: Float[ndarray, "n dim"]
+    failures: dict[int, str]
+
+
+def encode(model: Model, raws: Sequence[Raw], items: Sequence[Item], thumbnail: int) -> tuple[Batch, list[Failure]]:
+    """Return the usable items encoded, with thumbnails of a side of `thumbnail` pixels, and those that are not."""
+    failures: dict[int, str] = {}
+    values: dict[Modality, ndarray] = {}
+    has: dict[Modality, ndarray] = {}
+    for modality in MODALITIES:
+        wanted = [_raw(model, raw, modality) for raw in raws]
+        values[modality], wrong = embed(model, wanted, modality)
+        has[modality] = np.array([each is not None for each in wanted], bool)
+        failures |= {row: f"{modality}: {reason}" for row, reason in wrong.items()}
+    small, wrong = _thumbnails(raws, thumbnail)
+    failures |= {row: f"image: {reason}" for row, reason in wrong.items()}
+    nothing = np.flatnonzero(~has["image"] & ~has["text"]).tolist()
+    failures |= dict.fromkeys(nothing, "it has neither a picture nor a text")
+    kept = [row for row in range(len(raws)) if row not in failures]
+    at = np.array(kept, np.int64)
+    batch = Batch.encoded(
+        [items[row] for row in kept],
+        {m: values[m][at] for m in MODALITIES},
+        {m: has[m][at] for m in MODALITIES},
+        [small[row] for row in kept],
+    )
+    return batch, [Failure(raws[row].id, failures[row]) for row in sorted(failures)]
+
+
+def embed(model: Model, raws: Sequence[Any], modality: Modality) -> Embedded:
+    """Return the real values of raw pictures, texts or feature rows; none stands for an item without them."""
+    pipeline = model.pipelines[modality]
+    failures: dict[int, str] = {}
+    values = np.zeros((len(raws), model.dim), np.float32)
+
+    def opened(row: int) -> Any:
+        try:
+            return pipeline.extractor.prepare(raws[row])
+        except ItemError as fault:
+            failures[row] = str(fault)
+        except OSError as fault:
+            failures[row] = fault.strerror or str(fault)
+        return None
+
+    wanted = [row for row, raw in enumerate(raws) if raw is not None]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for start in range(0, len(wanted), CHUNK):
+            rows = wanted[start : start + CHUNK]
+            prepared = dict(zip(rows, pool.map(opened, rows), strict=True))
+            usable = [row for row in rows if row not in failures]
+            if usable:
+                features = pipeline.apply(pipeline.extractor.compute([prepared[row] for row in usable]))
+                values[usable] = model.embed(features, modality)
+    for row in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
+        failures[row] = "the model gives it no finite values"
+        values[row] = 0
+    return Embedded(values, failures)
+
+
+def embed_one(model: Model, raw: Any, modality: Modality) -> Float[ndarray, "dim"]:
+    """Return the real values of one raw item; what cannot be used is refused."""
+    found = embed(model, [raw], modality)
+    if found.failures:
+        raise InputError(f"the {modality} of the query cannot be used: {found.failures[0]}")
+    values: ndarray = found.values[0]
+    return values
+
+
+def _raw(model: Model, raw: Raw, modality: Modality) -> Any:
+    """Return what the model reads of an item in one modality, or none."""
+    if isinstance(model.pipelines[modality].extractor, Precomputed) and modality in raw.features:
+        return raw.features[modality]
+    if modality == "image":
+        return raw.picture
+    return joined_text(raw.texts, model.captions)
+
+
+def joined_text(texts: Sequence[str], captions: Captions) -> str | None:
+    """Return the text that stands for an item: all its texts, or the first if the model learned single ones."""
+    written = [text for text in texts if text.strip()]
+    return " ".join(written if captions == "join" else written[:1]) or None
+
+
+def _thumbnails(raws: Sequence[Raw], side: int) -> tuple[list[bytes | None], dict[int, str]]:
+    failures: dict[int, str] = {}
+    made: list[bytes | None] = []
+    for row, raw in enumerate(raws):
+        made.append(None)
+        if raw.picture is None or not side:
+            continue
+        try:
+            made[row] = thumbnail(raw.picture, side)
+        except ItemError as fault:
+            failures[row] = str(fault)
+    return made, failures
+
+
+def thumbnail(picture: Picture, side: int) -> bytes:
+    """Return a picture as JPEG, its longer side `side` pixels at most, without whatever else its file held."""
+    image = open_picture(picture)
+    image.thumbnail((side, side), Image.Resampling.BILINEAR)
+    image.save(file := BytesIO(), "JPEG", quality=QUALITY)
+    return file.getvalue()

@@ -1,0 +1,83 @@
+"""The model of a collection: told apart by its fingerprint without loading it, and loaded when something is encoded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from numpy import ndarray
+
+from ..data import Array, Modality
+from ..errors import InputError
+from ..features.extractor import file_sha256
+from ..features.featurised import Captions
+from ..features.pipeline import Pipeline
+
+#: What decides a code: the towers, their weights, and the features that feed them.
+_DECIDE = ("encoder", "weights_sha256", "features")
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What a collection needs of a bundle."""
+
+    @property
+    def pipelines(self) -> Mapping[Modality, Pipeline]:
+        """What turns raw items of each modality into features."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """The bits of a code."""
+        ...
+
+    @property
+    def captions(self) -> Captions:
+        """What the text of an item with several captions is."""
+        ...
+
+    def embed(self, features: Array, modality: Modality) -> Float[ndarray, "n dim"]:
+        """Return the real values whose signs are the codes of features."""
+        ...
+
+
+def load(folder: Path) -> Model:
+    """Return the model saved in a folder."""
+    from ..bundle import Bundle  # imports torch, which searching stored codes does without
+
+    return Bundle.load(folder)
+
+
+def install(source: Path, folder: Path) -> Model:
+    """Copy a model into a collection and return it; one that makes no codes is refused."""
+    from ..bundle import Bundle
+
+    bundle = Bundle.load(source)
+    if bundle.encoder.space != "hamming":
+        raise InputError(
+            f"{source} makes real-valued vectors, and a collection holds codes: fit it with a binariser, as in cca+itq"
+        )
+    bundle.save(folder)
+    return bundle
+
+
+def bundle_sha256(folder: Path) -> str:
+    """Return the sha256 of the description of the model in a folder."""
+    return file_sha256(folder / "bundle.json")
+
+
+def fingerprint(folder: Path) -> str:
+    """Return the sha256 of what decides the codes of the model in a folder; its weights are not read."""
+    path = folder / "bundle.json"
+    try:
+        spec = json.loads(path.read_text(encoding="utf-8"))
+        deciding = {name: spec[name] for name in _DECIDE}
+    except FileNotFoundError:
+        raise InputError(f"{folder} is no model: it has no bundle.json; `crossbit fit` writes one") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as fault:
+        raise InputError(f"{path} is damaged: {fault!r}; copy the model again") from None
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,101 @@
+"""A collection made to hold what a folder holds: new pictures come, vanished ones go, renamed ones keep their codes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import final
+
+from ..errors import InputError
+from ..progress import Log, silent
+from .adding import Added, OnError
+from .change import change
+from .collection import Collection
+from .item import Item, Raw, content
+from .reading import COLUMNS, read_item
+from .restating import restated
+from .sources import folder_of
+
+
+@final
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did."""
+
+    added: Added
+    renamed: int
+    removed: int
+
+
+def sync(
+    collection: Collection,
+    folder: Path,
+    captions: Path | None = None,
+    *,
+    on_error: OnError = "skip",
+    log: Log = silent,
+) -> Synced:
+    """Add the pictures of a folder, remove the items whose picture has left it, and recognise those that only moved.
+
+    Items from elsewhere are left alone. Where the folder says nothing of an item but its picture, its texts and
+    metadata stay.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; sync makes a collection hold what a folder of pictures holds")
+    raws = {raw.id: raw for raw in folder_of(folder, captions)}
+    with collection.store.reading() as connection:
+        known = _from_folder(connection, folder.resolve())
+    if known and not raws:
+        raise InputError(
+            f"{folder} holds no pictures, but {len(known):,} items came from it: is it the right folder, and mounted?"
+            " To remove them all, use `crossbit index remove --where`"
+        )
+    vanished = {number: item for number, item in known.items() if item.id not in raws}
+    taken = {item.id for item in known.values()}
+    renamed = _renamed(vanished, [raw for id_, raw in raws.items() if id_ not in taken])
+    gone = [number for number in vanished if number not in renamed]
+    if vanished:
+        _forget(collection, renamed, gone)
+    kept = {item.id: item for item in [*known.values(), *renamed.values()]}
+    added = collection.add([_completed(raw, kept.get(raw.id)) for raw in raws.values()], on_error=on_error, log=log)
+    return Synced(added, len(renamed), len(gone))
+
+
+def _forget(collection: Collection, renamed: Mapping[int, Item], gone: Sequence[int]) -> None:
+    """Rename and remove, in one change."""
+    with collection.store.locked(), collection.store.reading() as connection:
+        batch = restated(connection, collection.snapshot(), renamed) if renamed else None
+        with collection.store.changing() as writing:
+            change(writing, [*renamed, *gone], batch and collection.kept(batch))
+
+
+def _from_folder(connection: sqlite3.Connection, folder: Path) -> dict[int, Item]:
+    """Return the items whose picture lies below a folder, by number."""
+    below = f"{folder}/"
+    query = f"SELECT {COLUMNS} FROM items WHERE picture >= ? AND picture < ?"  # noqa: S608
+    return {row[0]: read_item(row) for row in connection.execute(query, (below, below[:-1] + "0"))}  # "0" follows "/"
+
+
+def _renamed(vanished: Mapping[int, Item], fresh: Sequence[Raw]) -> dict[int, Item]:
+    """Return the vanished items whose picture is among the fresh ones, under the new name."""
+    by_content: dict[str, list[int]] = {}
+    for number, item in vanished.items():
+        if item.content:
+            by_content.setdefault(item.content, []).append(number)
+    found: dict[int, Item] = {}
+    for raw in fresh if by_content else ():
+        assert isinstance(raw.picture, Path)
+        numbers = by_content.get(content(raw.picture) or "") if raw.picture.is_file() else None
+        if numbers:
+            number = numbers.pop(0)
+            found[number] = replace(vanished[number], id=raw.id, picture=str(raw.picture.resolve()))
+    return found
+
+
+def _completed(raw: Raw, known: Item | None) -> Raw:
+    """Return a raw item with the texts and metadata that are known of it, where it brings none."""
+    if known is None:
+        return raw
+    return replace(raw, texts=raw.texts or known.texts, metadata=raw.metadata or known.metadata)

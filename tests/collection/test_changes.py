@@ -1,0 +1,150 @@
+"""Update, sync, compact: what stays, what goes, and that codes are not made again without need."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crossbit.collection import Collection, NoItemError
+from crossbit.collection import text as words
+from crossbit.collection.model import Model
+from crossbit.collection.sync import sync
+from crossbit.collection.verify import verify
+from crossbit.errors import InputError
+
+
+@pytest.fixture
+def photos(scenes, tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "sea").mkdir(parents=True)
+    for row, raw in enumerate(scenes[:6]):
+        Image.fromarray(raw.picture).save(folder / ("sea" if row > 3 else "") / f"{row}.png")
+    return folder
+
+
+@pytest.fixture
+def album(model, photos, tmp_path):
+    with Collection.create(tmp_path / "album", model, vectors=True) as made:
+        sync(made, photos)
+        yield made
+
+
+@pytest.fixture
+def no_encoding(monkeypatch):
+    def refused(*args):
+        raise AssertionError("something was encoded")
+
+    monkeypatch.setattr("crossbit.collection.adding.encode", refused)
+    monkeypatch.setattr("crossbit.collection.restating.embed_one", refused)
+
+
+def test_metadata_is_merged_without_encoding(shelf, scenes, no_encoding):
+    id_ = scenes[3].id
+    before = shelf.search(words("red"), k=60)
+    assert shelf.update([id_], metadata={"year": None, "place": "Rome"}) == 1
+    assert shelf.item(id_).metadata == {"licence": "cc-by", "place": "Rome", "labels": scenes[3].metadata["labels"]}
+    assert shelf.item(id_).texts == scenes[3].texts
+    after = shelf.search(words("red"), k=60)
+    assert sorted(hit.score for hit in after.hits) == sorted(hit.score for hit in before.hits)
+    assert [hit.item.id for hit in shelf.search(words("red"), where='place == "Rome"').hits] == [id_]
+    assert shelf.thumbnail(id_)
+    assert verify(shelf.folder).sound
+
+
+def test_new_texts_get_new_codes_and_pictures_keep_theirs(shelf, scenes):
+    old = {m: shelf.search(words("a red circle"), target=m, k=60) for m in ("image", "text")}
+    id_ = scenes[3].id
+    shelf.update([id_], texts=["a red circle"])
+    new = {m: shelf.search(words("a red circle"), target=m, k=60) for m in ("image", "text")}
+    distance = {m: {hit.item.id: hit.distance for hit in found.hits} for m, found in new.items()}
+    assert distance["text"][id_] == 0
+    assert distance["image"] == {hit.item.id: hit.distance for hit in old["image"].hits}
+    shelf.update([id_], texts=[])
+    assert id_ not in [hit.item.id for hit in shelf.search(words("red"), target="text", k=60).hits]
+    assert verify(shelf.folder).sound
+
+
+def test_an_unknown_id_updates_nothing(shelf, scenes):
+    with pytest.raises(NoItemError):
+        shelf.update([scenes[0].id, "nobody"], metadata={"a": 1})
+    assert "a" not in shelf.item(scenes[0].id).metadata
+
+
+def test_a_synced_folder_is_the_collection(album, photos, no_encoding):
+    assert album.ids() == ["0.png", "1.png", "2.png", "3.png", "sea/4.png", "sea/5.png"]
+    done = sync(album, photos)
+    assert (done.added.unchanged, done.added.done, done.renamed, done.removed) == (6, 6, 0, 0)
+
+
+def test_a_renamed_picture_keeps_codes_texts_and_metadata(album, photos, no_encoding):
+    album.update(["1.png"], metadata={"year": 2020})
+    before = album.search(words("red"), k=6)
+    shutil.move(photos / "1.png", photos / "sea" / "one.png")
+    done = sync(album, photos)
+    assert (done.renamed, done.removed, done.added.added) == (1, 0, 0)
+    assert album.item("sea/one.png").metadata == {"year": 2020}
+    assert album.item("sea/one.png").picture == str((photos / "sea" / "one.png").resolve())
+    assert [h.score for h in album.search(words("red"), k=6).hits] == [h.score for h in before.hits]
+    assert verify(album.folder).sound
+
+
+def test_new_pictures_come_and_vanished_ones_go(album, photos, scenes):
+    (photos / "0.png").unlink()
+    Image.fromarray(scenes[7].picture).save(photos / "7.png")
+    Image.fromarray(scenes[8].picture).save(photos / "2.png")
+    done = sync(album, photos)
+    assert (done.added.added, done.added.replaced, done.renamed, done.removed) == (1, 1, 0, 1)
+    assert set(album.ids()) == {"1.png", "2.png", "3.png", "7.png", "sea/4.png", "sea/5.png"}
+
+
+def test_of_two_copies_each_keeps_an_item(album, photos):
+    shutil.copy(photos / "3.png", photos / "copy.png")
+    assert sync(album, photos).added.added == 1
+    (photos / "3.png").unlink()
+    shutil.move(photos / "copy.png", photos / "moved.png")
+    done = sync(album, photos)
+    assert (done.renamed, done.removed) == (1, 1)
+
+
+def test_an_empty_folder_is_not_believed(album, photos):
+    for path in photos.rglob("*.png"):
+        path.unlink()
+    with pytest.raises(InputError, match="holds no pictures, but 6 items came from it: is it the right folder"):
+        sync(album, photos)
+    assert len(album) == 6
+
+
+def test_sync_leaves_items_from_elsewhere_alone(shelf, photos):
+    sync(shelf, photos)
+    assert len(shelf) == 66
+    for path in photos.glob("*.png"):
+        path.unlink()
+    assert sync(shelf, photos).removed == 4
+    assert len(shelf) == 62
+
+
+def test_compact_gives_space_back_and_changes_nothing_else(shelf, folder):
+    shelf.remove_where("year < 2040")
+    before, size = shelf.search(words("red"), k=60), (folder / "items.db").stat().st_size
+    numbers = shelf.snapshot().sides["image"].numbers
+    with Collection(folder) as reader:
+        reader.search(words("red"))
+        shelf.compact()
+        assert reader.search(words("red"), k=60).hits == before.hits
+    assert shelf.search(words("red"), k=60).hits == before.hits
+    assert (shelf.snapshot().sides["image"].numbers == numbers).all()
+    assert (folder / "items.db").stat().st_size < size
+    assert verify(folder).sound
+    shelf.remove_where("year < 2050")
+    shelf.compact()
+    shelf.remove(shelf.ids())
+    shelf.compact()
+    assert len(shelf.snapshot().sides["image"]) == 0
+    assert shelf.search(words("red")).hits == ()
+    assert verify(folder).sound
+
+
+def test_a_model_is_told_by_what_it_does(shelf):
+    assert isinstance(shelf.model, Model)
+    assert np.shape(shelf.model.embed(shelf.model.pipelines["text"](["red"]), "text")) == (1, 16)
