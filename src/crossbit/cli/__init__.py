@@ -11,7 +11,7 @@ import sys
 import typer
 
 from ..errors import InputError
-from . import compare, datasets, demo, doctor, evaluate, features, fit, methods, protocols, search
+from . import compare, datasets, demo, doctor, evaluate, explain, features, fit, methods, protocols, search
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -33,6 +33,7 @@ app.command()(compare.compare)
 app.command()(compare.reproduce)
 app.add_typer(search.app, name="index")
 app.command()(search.search)
+app.command()(explain.explain)
 app.command()(doctor.doctor)
 
 #: The status with which typer ends a command that was interrupted.
