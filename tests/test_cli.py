@@ -79,7 +79,7 @@ def test_python_m_crossbit_is_the_command_line():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("methods show djsrq", "no method 'djsrq'; there are cca, "),
+        ("methods show djsrq", "no method 'djsrq'; there are adah, "),
         ("datasets show nowhere", "no dataset 'nowhere'; there are "),
         ("protocols show mirflickr/dcmh", "no protocol 'mirflickr/dcmh'; there are coco/captions-1k, "),
         ("features show pictures", "no feature extractor 'pictures'; there are bow, "),
@@ -223,7 +223,7 @@ WITH_JSON = {
     "tune": "{made}/items --recall 0.5",
 }
 #: Those that have a test of their own, because their input is larger or their work longer.
-ELSEWHERE = {"demo"}
+ELSEWHERE = {"demo", "explain"}
 
 
 def json_commands(command, name=""):

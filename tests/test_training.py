@@ -215,7 +215,7 @@ import sys
 import numpy as np
 import torch
 from crossbit.data import Paired
-from crossbit.distributed import gathered, joined, rank, world
+from crossbit.distributed import gathered, in_step, joined, rank, world
 from crossbit.methods import Recipe
 
 torch.set_num_threads(1)
@@ -223,6 +223,7 @@ rng = np.random.default_rng(0)
 train = Paired(rng.random((96, 12), dtype=np.float32), rng.random((96, 9), dtype=np.float32))
 with joined():
     assert world() == int(sys.argv[1])
+    assert isinstance(in_step(torch.nn.Sequential()), torch.nn.Sequential)  # it has nothing to average
     assert gathered(torch.full((2, 1), float(rank()))).flatten().tolist() == [r // 2 for r in range(2 * world())]
     encoder = Recipe.parse("cfrh(hidden=8,decoder_hidden=8,epochs=3,batch=16)").fit(train, 8)
     print("".join(value.numpy().tobytes().hex() for value in encoder.state_dict().values()))

@@ -42,8 +42,9 @@ def rank() -> int:
 
 
 def in_step(network: nn.Module) -> nn.Module:
-    """Return a network whose gradients are averaged over all processes; alone, the network itself."""
-    return DistributedDataParallel(network) if world() > 1 else network
+    """Return a network whose gradients are averaged over all processes; alone, or if it learns nothing, itself."""
+    learns = any(parameter.requires_grad for parameter in network.parameters())
+    return DistributedDataParallel(network) if learns and world() > 1 else network
 
 
 def shard(batches: Iterable[T]) -> Iterator[T]:

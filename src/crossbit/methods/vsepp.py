@@ -87,7 +87,7 @@ class VSEPP(Method):
                     v, l = run.image(batch.image), run.text(batch.text)
                     loss = self.objective(v @ l.T, batch.item, epoch.number)
                     epoch.step(loss, optimiser, clip=self.clip)
-                    epoch.add(loss=loss, sd_v=v.std(0).mean(), sd_l=l.std(0).mean())
+                    epoch.add(loss=loss, sd_v=v.std(0, correction=0).mean(), sd_l=l.std(0, correction=0).mean())
         return run.encoder()
 
     def objective(self, S: Float[Tensor, "m m"], item: Int[Tensor, "m"], epoch: int) -> Float[Tensor, ""]:
