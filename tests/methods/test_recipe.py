@@ -47,7 +47,7 @@ def test_a_space_with_dimensions_of_its_own(toy):
     [
         ("cca@x", "cannot read 'cca@x'"),
         ("cca+itq@5", "no binariser 'itq@5'"),
-        ("ccca", "no method 'ccca'; there are cca, "),
+        ("ccca", "no method 'ccca'; there are adah, cca, "),
         ("cca+foo", "no binariser 'foo'; there are centred, itq, sign"),
         ("cfrh(gama=1)", r"CFRH has no gama; it has alpha, batch, beta"),
         ("cfrh(batch=1.5)", "batch is 1.5, but must be of type int"),
