@@ -11,7 +11,7 @@ import sys
 import typer
 
 from ..errors import InputError
-from . import compare, datasets, demo, doctor, evaluate, features, fit, index, methods, protocols, search
+from . import compare, datasets, demo, doctor, evaluate, features, fit, index, methods, protocols, search, serve
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -33,6 +33,7 @@ app.command()(compare.compare)
 app.command()(compare.reproduce)
 app.add_typer(index.app, name="index")
 app.command()(search.search)
+app.command()(serve.serve)
 app.command()(doctor.doctor)
 
 #: The status with which typer ends a command that was interrupted.
