@@ -27,7 +27,8 @@ def made(tmp_path_factory):
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         for words in (
             ["fit", "cca+itq", "-d", SCENES, "--bits", "8", "--out", str(folder / "fitted")],
-            ["index", "create", str(folder / "items"), "--model", str(folder / "fitted"), "-d", SCENES],
+            ["index", "create", str(folder / "items"), "--model", str(folder / "fitted"), "-d", SCENES, "--vectors"],
+            ["index", "export", str(folder / "items"), str(folder / "items.parquet")],
         ):
             patch.setattr(sys, "argv", ["crossbit", *words])
             with pytest.raises(SystemExit) as end:
@@ -107,6 +108,9 @@ def test_python_m_crossbit_is_the_command_line():
         ("index update {made}/items", "give one of the two"),
         ("index update {made}/items a --set year", "--set is 'year', but should be key=value"),
         ("index sync {made}/items {made}/nowhere", "is no folder; sync makes a collection hold"),
+        ("index export {made}/items {made}/x.txt", "should end in .parquet, .faiss, .npy"),
+        ("index export {made}/items {made}/x.npy --side sound", "no modality 'sound'"),
+        ("index duplicates {made}/items --side sound", "no modality 'sound'"),
         ("index verify {made}/fitted", "is no collection"),
         ("index remove {made}/items", "give one of the two"),
         ("index remove {made}/items nobody", "there is no item 'nobody'"),
@@ -200,7 +204,12 @@ WITH_JSON = {
     "fit": "cca+itq -d {scenes} -b 8 -o {made}/again",
     "index add": "{made}/items -d {scenes}",
     "index create": "{made}/more -m {made}/fitted -d {scenes}",
+    "index calibrate": "{made}/items --by labels",
     "index compact": "{made}/items",
+    "index duplicates": "{made}/items --radius 0",
+    "index export": "{made}/items {made}/items.npy",
+    "index import": "{made}/items {made}/items.parquet",
+    "index stats": "{made}/items",
     "index remove": "{made}/items --where year>3000",
     "index sync": "{made}/items {made}/pictures",
     "index update": "{made}/items 000001 --set year=2020",
@@ -211,6 +220,7 @@ WITH_JSON = {
     "protocols show": "mirflickr25k/djsrh",
     "reproduce": "{made}/row.toml",
     "search": "{made}/items -t red -k 2",
+    "tune": "{made}/items --recall 0.5",
 }
 #: Those that have a test of their own, because their input is larger or their work longer.
 ELSEWHERE = {"demo"}
@@ -247,7 +257,7 @@ def test_without_json_people_get_something_to_read(command, crossbit_cli, made):
 def test_a_damaged_collection_ends_with_status_1_and_is_repaired(crossbit_cli, made, tmp_path):
     folder = shutil.copytree(made / "items", tmp_path / "items")
     with sqlite3.connect(folder / "items.db") as connection:
-        connection.execute("UPDATE items SET texts = '[]' WHERE number = 2")
+        connection.execute("UPDATE items SET texts = '[]' WHERE number = (SELECT max(number) FROM items)")
     connection.close()
     ended = crossbit_cli("index", "verify", folder)
     assert (ended.status, ended.out.splitlines()[-1]) == (1, "49 items are as they were written, 1 faults")

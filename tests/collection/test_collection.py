@@ -75,7 +75,7 @@ def test_the_third_stage_ranks_by_stored_vectors(shelf, model, scenes):
     cosines = vectors @ query / np.linalg.norm(vectors, axis=1) / np.linalg.norm(query)
     found = shelf.search(words("a red circle"), k=5, settings=Settings(shortlist=60))
     assert [hit.score for hit in found.hits] == pytest.approx(np.sort(cosines)[::-1][:5], abs=2e-3)
-    assert [stage.name for stage in found.stages] == ["shortlist", "asymmetric", "rescore"]
+    assert [stage.name for stage in found.stages] == ["query", "shortlist", "asymmetric", "rescore"]
 
 
 @pytest.mark.parametrize("target", ["image", "text"])

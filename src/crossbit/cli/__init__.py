@@ -11,7 +11,7 @@ import sys
 import typer
 
 from ..errors import InputError
-from . import compare, datasets, demo, doctor, evaluate, features, fit, index, methods, protocols, search, serve
+from . import compare, datasets, demo, doctor, evaluate, features, fit, index, methods, protocols, search, serve, upkeep
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -31,8 +31,10 @@ app.command()(fit.fit)
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(compare.compare)
 app.command()(compare.reproduce)
+index.app.registered_commands += upkeep.app.registered_commands
 app.add_typer(index.app, name="index")
 app.command()(search.search)
+app.command()(search.tune)
 app.command()(serve.serve)
 app.command()(doctor.doctor)
 

@@ -184,56 +184,6 @@ def sync(
         )
 
 
-@app.command()
-def compact(collection: Folder, json: JsonFlag = False) -> None:
-    """Give back the space of removed items."""
-    from ..collection import Collection
-
-    with Collection(collection) as opened:
-        before = _size(collection)
-        opened.compact()
-    facts = {"collection": str(collection), "bytes_before": before, "bytes": _size(collection)}
-    print_json(facts) if json else typer.echo(f"{before:,} bytes became {facts['bytes']:,}")
-
-
-@app.command()
-def verify(
-    collection: Folder,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Keep what is sound, name what is not, and set the damaged file aside.")
-    ] = False,
-    json: JsonFlag = False,
-) -> None:
-    """Compute every checksum again and name what is damaged.
-
-    Exits with status 1 where something is, also after a repair. Items that were lost can be added again from their
-    source: `crossbit index add` leaves alone what is there.
-    """
-    from ..collection.repair import repair as repair_file
-    from ..collection.verify import verify as verify_folder
-
-    report = verify_folder(collection)
-    facts = {
-        "collection": str(collection),
-        "items": report.items,
-        "damage": [damage._asdict() for damage in report.damage],
-        "sound": report.sound,
-    }
-    if repair and not report.sound:
-        repaired = repair_file(collection)
-        facts |= {"kept": repaired.items, "aside": str(repaired.aside), "sound_now": verify_folder(collection).sound}
-    if json:
-        print_json(facts)
-    else:
-        for damage in report.damage:
-            typer.echo(f"{damage.where}: {damage.what}")
-        typer.echo(f"{report.items:,} items are as they were written, {len(report.damage):,} faults")
-        if "kept" in facts:
-            typer.echo(f"{facts['kept']:,} items kept; the damaged file is in {facts['aside']}")
-    if not report.sound:
-        raise typer.Exit(1)
-
-
 def _assigned(text: str) -> tuple[str, Any]:
     """Return the name and value of `key=value`, the value read as JSON where it is JSON.
 
@@ -251,10 +201,6 @@ def _assigned(text: str) -> tuple[str, Any]:
         return name, loads(value)
     except (JSONDecodeError, RecursionError):
         return name, value
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("items.db*"))
 
 
 def dataset_items(dataset: str, part: str, data_dir: Path | None) -> Iterable[Raw]:

@@ -14,6 +14,7 @@ from .output import JsonFlag, print_json, print_table
 
 if TYPE_CHECKING:
     from ..collection import Found, Part
+    from ..collection.search import Stage
 
 
 def search(
@@ -49,12 +50,13 @@ def search(
         settings = replace(opened.settings, index=index) if index else opened.settings  # type: ignore[arg-type]
         found = opened.search(*parts, target=target, k=k, radius=radius, where=where, settings=settings)
         told = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"
+        told += "; no good match" if found.doubtful else ""
     if json:
         print_json(_as_json(found, explain=explain))
         return
     print_table([_row(rank, hit) for rank, hit in enumerate(found.hits, 1)])
     if explain:
-        print_table([{**stage._asdict(), "seconds": f"{1000 * stage.seconds:.2f} ms"} for stage in found.stages])
+        print_table([_stage_row(stage) for stage in found.stages])
     print(told, file=sys.stderr)
 
 
@@ -92,6 +94,11 @@ def _as_json(found: Found, *, explain: bool) -> Any:
     return {"hits": hits, "stages": [stage._asdict() for stage in found.stages]} if explain else hits
 
 
+def _stage_row(stage: Stage) -> dict[str, Any]:
+    seen = {"stage": stage.name, "looked at": stage.looked_at, "kept": stage.kept}
+    return {**seen, "ms": 1000 * stage.seconds, "how": stage.how}
+
+
 def _row(rank: int, hit: Any) -> dict[str, Any]:
     row = {"rank": rank, "distance": hit.distance, "score": hit.score}
     if hit.probability is not None:
@@ -101,3 +108,27 @@ def _row(rank: int, hit: Any) -> dict[str, Any]:
 
 def _short(text: str, most: int = 80) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def tune(
+    collection: Annotated[Path, typer.Argument(help="A collection that keeps vectors.")],
+    recall: Annotated[float, typer.Option(help="Share of the exact ten nearest to find.")] = 0.95,
+    json: JsonFlag = False,
+) -> None:
+    """Find and store the cheapest way to search a collection.
+
+    What counts is the share of the ten nearest by the stored real values, searched exactly, that a setting finds.
+    """
+    from ..collection import Collection
+    from ..collection.tuning import tune as find
+
+    with Collection(collection) as opened:
+        chosen, trials = find(opened, recall)
+    if json:
+        print_json({"chosen": asdict(chosen), "trials": [asdict(trial) for trial in trials]})
+        return
+    print_table([{**asdict(trial.settings), "recall": trial.recall, "ms": trial.milliseconds} for trial in trials])
+    typer.echo(
+        f"{chosen.settings.index}, shortlist {chosen.settings.shortlist}, rescore {chosen.settings.rescore}:"
+        f" recall {chosen.recall:.4f} at {chosen.milliseconds:.3f} ms"
+    )

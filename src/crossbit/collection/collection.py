@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Int64
@@ -18,13 +18,16 @@ from .. import files, spec
 from ..codes import Codes
 from ..data import Modality
 from ..errors import InputError
+from ..indexes import Neighbours
 from ..progress import Log, silent
 from . import adding, reading, restating
 from .batch import Batch
+from .calibration import DOUBT, Calibration, features_of
 from .change import change, compact
 from .engines import Engines
 from .faults import OtherModelError
 from .filters import parse
+from .found import Found, Hit
 from .item import Item, Raw
 from .model import Model, bundle_sha256, fingerprint, install, load
 from .query import Part, checked_target, point
@@ -38,26 +41,6 @@ from .store import DATABASE, MODEL, Store
 THUMBNAIL = 256
 #: Filters whose result is kept.
 _FILTERS = 64
-
-
-class Hit(NamedTuple):
-    """An item that a search found: its Hamming distance, its score from -1 to 1, and how probably it is relevant."""
-
-    item: Item
-    distance: int
-    score: float
-    probability: float | None = None
-
-
-@final
-@dataclass(frozen=True)
-class Found:
-    """What a search found, best first, and what it did for that."""
-
-    hits: tuple[Hit, ...]
-    target: Modality
-    searched: int
-    stages: tuple[Stage, ...] = field(default=(), repr=False)
 
 
 @final
@@ -78,7 +61,7 @@ class Collection:
         self._lock = threading.Lock()
         self._snapshot = Snapshot.empty(self.bits)
         self._filters: dict[str, tuple[Head, Int64[ndarray, "n"]]] = {}
-        self._engines = Engines()
+        self.engines = Engines()
 
     @classmethod
     def create(cls, folder: Path, model: Path, *, thumbnail: int = THUMBNAIL, vectors: bool = False) -> Collection:
@@ -127,6 +110,11 @@ class Collection:
     def close(self) -> None:
         """Close its file."""
         self.store.close()
+
+    def configure(self, name: str, value: Any) -> None:
+        """Store how it is searched, or what was fitted."""
+        with self.store.locked(), self.store.changing() as connection:
+            self.store.set_fact(connection, name, value)
 
     def snapshot(self) -> Snapshot:
         """Return the codes as they are now; what other processes have changed is read."""
@@ -235,30 +223,40 @@ class Collection:
         chosen = checked_target(target, parts)
         with self.store.reading() as connection:
             snapshot = self.snapshot()
+            start = time.perf_counter()
             asked = point(parts, lambda: self.model, connection, snapshot)
+            encoding = Stage("query", len(parts), 1, time.perf_counter() - start, "encoded by the model, or looked up")
             side = snapshot.sides[chosen]
             allowed = side.rows(self.matching(where, snapshot.head)) if where else None
-            search = Search(side, chosen, self._engines, settings or self.settings, asked.asking)
+            search = Search(side, chosen, self.engines, settings or self.settings, asked.asking)
             rows, distances, scores = search.run(asked.values, k, radius, allowed, connection)
             numbers = side.numbers[rows].tolist()
             items = reading.items_of(connection, numbers)
-        hits = zip(numbers, distances.tolist(), scores.tolist(), strict=True)
+        known = Calibration.of(self.store.facts, f"{asked.source}->{chosen}", rescored=search.rescores)
+        sure = known.probabilities(features_of(side, asked.values, scores)).tolist() if known and numbers else None
+        hits = zip(numbers, distances.tolist(), scores.tolist(), sure or [None] * len(numbers), strict=True)
         return Found(
-            tuple(Hit(items[number], distance, score) for number, distance, score in hits),
+            tuple(Hit(items[number], *rest) for number, *rest in hits),
             chosen,
             len(side) if allowed is None else len(allowed),
-            tuple(search.stages),
+            None if known is None else not sure or sure[0] < DOUBT,
+            (encoding, *search.stages),
         )
+
+    def nearest(self, queries: Codes, target: Modality, k: int, *, settings: Settings | None = None) -> Neighbours:
+        """Return the numbers of the `k` items whose `target` side is nearest to each query's code: the first stage."""
+        side = self.snapshot().sides[target]
+        found, _ = self.engines.nearest(side, target, queries, k, None, settings or self.settings)
+        return Neighbours(side.numbers[found.rows], found.distances)
 
     def search_codes(self, queries: Codes, target: Modality, k: int = 10) -> list[list[Hit]]:
         """Return the `k` items whose `target` side is nearest to each query's code, ties in order of the items."""
         with self.store.reading() as connection:
-            side = self.snapshot().sides[target]
-            found, _ = self._engines.nearest(side, target, queries, k, None, self.settings)
-            items = reading.items_of(connection, np.unique(side.numbers[found.rows]).tolist())
+            found = self.nearest(queries, target, k)
+            items = reading.items_of(connection, np.unique(found.rows).tolist())
         return [
             [Hit(items[n], d, 1 - 2 * d / self.bits) for n, d in zip(numbers, distances, strict=True)]
-            for numbers, distances in zip(side.numbers[found.rows].tolist(), found.distances.tolist(), strict=True)
+            for numbers, distances in zip(found.rows.tolist(), found.distances.tolist(), strict=True)
         ]
 
     def matching(self, where: str, head: Head) -> Int64[ndarray, "n"]:

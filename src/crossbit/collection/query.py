@@ -62,10 +62,11 @@ def like(id_: str) -> Part:
 
 
 class Point(NamedTuple):
-    """Where a query lies: its real values, and the numbers of the items it was made of, which are no answer to it."""
+    """Where a query lies: its real values, the numbers of the items it was made of, and whether a text is in it."""
 
     values: Float[ndarray, "dim"]
     asking: tuple[int, ...]
+    source: Modality
 
     def code(self) -> Codes:
         """Return the code of the query."""
@@ -88,7 +89,8 @@ def point(
             values = embed_one(model(), part.value, part.kind)
         length = float(np.linalg.norm(values))
         total += part.weight * values / (length or 1.0)
-    return Point(total, tuple(asking))
+    source: Modality = "text" if any(part.kind == "text" for part in parts) else "image"
+    return Point(total, tuple(asking), source)
 
 
 def checked_target(target: str, parts: Sequence[Part]) -> Modality:

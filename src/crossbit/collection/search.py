@@ -59,6 +59,11 @@ class Search:
     asking: tuple[int, ...] = ()
     stages: list[Stage] = field(default_factory=list)
 
+    @property
+    def rescores(self) -> bool:
+        """Whether scores are those of stored vectors."""
+        return bool(self.settings.shortlist) and self.settings.rescore
+
     def run(
         self,
         values: Float[ndarray, "dim"],
@@ -77,7 +82,7 @@ class Search:
         if self.settings.shortlist:
             scores = self._asymmetric(values, rows)
         order = np.lexsort((self.side.numbers[rows], distances, -scores))
-        if self.settings.shortlist and self.settings.rescore:
+        if self.rescores:
             order = order[: max(k, self.settings.shortlist)]
             scores = self._rescored(values, rows, scores, order, connection)
             order = order[np.lexsort((self.side.numbers[rows[order]], distances[order], -scores[order]))]

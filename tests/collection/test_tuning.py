@@ -1,0 +1,109 @@
+"""Tuning, calibration, near-duplicates: against what they are defined by."""
+
+import numpy as np
+import pytest
+
+from crossbit.codes import Codes, hamming
+from crossbit.collection import Collection, Item, Settings
+from crossbit.collection import text as words
+from crossbit.collection.batch import Batch
+from crossbit.collection.calibrating import calibrate, calibration_error
+from crossbit.collection.calibration import Calibration
+from crossbit.collection.duplicates import duplicates, grouped
+from crossbit.collection.tuning import tune
+from crossbit.errors import InputError
+
+
+@pytest.fixture
+def many(model, tmp_path):
+    """Return 600 items around 12 centres, both sides of an item near each other."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(12, size=600)
+    centres = rng.normal(size=(12, 16))
+    values = {m: centres[kind] + 0.7 * rng.normal(size=(600, 16)) for m in ("image", "text")}
+    items = [Item(f"{row}", (), None, {"kind": int(kind[row])}) for row in range(600)]
+    has = dict.fromkeys(values, np.ones(600, bool))
+    with Collection.create(tmp_path / "many", model, vectors=True) as made:
+        made.put(Batch.encoded(items, values, has))
+        yield made
+
+
+def test_tuning_takes_the_cheapest_that_reaches_the_recall_and_keeps_it(many):
+    chosen, trials = tune(many, 0.9)
+    assert chosen.recall >= 0.9
+    assert chosen.milliseconds == min(trial.milliseconds for trial in trials if trial.recall >= 0.9)
+    by_settings = {trial.settings: trial.recall for trial in trials}
+    assert by_settings[Settings("flat", 64, 600, True)] > 0.99
+    assert by_settings[Settings("flat", 64, 0, False)] < by_settings[Settings("flat", 64, 200, True)]
+    with Collection(many.folder) as again:
+        assert again.settings == chosen.settings
+
+
+def test_what_cannot_be_tuned_says_why(many, model, tmp_path):
+    with pytest.raises(InputError, match="a recall lies above 0 and up to 1, not 95"):
+        tune(many, 95)
+    with Collection.create(tmp_path / "bare", model) as bare, pytest.raises(InputError, match="keeps no vectors"):
+        tune(bare, 0.9)
+    with (
+        Collection.create(tmp_path / "empty", model, vectors=True) as empty,
+        pytest.raises(InputError, match="no items that the model was not trained on"),
+    ):
+        tune(empty, 0.9)
+
+
+def test_probabilities_are_what_they_say(many):
+    results = {result.direction: result for result in calibrate(many, "kind")}
+    assert results.keys() == {"image->image", "image->text", "text->image", "text->text"}
+    result = results["text->image"]
+    assert result.queries == 300
+    assert result.error < 0.06
+    assert result.brier < 0.2
+    assert list(result.risks) == sorted(result.risks, reverse=True)
+    assert result.risk_answered <= result.risks[0]
+
+
+def test_a_calibrated_search_tells_how_sure_it_is(shelf, many):
+    plain = shelf.search(words("a red circle"))
+    assert plain.doubtful is None
+    assert {hit.probability for hit in plain.hits} == {None}
+    weights = {"weights": [-2.0, 8.0, 0.0], "rescored": True}
+    shelf.configure("calibration", {"text->image": weights})
+    found = shelf.search(words("a red circle"))
+    expected = [1 / (1 + np.exp(2 - 8 * hit.score)) for hit in found.hits]
+    assert [hit.probability for hit in found.hits] == pytest.approx(expected)
+    assert found.doubtful == (expected[0] < 0.5)
+    assert shelf.search(words("a red circle"), where="year > 3000").doubtful is True
+    assert shelf.search(words("a red circle"), settings=Settings(rescore=False)).doubtful is None
+    assert shelf.search(words("a red circle"), target="text").doubtful is None
+
+
+def test_the_fit_finds_the_weights_that_made_the_data(rng):
+    features = rng.normal(size=(20_000, 2))
+    p = 1 / (1 + np.exp(-(-1 + 2 * features[:, 0] - 0.5 * features[:, 1])))
+    fitted = Calibration.fit(features, rng.random(20_000) < p, rescored=True)
+    assert fitted.weights == pytest.approx((-1, 2, -0.5), abs=0.1)
+    assert calibration_error(p, rng.random(20_000) < p) < 0.02
+    assert calibration_error(np.full(100, 0.9), np.zeros(100, bool)) == pytest.approx(0.9)
+
+
+def test_what_cannot_be_calibrated_says_why(many):
+    with pytest.raises(InputError, match="nothing can be calibrated"):
+        calibrate(many, "nothing")
+
+
+def test_duplicates_are_chains_of_near_codes(shelf):
+    codes = shelf.snapshot().sides["image"].codes
+    near = hamming(codes, codes) <= 2
+    reach = near
+    for _ in range(8):
+        reach = reach @ reach
+    groups = {tuple(sorted(shelf.ids()[i] for i in np.flatnonzero(row))) for row in reach if row.sum() > 1}
+    found = duplicates(shelf, 2)
+    assert {tuple(sorted(group)) for group in found} == groups
+    assert [len(group) for group in found] == sorted((len(group) for group in groups), reverse=True)
+
+
+def test_equal_codes_need_no_comparison():
+    codes = Codes.from_bits(np.array([[0, 1], [1, 1], [0, 1], [0, 0]], bool))
+    assert len({*grouped(codes, 0).tolist()}) == 3
+    assert len({*grouped(codes, 1).tolist()}) == 1
