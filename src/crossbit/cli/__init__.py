@@ -24,6 +24,7 @@ from . import (
     methods,
     protocols,
     search,
+    serve,
     upkeep,
 )
 
@@ -50,6 +51,7 @@ app.add_typer(index.app, name="index")
 app.command()(search.search)
 app.command()(search.tune)
 app.command()(explain.explain)
+app.command()(serve.serve)
 app.command()(doctor.doctor)
 
 #: The status with which typer ends a command that was interrupted.

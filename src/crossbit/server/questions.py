@@ -1,0 +1,113 @@
+"""What clients send: every field bounded, nothing converted in silence, nothing unknown let through."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ..collection import Part, Raw, image, like, text
+from ..errors import InputError
+from .limits import MAX_FILTER, MAX_HITS, MAX_ID, MAX_ITEMS, MAX_PARTS, MAX_TEXT, MAX_WEIGHT
+
+_STRICT = ConfigDict(strict=True, extra="forbid")
+_ENCODED = "A picture's file (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM) as base64. Addresses are never fetched."
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+Picture = Annotated[str, Field(min_length=1, description=_ENCODED, json_schema_extra={"format": "byte"})]
+Target = Literal["", "image", "text"]
+TargetField = Annotated[
+    Target, Field(description="Search pictures or texts; empty: texts for a picture alone, else pictures.")
+]
+Hits = Annotated[int, Field(ge=1, le=MAX_HITS, description="How many hits.")]
+Radius = Annotated[int, Field(ge=0, le=1 << 16, description="Only hits within this many bits.")]
+Where = Annotated[
+    str, Field(max_length=MAX_FILTER, description="A filter, as in year >= 2020 and license in ('cc-by', 'cc0').")
+]
+
+
+class QueryPart(BaseModel):
+    """One part of a query: a text, a picture, or an item of the collection. A negative weight leads away from it."""
+
+    model_config = _STRICT
+
+    text: Text | None = None
+    image: Picture | None = None
+    like: Id | None = Field(None, description="The id of an item: more like this.")
+    weight: Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False)] = 1.0
+
+    @model_validator(mode="after")
+    def _one_of(self) -> QueryPart:
+        if sum(each is not None for each in (self.text, self.image, self.like)) != 1:
+            raise ValueError("a part has one of text, image and like")
+        return self
+
+    def part(self) -> Part:
+        """Return the part as the library knows it."""
+        if self.text is not None:
+            return text(self.text) * self.weight
+        return (image(decoded(self.image)) if self.image is not None else like(self.like or "")) * self.weight
+
+
+class Question(BaseModel):
+    """A search: its parts are one query together."""
+
+    model_config = ConfigDict(
+        **_STRICT,
+        json_schema_extra={
+            "examples": [
+                {"parts": [{"text": "a red circle"}], "k": 5},
+                {"parts": [{"text": "beach"}, {"text": "people", "weight": -0.5}], "where": "year >= 2020"},
+                {"parts": [{"like": "000001"}], "target": "image", "radius": 6},
+            ]
+        },
+    )
+
+    parts: Annotated[list[QueryPart], Field(min_length=1, max_length=MAX_PARTS)]
+    target: TargetField = ""
+    k: Hits = 10
+    radius: Radius | None = None
+    where: Where = ""
+    explain: bool = Field(False, description="Tell what each stage of the search did, and how long it took.")
+
+
+class NewItem(BaseModel):
+    """An item to be added, or to replace the one of its id."""
+
+    model_config = _STRICT
+
+    id: Id
+    picture: Picture | None = None
+    texts: Annotated[list[Text], Field(max_length=64)] = []
+    metadata: dict[str, Any] = {}
+
+    def raw(self) -> Raw:
+        """Return the item as the library takes it."""
+        picture = None if self.picture is None else decoded(self.picture)
+        return Raw(self.id, picture, tuple(self.texts), self.metadata)
+
+
+class NewItems(BaseModel):
+    """Items to be added; each that can be used is safe on the disk when the answer comes."""
+
+    model_config = ConfigDict(
+        **_STRICT,
+        json_schema_extra={
+            "examples": [{"items": [{"id": "note-1", "texts": ["a green square"], "metadata": {"year": 2024}}]}]
+        },
+    )
+
+    items: Annotated[list[NewItem], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+def decoded(encoded: str) -> bytes:
+    """Return the bytes that base64 stands for."""
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError(
+            "a picture is its file as base64 (A-Z, a-z, 0-9, + and /, padded with =); addresses are not fetched"
+        ) from None
