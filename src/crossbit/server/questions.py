@@ -36,7 +36,7 @@ class QueryPart(BaseModel):
 
     text: Text | None = None
     image: Picture | None = None
-    like: Id | None = Field(None, description="The id of an item: more like this.")
+    like: Id | None = Field(default=None, description="The id of an item: more like this.")
     weight: Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False)] = 1.0
 
     @model_validator(mode="after")
