@@ -14,7 +14,7 @@ from .errors import InputError
 
 @final
 class Sentence(nn.Module):
-    """Maps word ids to the state of a stack of GRUs after the last word; with two directions, also before the first.
+    """Maps word ids to the state of a stack of GRUs after the last word; with two directions, also read backwards.
 
     Padding changes no state, and every word is a step of its own with the same number of rows: a sentence's bytes do
     not depend on its neighbours in a batch, nor on how far they are padded. A sentence without a word is all 0.
@@ -39,7 +39,7 @@ class Sentence(nn.Module):
         real = ids != PADDING
         longest = int(real.any(0).nonzero().max()) + 1 if real.any() else 0
         real, x = real[:, :longest], self.vectors(ids[:, :longest])
-        last = [x.new_zeros(len(x), self.hidden)] * self.directions
+        last: list[Tensor] = []
         for layer in range(self.layers):
             cells = cast("list[nn.GRUCell]", [*self.cells][layer * self.directions :][: self.directions])
             passes = [read(cell, x, real, backwards=d == 1) for d, cell in enumerate(cells)]
