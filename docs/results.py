@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+import curves
 from crossbit import plots
 from crossbit.cli.run import featurised, read_setup
 from crossbit.data import Dataset
@@ -27,7 +28,6 @@ from crossbit.errors import InputError, known
 from crossbit.methods import Recipe
 from crossbit.methods.cfrh import CFRH, Target, statistics
 from crossbit.metrics import Measure
-from crossbit.progress import bar
 from crossbit.results import Ledger, Result, Run, chance_levels, compare, setting, table
 from crossbit.spec import split_list
 from crossbit.towers import tensor
@@ -40,29 +40,62 @@ SCORES = HERE / "results"
 STUDIES: dict[str, Any] = tomllib.loads((HERE / "results.toml").read_text(encoding="utf-8"))
 
 
-def run(name: str, data_dir: Path | None) -> None:
-    """Run a study and keep its scores."""
+def run(name: str, data_dir: Path | None, *, fit: bool) -> None:
+    """Run what a study lacks and keep each score at once; without `fit`, take up only what the ledger has."""
     study = STUDIES["studies"][name]
     setup = read_setup(study["dataset"], study["features"], "join")
     corpus = setup.corpus(data_dir)
     data = featurised(setup, corpus, None, "fail").dataset
     where = setting(setup.features(corpus), setup.captions, data)
-    recipes = [Recipe.parse(text.strip("' \n")) for text in split_list(study["methods"])]
-    runs = [Run(r, int(b), s) for r in recipes for b in split_list(study["bits"]) for s in range(study["seeds"])]
     measures = [Measure.parse(text) for text in STUDIES["measures"]]
-    with bar(name) as log:
-        outcomes = list(compare(runs, data, measures, Ledger(Path("runs/compare.jsonl"), where), log))
-    failed = [outcome for outcome in outcomes if isinstance(outcome, InputError)]
-    if failed:
-        raise failed[0]
-    results = [asdict(outcome) for outcome in outcomes if isinstance(outcome, Result)]
-    scores = {
-        "setting": where,
-        "chance": chance_levels(data, measures),
-        "similarities": similarities(data),
-        "results": results,
-    }
-    (SCORES / f"{name}.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    scores = {"setting": where, "chance": chance_levels(data, measures), "similarities": similarities(data)}
+    path = SCORES / f"{name}.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    results = [Result(**result) for result in kept.get("results", ()) if kept["setting"] == where]
+    ledger = Ledger(Path("runs/compare.jsonl"), where)
+    runs = planned(study)
+    for done, each in enumerate(runs):
+        found = [result for result in results if of(result) == (each.recipe.name, each.bits, each.seed)]
+        if not found and (fit or ledger.find(each, measures)):
+            print(f"{name}: {done}/{len(runs)} {each.recipe.name} {each.bits} bits, seed {each.seed}", file=sys.stderr)
+            for outcome in compare([each], data, measures, ledger):
+                if isinstance(outcome, InputError):
+                    raise outcome
+                results.append(outcome)
+            path.write_text(
+                json.dumps({**scores, "results": ordered(results, runs)}, indent=1) + "\n", encoding="utf-8"
+            )
+
+
+def of(result: Result) -> tuple[str, int, int]:
+    """Return which run a result is of."""
+    return result.method, result.bits, result.seed
+
+
+def ordered(results: list[Result], runs: list[Run]) -> list[dict[str, Any]]:
+    """Return the results of the runs, in their order; results of no run are left out."""
+    place = {(run.recipe.name, run.bits, run.seed): i for i, run in enumerate(runs)}
+    return [asdict(each) for each in sorted((r for r in results if of(r) in place), key=lambda r: place[of(r)])]
+
+
+def planned(study: dict[str, Any]) -> list[Run]:
+    """Return the runs of a study; those of methods listed under `bfloat16` train in half precision."""
+    half = recipes(study.get("bfloat16", ""))
+    return [
+        Run(Recipe.parse(text), int(bits), seed, "bfloat16" if text in half else "float32")
+        for text in recipes(study["methods"])
+        for bits in split_list(study["bits"])
+        for seed in range(study["seeds"])
+    ]
+
+
+def recipes(text: str) -> list[str]:
+    """Return the recipes written between commas.
+
+    >>> recipes("a, 'b(x=1,y=2)'")
+    ['a', 'b(x=1,y=2)']
+    """
+    return [part.strip("' \n") for part in split_list(text)]
 
 
 def similarities(data: Dataset) -> list[dict[str, Any]]:
@@ -87,6 +120,9 @@ def page() -> str:
         path = SCORES / f"{name}.json"
         if path.is_file():
             parts += section(name, study, json.loads(path.read_text(encoding="utf-8")))
+    for name in curves.CURVES:
+        if curves.kept(name).is_file():
+            parts += curves.section(name)
     return "\n\n".join(parts) + "\n"
 
 
@@ -100,7 +136,7 @@ def section(name: str, study: dict[str, Any], scores: dict[str, Any]) -> list[st
     figure = HERE / "images" / f"results-{name}.svg"
     if figure.is_file():
         parts.append(f"![MAP of both directions by code length](images/{figure.name})")
-    methods = ",".join(text.strip("' \n") for text in split_list(study["methods"]))
+    methods = ",".join(recipes(study["methods"]))
     words = ["crossbit", "compare", methods, "--dataset", study["dataset"], "--features", study["features"]]
     words += ["--bits", study["bits"], "--seeds", str(study["seeds"]), "--data-dir", "DATA"]
     for measure in STUDIES["measures"]:
@@ -122,6 +158,8 @@ def draw(name: str) -> None:
     for method in dict.fromkeys(result.method for result in chosen):
         for bits in sorted({result.bits for result in chosen}):
             values = _of_seeds([r for r in chosen if (r.method, r.bits) == (method, bits)])
+            if not values:
+                continue
             spread = stdev(values) if len(values) > 1 else 0.0
             bars.setdefault(re.sub(r"\(.*\)", "", method), {})[bits] = fmean(values), spread
     title = STUDIES["studies"][name]["title"]
@@ -142,12 +180,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="*", help="studies to run: " + ", ".join(STUDIES["studies"]))
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--finished", action="store_true", help="fit nothing: take up what the ledger has")
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     for name in given.study:
         if name not in STUDIES["studies"]:
             raise known(name, "study", STUDIES["studies"])
-        run(name, given.data_dir)
+        run(name, given.data_dir, fit=not given.finished)
         draw(name)
     if given.check:
         return 0 if PAGE.read_text(encoding="utf-8") == page() else 1

@@ -56,6 +56,14 @@ def tiny_scenes() -> Corpus:
     return load("scenes", query=20, train=30, database=40)
 
 
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory) -> Path:
+    """The folder of a tiny random CLIP."""
+    import tiny_clip
+
+    return tiny_clip.write(tmp_path_factory.mktemp("clip"))
+
+
 class Ended(NamedTuple):
     """What a command left: its status, stdout and stderr."""
 

@@ -79,11 +79,11 @@ def test_python_m_crossbit_is_the_command_line():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("methods show djsrq", "no method 'djsrq'; there are cca, "),
+        ("methods show djsrq", "no method 'djsrq'; there are adah, "),
         ("datasets show nowhere", "no dataset 'nowhere'; there are "),
         ("protocols show mirflickr/dcmh", "no protocol 'mirflickr/dcmh'; there are coco/captions-1k, "),
-        ("features show pixels", "no feature extractor 'pixels'; there are bow, "),
-        ("fit cca -d scenes(sice=3) -o {made}/x", "Scenes has no sice; it has database, query, seed, train"),
+        ("features show pictures", "no feature extractor 'pictures'; there are bow, "),
+        ("fit cca -d scenes(sice=3) -o {made}/x", "Scenes has no sice; it has database, query, seed, task, train"),
         ("fit cca -d wikipedia -o {made}/x", "give --data-dir or set CROSSBIT_DATA"),
         ("fit cca -d wikipedia --data-dir {made}/nowhere -o {made}/x", "does not exist"),
         ("fit cca -d scenes --set ridge -o {made}/x", "cannot read option 'ridge': it should be key=value"),
@@ -223,7 +223,7 @@ WITH_JSON = {
     "tune": "{made}/items --recall 0.5",
 }
 #: Those that have a test of their own, because their input is larger or their work longer.
-ELSEWHERE = {"demo"}
+ELSEWHERE = {"demo", "explain"}
 
 
 def json_commands(command, name=""):

@@ -133,3 +133,19 @@ def test_no_figure_is_registered_with_pyplot():
 def test_what_cannot_be_plotted_is_refused(tmp_path, call, message):
     with pytest.raises(InputError, match=message):
         call(tmp_path)
+
+
+def test_a_picture_is_dimmed_where_a_mask_is_not_set():
+    picture = np.full((8, 12, 3), (200, 100, 0), np.uint8)
+    drawn = plots.dimmed(picture, np.array([[True, False, False], [False, False, False]]))
+    assert drawn.shape == picture.shape
+    assert (drawn[:3, :3] == (200, 100, 0)).all()
+    assert (drawn[4:] == (55, 35, 15)).all()  # a fifth of each colour, and 0.15 of their mean
+    line = np.zeros((8, 12), bool)
+    line[3, :4] = line[:4, 3] = True
+    assert ((drawn == (230, 159, 0)).all(2) == line).all()
+
+
+def test_a_mask_that_is_set_everywhere_leaves_the_picture_as_it_is():
+    picture = np.random.default_rng(0).integers(0, 256, (20, 20, 3)).astype(np.uint8)
+    assert (plots.dimmed(picture, np.ones((3, 3), bool)) == picture).all()

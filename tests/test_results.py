@@ -10,7 +10,7 @@ from crossbit.codes import Codes
 from crossbit.errors import InputError
 from crossbit.methods import Recipe
 from crossbit.metrics import Measure, evaluate
-from crossbit.results import Ledger, Result, Run, chance_levels, compare, setting, table
+from crossbit.results import Ledger, Result, Run, chance_levels, compare, page, setting, table
 
 MAP = Measure("MAP")
 
@@ -104,3 +104,45 @@ def test_other_measures_are_scored_too(toy, measure):
     results = list(compare(runs("scm"), toy, [Measure.parse(measure)], Ledger(None, "toy")))
     assert {result.measure for result in results} == {measure}
     assert all(0 < result.value <= 1 for result in results)
+
+
+def test_a_result_knows_the_bytes_of_an_item(toy):
+    results = list(compare(runs("cca(ridge=0.01)", "cca(ridge=0.01)+itq"), toy, [MAP], Ledger(None, "toy")))
+    assert [result.bytes_per_item for result in results] == [8 * 4, 8 * 4, 1, 1]
+
+
+def test_a_space_of_given_dimensions_is_fitted_once_for_all_its_codes(toy, monkeypatch):
+    fitted, space = [], Recipe.space
+    monkeypatch.setattr(Recipe, "space", lambda self, *a, **kw: fitted.append(self.name) or space(self, *a, **kw))
+    several = runs("cca@6", "cca@6+itq", "cca@6+sign", bits=(4, 6), seeds=2)
+    outcomes = list(compare(several, toy, [MAP], Ledger(None, "toy")))
+    assert fitted == ["cca@6"] * 2
+    assert sum(isinstance(outcome, InputError) for outcome in outcomes) == 2  # cca@6+sign has 6 bits and no 4
+    rows = page([each for each in outcomes if isinstance(each, Result)], ["MAP"])["image->text"]
+    assert [(row["method"], row["space"], row["bytes"]) for row in rows] == [
+        ("cca@6", "6 floats", 24),
+        ("cca@6+itq", "4 bits", 1),
+        ("cca@6+itq", "6 bits", 1),
+        ("cca@6+sign", "6 bits", 1),
+    ]
+
+
+def test_the_page_has_all_measures_of_a_method_in_one_row():
+    def results(bits, seed, size, *values):
+        names = [(task, k) for task in ("image->text", "text->image") for k in ("R@1", "R@5", "R@10", "MAP")]
+        return [Result("m", bits, seed, *name, value, size) for name, value in zip(names, values, strict=True)]
+
+    floats = [0.1, 0.2, 0.3, 0.9, 0.2, 0.3, 0.4, 0.8]
+    known = [*results(16, 0, 512, *floats), *results(32, 0, 512, *floats), *results(16, 0, 2, *[0.1] * 8)]
+    known += results(16, 1, 2, *[0.2] * 8)
+    levels = {task: {"R@1": 0.01, "R@5": 0.05, "R@10": 0.1, "MAP": 0.5} for task in ("image->text", "text->image")}
+    tables = page(known, ["R@1", "R@5", "R@10", "MAP"], levels)
+    there, back = tables["image->text"], tables["text->image"]
+    assert [(row["method"], row["space"], row["bytes"], row["rsum"]) for row in there] == [
+        ("m", "128 floats", 512, "150.0"),
+        ("m", "16 bits", 2, "90.0 ±42.4"),
+        ("chance", "", "", "32.0"),
+    ]
+    assert (there[0]["MAP"], back[0]["MAP"], back[0]["R@5"]) == ("0.9000", "0.8000", "30.0")
+    assert (back[1]["R@5"], back[1]["MAP"]) == ("15.0 ±7.1", "0.1500 ±0.0707")
+    assert "rsum" not in page(known, ["R@1", "MAP"])["image->text"][0]

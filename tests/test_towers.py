@@ -8,7 +8,19 @@ from torch import nn
 
 from crossbit.encoder import DualEncoder
 from crossbit.errors import InputError
-from crossbit.towers import SparseLinear, config, dense, mlp, perceptron, sparse_tensor, tensor, tower
+from crossbit.towers import (
+    Anchors,
+    MultiScale,
+    SparseLinear,
+    config,
+    dense,
+    frozen_trunk,
+    mlp,
+    perceptron,
+    sparse_tensor,
+    tensor,
+    tower,
+)
 
 
 @pytest.fixture
@@ -74,3 +86,56 @@ def test_a_part_that_cannot_be_saved_is_named():
         config(nn.Softplus())
     with pytest.raises(InputError, match="part of a tower"):
         tower({"kind": "softplus"})
+
+
+def test_anchors_share_an_item_out_by_its_squared_distances():
+    anchors = Anchors(torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]), torch.tensor(2.0))
+    shares = np.exp([-1 / 2, -4 / 2, -2 / 2])  # the item's squared distances are 1, 4 and 2
+    assert anchors(torch.tensor([[1.0, 0.0]])).numpy() == pytest.approx(shares[None] / shares.sum(), abs=1e-6)
+
+
+def test_anchors_are_rebuilt_from_their_description_and_their_state():
+    anchors = Anchors(torch.arange(6.0).view(3, 2), torch.tensor(5.0))
+    again = tower(config(anchors))
+    again.load_state_dict(anchors.state_dict())
+    x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+    assert config(anchors) == {"kind": "anchors", "width": 2, "count": 3}
+    assert (again(x) == anchors(x)).all()
+
+
+def test_a_scale_is_pooled_weighed_and_drawn_out_again():
+    x = torch.tensor([[4.0, 2.0, 0.0, 2.0]])  # its means in windows of two are 3 and 1
+    drawn_out = MultiScale([(2, 2)])
+    assert drawn_out(x).tolist() == [[4, 2, 0, 2, 3, 2.5, 1.5, 1]]
+    assert MultiScale([(2, 2)], ends=True)(x)[0, 4:].tolist() == pytest.approx([3, 7 / 3, 5 / 3, 1])
+    nn.init.constant_(drawn_out.weight, 2.0)
+    nn.init.constant_(drawn_out.bias, -4.0)
+    assert drawn_out(x)[0, 4:].tolist() == [2, 1.5, 0.5, 0]  # ReLU(2 * 3 - 4, 2 * 1 - 4) = (2, 0)
+
+
+def test_scales_have_the_width_of_the_vector_even_where_a_window_is_wider(bags):
+    scales = MultiScale([(50, 50), (3, 3), (4, 2)])
+    x = tensor(bags)
+    assert scales(x).shape == (6, 4 * 9)
+    assert (scales(sparse_tensor(bags)) == scales(x)).all()
+    assert scales(x)[:, 9:18].detach().numpy() == pytest.approx(np.repeat(bags.toarray().mean(1, keepdims=True), 9, 1))
+    again = tower(config(scales))
+    again.load_state_dict(scales.state_dict())
+    assert (again(x) == scales(x)).all()
+    assert config(scales) == {"kind": "multi-scale", "windows": [[50, 50], [3, 3], [4, 2]], "ends": False}
+
+
+def test_a_frozen_trunk_is_the_untouched_rest_of_a_tower(rng, bags):
+    pixels = tensor(rng.integers(0, 256, (5, 32, 32, 3), np.uint8))
+    made = perceptron(pixels.numpy(), 4, dropout=0.5)
+    trunk, before = frozen_trunk(made), made[:-1](pixels).detach().clone()
+    assert not trunk.training
+    assert not any(p.requires_grad for p in trunk.parameters())
+    assert all(p.requires_grad for p in made.parameters())
+    with torch.no_grad():
+        for p in made.parameters():
+            p.add_(1)
+    assert (trunk(pixels) == before).all()
+    assert (made[:-1](pixels) != before).any()
+    for features in (tensor(bags), sparse_tensor(bags)):
+        assert frozen_trunk(perceptron(bags, 4))(features) is features

@@ -1,5 +1,6 @@
 """Training: what is logged, kept, resumed to the same bytes, stopped early, and shared between processes."""
 
+import math
 import os
 import signal
 import subprocess
@@ -150,6 +151,18 @@ def test_agreement_of_perfect_and_of_constant_codes():
     pairs = Paired(x, x)
     assert agreement(DualEncoder(same, same, "hamming", 40), pairs) == 1.0
     assert agreement(DualEncoder(none, none, "hamming", 40), pairs) == pytest.approx(10 / 40)
+    assert agreement(DualEncoder(same, same, "cosine", 40), pairs) == 1.0
+
+
+def test_vectors_agree_by_rsum(rng):
+    """Ten images with three texts each: a collapsed space is at the chance level of each direction and recall."""
+    item = np.repeat(np.arange(10), 3)
+    pairs = Paired(np.eye(10, dtype=np.float32)[item], np.eye(10, dtype=np.float32)[item], item=item)
+    none = torch.nn.Linear(10, 10)
+    none.weight.data, none.bias.data = torch.zeros(10, 10), torch.ones(10)
+    to_text = [1 - math.comb(27, k) / math.comb(30, k) for k in (1, 5, 10)]
+    expected = (sum(to_text) + 1 / 10 + 5 / 10 + 10 / 10) / 6
+    assert agreement(DualEncoder(none, none, "cosine", 10), pairs) == pytest.approx(expected)
 
 
 def test_early_stopping_returns_the_encoder_that_agreed_best(toy, monkeypatch):
@@ -202,7 +215,7 @@ import sys
 import numpy as np
 import torch
 from crossbit.data import Paired
-from crossbit.distributed import gathered, joined, rank, world
+from crossbit.distributed import gathered, in_step, joined, rank, world
 from crossbit.methods import Recipe
 
 torch.set_num_threads(1)
@@ -210,6 +223,7 @@ rng = np.random.default_rng(0)
 train = Paired(rng.random((96, 12), dtype=np.float32), rng.random((96, 9), dtype=np.float32))
 with joined():
     assert world() == int(sys.argv[1])
+    assert isinstance(in_step(torch.nn.Sequential()), torch.nn.Sequential)  # it has nothing to average
     assert gathered(torch.full((2, 1), float(rank()))).flatten().tolist() == [r // 2 for r in range(2 * world())]
     encoder = Recipe.parse("cfrh(hidden=8,decoder_hidden=8,epochs=3,batch=16)").fit(train, 8)
     print("".join(value.numpy().tobytes().hex() for value in encoder.state_dict().values()))

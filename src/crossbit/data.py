@@ -2,10 +2,11 @@
 
 ::
 
-    Corpus   everything a loader found: ids, raw images, texts, labels, precomputed features
-    Split    which ids train, query and form the database; frozen, with a checksum
-    Paired   n aligned pairs, as features, pixels or tokens
-    Dataset  a corpus after feature extraction and splitting: what an experiment runs on
+    Corpus      everything a loader found: ids, raw images, texts, labels, precomputed features
+    Split       which ids train, query and form the database; frozen, with a checksum
+    Paired      n aligned pairs, as features, pixels or tokens
+    Vocabulary  what the tokens stand for
+    Dataset     a corpus after feature extraction and splitting: what an experiment runs on
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
-from jaxtyping import Bool, Int, Shaped, UInt8
+from jaxtyping import Bool, Float32, Int, Shaped, UInt8
 from numpy import ndarray
 
 from .errors import InputError
@@ -33,6 +34,30 @@ Array: TypeAlias = Any
 #: An image file, or RGB pixels.
 RawImage: TypeAlias = Path | UInt8[ndarray, "h w 3"]
 
+#: The ids in a row of word ids that are no words of the vocabulary; those of words follow.
+PADDING, UNKNOWN, BEGIN, END = range(4)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """What word ids stand for: a word each, the first four being marks, and where given its vector from elsewhere.
+
+    A vector of NaN belongs to a word that elsewhere is unknown.
+    """
+
+    words: tuple[str, ...]
+    vectors: Float32[ndarray, "words width"] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of ids."""
+        return len(self.words)
+
+    def sentence(self, ids: Int[ndarray, "length"]) -> str:
+        """Return the words of a row of ids up to its end."""
+        ends = np.flatnonzero((ids == END) | (ids == PADDING))
+        return " ".join(self.words[i] for i in ids[: ends[0] if len(ends) else None] if i != BEGIN)
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -41,13 +66,15 @@ class Paired:
 
     `image` and `text` are whatever an encoder takes: features (dense or CSR), pixels or token ids.
     `labels` is absent when a method may not see them. `item` numbers the item each row belongs to:
-    rows of one item share its image when every caption of an image is a row of its own.
+    rows of one item share its image when every caption of an image is a row of its own. `vocabulary` says what
+    the token ids stand for.
     """
 
     image: Array
     text: Array
     labels: Bool[ndarray, "n classes"] | None = None
     item: Int[ndarray, "n"] = field(default_factory=lambda: np.empty(0, np.int64))
+    vocabulary: Vocabulary | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that are not aligned."""
@@ -65,7 +92,7 @@ class Paired:
     def __getitem__(self, rows: slice | Shaped[ndarray, "m"]) -> Paired:
         """Return some pairs, given as a slice, row numbers or a mask."""
         labels = None if self.labels is None else self.labels[rows]
-        return Paired(self.image[rows], self.text[rows], labels, self.item[rows])
+        return Paired(self.image[rows], self.text[rows], labels, self.item[rows], self.vocabulary)
 
     @property
     def known_labels(self) -> Bool[ndarray, "n classes"]:
@@ -85,7 +112,7 @@ class Paired:
 
     def unlabelled(self) -> Paired:
         """Return the same pairs without their labels, so that an unsupervised method cannot peek."""
-        return Paired(self.image, self.text, None, self.item)
+        return replace(self, labels=None)
 
     def batches(
         self, size: int, rng: np.random.Generator, *, drop_last: bool = False
@@ -247,10 +274,11 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """The checksum of everything a method is fitted on or scored with: features, labels and items of each part."""
+        """The checksum of all that methods are fitted on or scored with: features, labels, items, word vectors."""
         digest = hashlib.sha256()
         for pairs in filter(None, (self.train, self.query, self.database, self.validation)):
-            for array in (pairs.image, pairs.text, pairs.labels, pairs.item):
+            start = None if pairs.vocabulary is None else pairs.vocabulary.vectors
+            for array in (pairs.image, pairs.text, pairs.labels, pairs.item, start):
                 for part in _arrays(array):
                     digest.update(f"{part.dtype} {part.shape}".encode())
                     digest.update(np.ascontiguousarray(part).data)

@@ -42,8 +42,9 @@ def rank() -> int:
 
 
 def in_step(network: nn.Module) -> nn.Module:
-    """Return a network whose gradients are averaged over all processes; alone, the network itself."""
-    return DistributedDataParallel(network) if world() > 1 else network
+    """Return a network whose gradients are averaged over all processes; alone, or if it learns nothing, itself."""
+    learns = any(parameter.requires_grad for parameter in network.parameters())
+    return DistributedDataParallel(network) if learns and world() > 1 else network
 
 
 def shard(batches: Iterable[T]) -> Iterator[T]:
@@ -66,3 +67,14 @@ def gathered(rows: Tensor) -> Tensor:
     everyone = [torch.empty_like(rows) for _ in range(world())]
     dist.all_gather(everyone, rows.detach().contiguous())
     return torch.cat(everyone)
+
+
+def remember(buffer: Tensor, rows: Tensor, values: Tensor) -> None:
+    """Overwrite rows of a buffer of all items, in place and without gradient; every process writes the rows of all."""
+    buffer[rows] = values.detach()
+    if world() > 1:
+        written = torch.zeros(len(buffer), 1, device=buffer.device)
+        written[rows] = 1
+        fresh = torch.cat([buffer * written, written], 1)
+        dist.all_reduce(fresh)
+        buffer.copy_(torch.where(fresh[:, -1:] > 0, fresh[:, :-1], buffer))

@@ -99,9 +99,20 @@ class Search(NamedTuple):
     found: Paired
 
     def scores(self, measures: Iterable[Measure], *, instance: bool) -> Scores:
-        """Return the scores, where relevance is a shared label or, in instance retrieval, to be of the same item."""
-        if instance:
-            return evaluate_instances(self.query, self.database, self.asking.item, self.found.item, measures)
+        """Return the scores, where relevance is a shared label or, in instance retrieval, to be of the same item.
+
+        Where the items of instance retrieval have labels, measures by label are of them, the same item included.
+        """
+        wanted = (*measures,)
+        if not instance:
+            return self._by_label(wanted)
+        by_label = [m for m in wanted if m.kind.family != "instance" and self.asking.labels is not None]
+        own = [m for m in wanted if m not in by_label]
+        scores = evaluate_instances(self.query, self.database, self.asking.item, self.found.item, own)
+        both = {**scores.values, **(self._by_label(by_label).values if by_label else {})}
+        return replace(scores, values={m: both[m] for m in wanted})
+
+    def _by_label(self, measures: Iterable[Measure]) -> Scores:
         return evaluate(self.query, self.database, self.asking.known_labels, self.found.known_labels, measures)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
@@ -59,6 +59,11 @@ def loss_curves(curves: Curves, step: str = "epoch", title: str = "") -> Figure:
     return _lines(curves, (step, "loss"), title)
 
 
+def epoch_curves(curves: Curves, measure: str = "MAP", title: str = "") -> Figure:
+    """Return a measure over trainings of different lengths: `(share of the epochs, value)` by label."""
+    return _lines(curves, ("share of the epochs", measure), title)
+
+
 def score_bars(scores: Scores, measure: str = "MAP", chance: float | None = None, title: str = "") -> Figure:
     """Return bars grouped by bits, one per method, with its deviation as error bar; a dashed line marks chance."""
     if not scores or not all(scores.values()):
@@ -83,6 +88,19 @@ def score_bars(scores: Scores, measure: str = "MAP", chance: float | None = None
     for text in legend.get_texts():
         text.set(**_text())
     return figure
+
+
+def dimmed(picture: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "rows columns"]) -> UInt8[ndarray, "h w 3"]:
+    """Return a picture that is dark and grey where a coarse mask is not set, with a line around what is set."""
+    h, w = picture.shape[:2]
+    inside = mask[np.arange(h) * mask.shape[0] // h][:, np.arange(w) * mask.shape[1] // w]
+    drawn = np.where(inside[..., None], picture, 0.2 * picture + 0.15 * picture.mean(2, keepdims=True))
+    reach = max(1, h // 128)
+    shifts = range(0, 2 * reach + 1, reach)
+    padded = np.pad(inside, reach, mode="edge")
+    within = np.logical_and.reduce([padded[down : down + h, right : right + w] for down in shifts for right in shifts])
+    drawn[inside & ~within] = mpl.colors.to_rgba_array(COLOURS[4])[0, :3] * 255
+    return np.asarray(drawn.round(), np.uint8)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -8,24 +8,28 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
 from . import __version__
 from .codes import Codes
-from .data import Array, Dataset, Modality
+from .data import Array, Dataset, Modality, Paired
+from .encoder import DualEncoder
 from .errors import InputError
-from .experiment import mean_scores, score_folds, score_searches, searches
+from .experiment import mean_scores, score_searches, searches
+from .method import Method
 from .methods import Recipe
 from .metrics import Measure
+from .metrics.cost import scan_cost
 from .progress import Log, silent
+from .training import Precision, Training
 
 
 @final
 @dataclass(frozen=True)
 class Result:
-    """One score of one run."""
+    """One score of one run, and the bytes of an item that is searched; 0 where an old ledger does not know them."""
 
     method: str
     bits: int
@@ -33,6 +37,7 @@ class Result:
     task: str
     measure: str
     value: float
+    bytes_per_item: int = 0
 
 
 class Run(NamedTuple):
@@ -41,6 +46,7 @@ class Run(NamedTuple):
     recipe: Recipe
     bits: int
     seed: int
+    precision: Precision = "float32"
 
 
 @final
@@ -88,7 +94,8 @@ class Ledger:
 
 def _key(run: Run) -> str:
     parameters = json.dumps(run.recipe.parameters, sort_keys=True)
-    return f"{run.recipe.name} {parameters} bits={run.bits} seed={run.seed}"
+    rounded = "" if run.precision == "float32" else f" {run.precision}"
+    return f"{run.recipe.name} {parameters} bits={run.bits} seed={run.seed}{rounded}"
 
 
 def compare(
@@ -102,14 +109,16 @@ def compare(
 ) -> Iterator[Result | InputError]:
     """Yield the results of every run, from the ledger where they are known, or why a run is impossible.
 
-    In instance retrieval, scores may be means over galleries of `fold` images.
+    In instance retrieval, scores may be means over galleries of `fold` images. A space whose dimensions are given is
+    fitted once for all the codes that are made of it.
     """
+    spaces: dict[tuple[Method, int, int], DualEncoder] = {}
     for done, run in enumerate(runs):
         log(done, len(runs), {})
         results = ledger.find(run, measures)
         if results is None:
             try:
-                results = _fit_and_score(run, data, measures, fold)
+                results = _scored(run, _fitted(run, data.train, spaces), data, measures, fold)
             except InputError as fault:
                 yield InputError(f"{run.recipe.name} at {run.bits} bits: {fault}")
                 continue
@@ -118,11 +127,24 @@ def compare(
     log(len(runs), len(runs), {})
 
 
-def _fit_and_score(run: Run, data: Dataset, measures: Sequence[Measure], fold: int | None) -> list[Result]:
-    encoder = run.recipe.fit(data.train, run.bits, seed=run.seed)
-    scores = mean_scores(score_folds(encoder, data, measures, fold))
+def _fitted(run: Run, train: Paired, spaces: dict[tuple[Method, int, int], DualEncoder]) -> DualEncoder:
+    recipe, bits, seed, how = run.recipe, run.bits, run.seed, Training(precision=run.precision)
+    if not recipe.dim:
+        return recipe.fit(train, bits, seed=seed, training=how)
+    key = recipe.method, recipe.dim, seed
+    if key not in spaces:
+        spaces[key] = recipe.space(train, bits, seed=seed, training=how)
+    return recipe.coded(spaces[key], train, bits, seed=seed)
+
+
+def _scored(
+    run: Run, encoder: DualEncoder, data: Dataset, measures: Sequence[Measure], fold: int | None
+) -> list[Result]:
+    folds = searches(encoder.represent, data, fold)
+    scores = mean_scores(score_searches(folds, data, measures))
+    size = {task: scan_cost(search.database).bytes_per_item for task, search in folds[0].items()}
     return [
-        Result(run.recipe.name, run.bits, run.seed, task, measure, value)
+        Result(run.recipe.name, run.bits, run.seed, task, measure, value, size[task])
         for task, of_task in scores.items()
         for measure, value in of_task.items()
     ]
@@ -173,8 +195,58 @@ def table(
     return rows
 
 
-def _cell(values: Sequence[float]) -> str:
+#: A score by task, measure and seed.
+_Found: TypeAlias = dict[tuple[str, str, int], float]
+#: What rsum is the sum of, in percent.
+_SUMMED = ("R@1", "R@5", "R@10")
+
+
+def page(
+    results: Sequence[Result], measures: Sequence[str], levels: Mapping[str, Mapping[str, float]] | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for each task a row per method and size of an item, with all measures: what compression costs.
+
+    A row has the mean ± deviation over seeds; a space that is the same for several code lengths is one row. Recalls at
+    1, 5 and 10 are in percent, and summed up over both tasks to rsum. The last row shows chance `levels`, if given.
+    """
+    groups: dict[tuple[str, str, int], _Found] = {}
+    for r in results:
+        groups.setdefault((r.method, _space(r), r.bytes_per_item), {})[r.task, r.measure, r.seed] = r.value
+    tasks = dict.fromkeys(result.task for result in results)
+    if levels is not None:
+        groups["chance", "", 0] = {(t, m, 0): value for t in tasks for m, value in levels[t].items()}
+    summed = {*_SUMMED} <= {*measures}
+    return {
+        task: [
+            {"method": method, "space": space, "bytes": size or ""}
+            | {measure: _of(found, task, measure) for measure in measures}
+            | ({"rsum": _rsum(found)} if summed else {})
+            for (method, space, size), found in groups.items()
+        ]
+        for task in tasks
+    }
+
+
+def _space(result: Result) -> str:
+    """Return what an item is: bits, or as many floats as its bytes hold."""
+    coded = result.bytes_per_item in (0, -(-result.bits // 8))
+    return f"{result.bits} bits" if coded else f"{result.bytes_per_item // 4} floats"
+
+
+def _of(found: _Found, task: str, measure: str) -> str:
+    values = [value for (t, m, _), value in found.items() if (t, m) == (task, measure)]
+    return _cell([100 * value for value in values], 1) if measure in _SUMMED else _cell(values)
+
+
+def _rsum(found: _Found) -> str:
+    sums: dict[int, float] = {}
+    for (_, measure, seed), value in found.items():
+        sums[seed] = sums.get(seed, 0.0) + (100 * value if measure in _SUMMED else 0.0)
+    return _cell([*sums.values()], 1)
+
+
+def _cell(values: Sequence[float], digits: int = 4) -> str:
     if not values:
         return "–"
-    mean = f"{statistics.fmean(values):.4f}"
-    return mean if len(values) == 1 else f"{mean} ±{statistics.stdev(values):.4f}"
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ±{statistics.stdev(values):.{digits}f}"

@@ -7,7 +7,8 @@ stay sparse through the first layer, or pixels, which pass a convolutional trunk
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any, cast, final
 
@@ -16,10 +17,13 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
-from torch.nn.functional import embedding_bag
+from torch.nn.functional import embedding_bag, interpolate, relu
 
+from .attention import Attended, Attention
 from .data import Array
 from .errors import InputError, known
+from .pretrained import Pretrained
+from .recurrent import Sentence
 
 Config = dict[str, Any]
 
@@ -68,6 +72,26 @@ class Affine(nn.Module):
 
 
 @final
+class Anchors(nn.Module):
+    """`x -> softmax(-|x - centre|^2 / sigma)` over some centres: how much of an item each of them gets.
+
+    `|x|^2` is the same for every centre, so the softmax never sees it and no difference of large numbers is taken.
+    """
+
+    centres: Tensor
+    sigma: Tensor
+
+    def __init__(self, centres: Tensor, sigma: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("centres", centres)
+        self.register_buffer("sigma", sigma)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, count)` shares, which sum to one, for `(n, width)`."""
+        return torch.softmax((2 * x @ self.centres.T - self.centres.square().sum(1)) / self.sigma, 1)
+
+
+@final
 class Normalise(nn.Module):
     """Scales every row to unit length; a zero row stays zero."""
 
@@ -99,12 +123,46 @@ class SparseLinear(nn.Module):
 
 
 @final
+class MultiScale(nn.Module):
+    """Looks at vectors `(n, width)` through windows of several sizes: `(n, (1 + windows) * width)`, themselves first.
+
+    Each `(size, step)` takes the means over its places, weighs and shifts them by two learned numbers, passes a ReLU
+    and is drawn out to the full width again, linearly; `ends` aligns the outermost places with the ends of the vector.
+    A window wider than the vector is cut to it. The weights begin at 1: a negative one would silence counts for good.
+    """
+
+    def __init__(self, windows: Sequence[Sequence[int]], ends: bool = False) -> None:
+        super().__init__()
+        self.windows, self.ends = [tuple(window) for window in windows], ends
+        self.weight, self.bias = nn.Parameter(torch.ones(len(windows))), nn.Parameter(torch.zeros(len(windows)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return every scale of every row, one after another; sparse rows become dense."""
+        signal = dense(x)[:, None]
+        width = signal.shape[2]
+        scales = [signal]
+        for (size, step), weight, bias in zip(self.windows, self.weight, self.bias, strict=True):
+            means = nn.functional.avg_pool1d(signal, min(size, width), step)
+            scales.append(interpolate(relu(means * weight + bias), width, mode="linear", align_corners=self.ends))
+        return torch.cat(scales, 1).flatten(1)
+
+
+@final
 class Pixels(nn.Module):
     """Maps RGB pixels `(n, height, width, 3)` of 0 to 255 to `(n, 3, height, width)` of -1 to 1."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what a convolution takes."""
         return x.movedim(-1, 1).float() / 127.5 - 1
+
+
+@final
+class Places(nn.Module):
+    """Takes a map of features `(n, height, width, channels)` as it is: `(n, channels, height, width)`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what a convolution takes."""
+        return x.movedim(-1, 1)
 
 
 @final
@@ -153,6 +211,14 @@ def perceptron(items: Array, *widths: int, dropout: float = 0.0) -> nn.Sequentia
     )
 
 
+def frozen_trunk(tower: nn.Sequential) -> nn.Module:
+    """Return a frozen copy, in eval mode, of what a tower has before its last layer; of one layer, the identity.
+
+    Its outputs are the features that an untrained tower sees: of features they are the features themselves.
+    """
+    return deepcopy(tower[:-1]).requires_grad_(False).eval()
+
+
 def config(module: nn.Module) -> Config:
     """Return a tower's architecture as plain data.
 
@@ -186,7 +252,14 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
         lambda width, out: Affine(torch.zeros(width, out), torch.zeros(width)),
         lambda m: _widths(*m.W.shape),
     ),
+    "anchors": (
+        Anchors,
+        lambda width, count: Anchors(torch.zeros(count, width), torch.ones(())),
+        lambda m: {"width": m.centres.shape[1], "count": m.centres.shape[0]},
+    ),
     "normalise": (Normalise, Normalise, _nothing),
+    "multi-scale": (MultiScale, MultiScale, lambda m: {"windows": [*map(list, m.windows)], "ends": m.ends}),
+    "batch-norm": (nn.BatchNorm1d, lambda width: nn.BatchNorm1d(width), lambda m: {"width": m.num_features}),
     "pixels": (Pixels, Pixels, _nothing),
     "convolution": (
         nn.Conv2d,
@@ -198,7 +271,13 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
         lambda groups, width: nn.GroupNorm(groups, width),
         lambda m: {"groups": m.num_groups, "width": m.num_channels},
     ),
+    "places": (Places, Places, _nothing),
     "pool": (Pool, Pool, _nothing),
+    "flatten": (nn.Flatten, nn.Flatten, _nothing),
+    "attention": (Attention, Attention, lambda m: {"width": m.width, "over": m.over}),
+    "attended": (Attended, lambda by: Attended(cast("Attention", tower(by))), lambda m: {"by": config(m.by)}),
+    "sentence": (Sentence, Sentence, lambda m: m.sizes),
+    "pretrained": (Pretrained, Pretrained, lambda m: m.description),
 }
 
 

@@ -91,6 +91,7 @@ class Batch(NamedTuple):
     image: Tensor
     text: Tensor
     labels: Float[Tensor, "m classes"] | None
+    item: Int[Tensor, "m"]
 
 
 @final
@@ -131,7 +132,8 @@ def placed(rows: Int[ndarray, "m"], pairs: Paired) -> Batch:
     """Return pairs as tensors on the device that trains; sparse items stay sparse."""
     place = device()
     labels = None if pairs.labels is None else torch.from_numpy(pairs.labels.astype(np.float32)).to(place)
-    return Batch(torch.from_numpy(rows).to(place), _placed(pairs.image), _placed(pairs.text), labels)
+    row, item = torch.from_numpy(rows).to(place), torch.from_numpy(pairs.item).to(place)
+    return Batch(row, _placed(pairs.image), _placed(pairs.text), labels, item)
 
 
 def _placed(items: Array) -> Tensor:

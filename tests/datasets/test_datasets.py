@@ -41,7 +41,10 @@ def test_a_missing_file_is_named_with_its_folder_and_its_source(name, tmp_path):
     ("make", "message"),
     [
         (lambda: load("imagenet"), "no dataset 'imagenet'; there are "),
-        (lambda: loader("scenes", sise=3), "dataset scenes: Scenes has no sise; it has database, query, seed, train"),
+        (
+            lambda: loader("scenes", sise=3),
+            "dataset scenes: Scenes has no sise; it has database, query, seed, task, tr",
+        ),
         (lambda: load("wikipedia"), "give --data-dir or set CROSSBIT_DATA"),
     ],
 )

@@ -125,3 +125,12 @@ def test_a_larger_corpus_starts_with_the_smaller():
 def test_sizes_that_do_not_fit_are_refused(sizes):
     with pytest.raises(InputError, match="0 < train <= database"):
         Scenes(**sizes)
+
+
+def test_the_task_of_captions_searches_the_queries_among_each_other():
+    by_class, by_caption = (Scenes(train=4, database=6, query=3, task=task).load() for task in ("labels", "captions"))
+    split = by_caption.split
+    assert split.instance
+    assert split.query == split.database == by_class.split.query
+    assert split.train == by_class.split.train
+    assert by_caption.ids == by_class.ids

@@ -15,7 +15,9 @@ with install_import_hook("crossbit.features", "beartype.beartype"):
     import crossbit.features.hog
     import crossbit.features.onnx
     import crossbit.features.open_clip
-    import crossbit.features.precomputed  # noqa: F401
+    import crossbit.features.pixels
+    import crossbit.features.precomputed
+    import crossbit.features.words  # noqa: F401
 
 WORDS = ("red", "blue", "dog", "cat", "tree", "car", "sea", "sky")
 

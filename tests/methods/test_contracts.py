@@ -1,5 +1,6 @@
 """What every method promises. A new method is tested by appearing in METHODS."""
 
+import contextlib
 import inspect
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
@@ -12,13 +13,26 @@ from crossbit.codes import Codes, hamming
 from crossbit.data import CROSSINGS, MODALITIES, Dataset, Paired
 from crossbit.encoder import DualEncoder
 from crossbit.methods import METHODS, Recipe, method
+from crossbit.training import Training
 
 #: How a method gets bits on the toy set, and what makes its fit take a second; nothing else may differ for a test.
 RECIPES = {
+    "adah": "adah(epochs=8,hidden=64,text_hidden=64,width=64,lr=0.003,batch=64)",
     "cca": "cca(ridge=0.01)+itq",
     "cfrh": "cfrh(epochs=20,hidden=64,decoder_hidden=64)",
     "clip": "clip+itq",
+    "dcmh": "dcmh(epochs=40,text_hidden=64,batch=32)",
+    "dgcpn": "dgcpn(epochs=3,hidden=64)",
+    "djsrh": "djsrh(epochs=20,hidden=64)",
+    "infonce": "infonce(epochs=15,lr=0.01,chunk=100)+itq",
+    "jdsh": "jdsh(epochs=20,hidden=64)",
+    "lcmh": "lcmh",
+    "mesdch": "mesdch(epochs=6,hidden=64,text_hidden=64,width=32,batch=32)",
     "scm": "scm",
+    "ssah": "ssah(epochs=2,hidden=64,width=32,batch=32,passes=3,label_passes=6,lr_image=0.01,lr_text=0.01)",
+    "ucch": "ucch(epochs=8,hidden=256,batch=64,K=512)",
+    "ugach": "ugach(hidden=256,pretraining=3,rounds=2)",
+    "vsepp": "vsepp(epochs=20,lr=0.01,warm_up=2)+itq",
 }
 BITS = 16
 
@@ -116,6 +130,33 @@ def test_documents_itself(name):
 
 def test_one_file_one_paper():
     files = [p for p in Path(crossbit.methods.__file__).parent.glob("*.py") if p.stem != "__init__"]
-    assert {p.stem for p in files} == {target.split(":")[0] for target in METHODS.values()} == set(METHODS)
+    papers = {p.stem for p in files if not p.stem.endswith("_net")}
+    assert papers == {target.split(":")[0] for target in METHODS.values()} == set(METHODS)
+    assert {p.stem.removesuffix("_net") for p in files} == papers
     for p in files:
         assert len(p.read_text().splitlines()) <= 200, f"{p.name} has outgrown one sitting"
+
+
+class Stopped(BaseException):
+    """Stands for a kill: nothing may catch it."""
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_bytes(case, tmp_path):
+    """Networks keep their state on disk; a closed form has nothing to keep and is fitted again."""
+    recipe, encoder, data = case
+    epochs = []
+
+    def die(epoch, _):
+        epochs.append(epoch)
+        if epoch == 2:
+            raise Stopped
+
+    with contextlib.suppress(Stopped):
+        recipe.fit(data.train, BITS, seed=1, training=Training(folder=tmp_path, interval=0.0, watch=die))
+    epochs.clear()
+    resumed = recipe.fit(
+        data.train, BITS, seed=1, training=Training(folder=tmp_path, watch=lambda epoch, _: epochs.append(epoch))
+    )
+    assert not epochs or epochs[0] == 2
+    for (name, a), (_, b) in zip(encoder.state_dict().items(), resumed.state_dict().items(), strict=True):
+        assert a.numpy().tobytes() == b.numpy().tobytes(), name

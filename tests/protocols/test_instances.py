@@ -1,6 +1,7 @@
 """Pictures with several captions, from a folder to recalls on the command line; and MAP under every convention."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,22 @@ def test_by_label_too_images_count_once_and_texts_each(tiny_scenes):
     assert {0.05 < level["MAP"] < 0.5 for level in chance_levels(data, parse_all(["MAP"])).values()} == {True}
 
 
+def test_labels_and_own_captions_are_scored_side_by_side():
+    """By label an image finds the texts of every image of its class, its own included."""
+    data, measures = instances(), parse_all(["R@1", "MAP", "R@5"])
+    labels = np.eye(2, dtype=bool)[[0, 0, 1, 1]][data.query.item - 100]
+    labelled = replace(data, query=replace(data.query, labels=labels), database=replace(data.database, labels=labels))
+    both, alone = score(identity(4), labelled, measures), score(identity(4), data, parse_all(["R@1", "R@5"]))
+    by_class = score(
+        identity(4), replace(labelled, split=replace(data.split, instance=False, database=("d",))), measures[1:2]
+    )
+    for task, scores in both.items():
+        assert [*map(str, scores.measures)] == ["R@1", "MAP", "R@5"]
+        assert scores.mean("R@1") == alone[task].mean("R@1")
+        assert scores.mean("MAP") == by_class[task].mean("MAP")
+    assert {"R@1", "MAP"} <= {*chance_levels(labelled, measures)["text->image"]}
+
+
 def test_measures_by_label_are_refused():
     with pytest.raises(InputError, match="MAP needs labels"):
         score(identity(4), instances(), parse_all(["MAP"]))
@@ -153,6 +170,8 @@ def test_methods_are_compared_by_recall(captioned, crossbit_cli, tmp_path):
     status, out, err = crossbit_cli(*words, *ledger)
     assert status == 0
     assert out.count("chance") == 6
+    status, out, err = crossbit_cli(*words, *ledger, "--cost")
+    assert (status, out.count("chance"), out.count("cca+itq"), "rsum" in out) == (0, 2, 4, True)
 
 
 def test_one_number_under_every_convention(crossbit_cli, tmp_path):

@@ -11,7 +11,21 @@ import sys
 import typer
 
 from ..errors import InputError
-from . import compare, datasets, demo, doctor, evaluate, features, fit, index, methods, protocols, search, upkeep
+from . import (
+    compare,
+    datasets,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    features,
+    fit,
+    index,
+    methods,
+    protocols,
+    search,
+    upkeep,
+)
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -35,6 +49,7 @@ index.app.registered_commands += upkeep.app.registered_commands
 app.add_typer(index.app, name="index")
 app.command()(search.search)
 app.command()(search.tune)
+app.command()(explain.explain)
 app.command()(doctor.doctor)
 
 #: The status with which typer ends a command that was interrupted.

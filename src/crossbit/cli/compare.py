@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from .options import Cache, CaptionsIfAny, DataDir, DatasetIfAny, Features, Measures, OnError, Protocol, SplitFile
+from .options import (
+    Cache,
+    CaptionsIfAny,
+    DataDir,
+    DatasetIfAny,
+    Features,
+    Measures,
+    OnError,
+    PrecisionOption,
+    Protocol,
+    SplitFile,
+)
 from .output import JsonFlag, print_json, print_table
 
 
@@ -23,31 +34,37 @@ def compare(
     measure: Measures = None,
     features: Features = "",
     captions: CaptionsIfAny = "",
+    precision: PrecisionOption = "float32",
     data_dir: DataDir = None,
     cache: Cache = None,
     on_error: OnError = "fail",
     ledger: Annotated[
         Path, typer.Option("--ledger", help="Where finished runs are kept, so that an interrupted comparison goes on.")
     ] = Path("runs/compare.jsonl"),
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Print all measures side by side with the bytes of an item, by direction.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Fit and score methods at several code lengths; print a table.
 
     It holds the mean over seeds, with the deviation where there are several. What is in the ledger is not done again;
-    the split is kept beside it.
+    the split is kept beside it. 'vsepp@256,vsepp@256+itq' with --cost shows what it costs to compress one space of 256
+    dimensions to codes.
     """
     from ..errors import InputError
     from ..methods import Recipe
     from ..metrics import parse_all
     from ..progress import bar
-    from ..results import Ledger, Run, chance_levels, setting, table
+    from ..results import Ledger, Run, chance_levels, page, setting, table
     from ..results import compare as compare_runs
     from ..spec import split_list
-    from .run import featurised, read_setup
+    from .run import featurised, read_precision, read_setup
 
     recipes = [Recipe.parse(text) for text in split_list(methods)]
     setup = read_setup(dataset, features, captions, protocol, split)
-    runs = [Run(recipe, length, seed) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)]
+    how = read_precision(precision)
+    runs = [Run(recipe, length, seed, how) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)]
     corpus = setup.corpus(data_dir)
     measures = parse_all(measure or setup.measures(corpus.split))
     data = featurised(setup, corpus, cache, on_error, data_dir=data_dir).dataset
@@ -64,6 +81,10 @@ def compare(
     levels = chance_levels(data, measures, setup.fold)
     if json:
         print_json({"setting": where, "chance": levels, "results": [asdict(r) for r in results]})
+        return
+    if cost:
+        for task, rows in page(results, [str(each) for each in measures], levels).items():
+            print_table(rows, title=f"{task} on {setup.dataset}, {where}")
         return
     for each in measures:
         print_table(table(results, str(each), levels), title=f"{each} on {setup.dataset}, {where}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from shutil import rmtree
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from .options import (
     DatasetIfAny,
     Features,
     OnError,
+    PrecisionOption,
     Protocol,
     Seed,
     SetOption,
@@ -45,7 +46,7 @@ def fit(
             show_default=False,
         ),
     ] = None,
-    precision: Annotated[str, typer.Option(help="float32, or bfloat16 for faster networks.")] = "float32",
+    precision: PrecisionOption = "float32",
     patience: Annotated[
         int,
         typer.Option(
@@ -63,16 +64,13 @@ def fit(
     """
     from ..bundle import Bundle, Origin, refuse_other
     from ..distributed import joined, rank
-    from ..errors import known
     from ..methods import Recipe
     from ..progress import bar
     from ..spec import options
-    from ..training import CHECKPOINT, Precision, Training
-    from .run import featurised, read_setup
+    from ..training import CHECKPOINT, Training
+    from .run import featurised, read_precision, read_setup
 
     refuse_other(out)
-    if precision not in get_args(Precision):
-        raise known(precision, "precision", get_args(Precision))
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
     made = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir)
@@ -87,7 +85,7 @@ def fit(
         "patience": patience,
     }
     with bar(f"fit {recipe.name} at {bits} bits") as log, joined():
-        how = Training(log, kept, facts=run, precision=cast("Precision", precision), patience=patience)
+        how = Training(log, kept, facts=run, precision=read_precision(precision), patience=patience)
         encoder = recipe.fit(data.train, bits, seed=seed, training=how)
         first = rank() == 0
     if not first:

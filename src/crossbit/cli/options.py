@@ -54,4 +54,5 @@ Measures = Annotated[
     typer.Option("--measure", "-m", help="A measure such as MAP or 'MAP@50(over=hits)'; may be repeated."),
 ]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A hyper-parameter as key=value; may be repeated.")]
+PrecisionOption = Annotated[str, typer.Option("--precision", help="float32, or bfloat16 for faster networks.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]

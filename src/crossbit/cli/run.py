@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from ..data import Corpus, Modality
 from ..errors import known
@@ -15,6 +15,9 @@ from ..features.extraction import OnError
 from ..progress import bar
 from ..protocols import protocol as find_protocol
 from ..spec import split_list
+
+if TYPE_CHECKING:
+    from ..training import Precision
 
 
 def read_setup(dataset: str, features: str, captions: str, protocol: str = "", split: Path | None = None) -> Setup:
@@ -48,6 +51,15 @@ def read_features(features: str) -> dict[Modality, str]:
         else:
             specs |= {"image": part, "text": part}
     return specs
+
+
+def read_precision(precision: str) -> Precision:
+    """Return the precision of networks in training that `--precision` names."""
+    from ..training import Precision
+
+    if precision not in get_args(Precision):
+        raise known(precision, "precision", get_args(Precision))
+    return cast("Precision", precision)
 
 
 def featurised(

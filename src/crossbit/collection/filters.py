@@ -51,7 +51,7 @@ def parse(text: str) -> Filter:
     """Return the filter that a text describes.
 
     >>> parse('id == "a"')
-    Filter(text='id == "a"', sql="coalesce(typeof(id) = 'text' AND id = ?, 0)", parameters=('a',))
+    Filter(text='id == "a"', sql="(coalesce(typeof(id) = 'text' AND id = ?, 0))", parameters=('a',))
     """
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"a filter may have {MAX_CHARACTERS:,} characters, but this has {len(text):,}")

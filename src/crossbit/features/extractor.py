@@ -30,6 +30,8 @@ class Extractor(ABC):
     modalities: ClassVar[tuple[Modality, ...]]
     #: Whether extraction costs so little that its result is not worth keeping on disk.
     cheap: ClassVar[bool] = False
+    #: Whether its rows are vectors, which steps such as pca64 may follow.
+    flat: ClassVar[bool] = True
 
     modality: Modality
 
@@ -42,7 +44,7 @@ class Extractor(ABC):
         """Return the features of prepared items, one row each; a row does not depend on its neighbours."""
 
     def __call__(self, raws: Sequence[Any]) -> Array:
-        """Return the features of raw items, one float32 row each, dense or CSR; one at fault is named."""
+        """Return the features of raw items, one row each, float32 where they are vectors; one at fault is named."""
         prepared = []
         for number, raw in enumerate(raws, 1):
             try:

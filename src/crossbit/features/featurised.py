@@ -20,6 +20,7 @@ from .extractor import Fitted
 from .pipeline import Pipeline
 from .precomputed import Precomputed
 from .registry import parse
+from .words import Words
 
 #: One text of all captions; the first alone; or every caption a row of its own, its image repeated.
 Captions: TypeAlias = Literal["join", "first", "each"]
@@ -196,4 +197,6 @@ def _paired(corpus: Corpus, ids: Sequence[str], images: _Side, texts: _Side) -> 
     rows = texts.rows_of(corpus.rows(ids))
     item = texts.item[rows]
     labels = None if corpus.labels is None else corpus.labels[item]
-    return Paired(images.rows[np.searchsorted(images.item, item)], texts.rows[rows], labels, item)
+    reader = texts.pipeline.extractor
+    vocabulary = reader.known if isinstance(reader, Words) else None
+    return Paired(images.rows[np.searchsorted(images.item, item)], texts.rows[rows], labels, item, vocabulary)

@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from ..data import Modality
 from ..errors import InputError
-from .clip import broken
+from ..hub import broken
 from .extractor import Extractor
 from .pictures import open_picture
 from .texts import open_text

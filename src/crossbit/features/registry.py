@@ -21,7 +21,9 @@ EXTRACTORS: dict[str, str] = {
     "hog": "hog:Hog",
     "onnx": "onnx:Onnx",
     "open_clip": "open_clip:OpenClip",
+    "pixels": "pixels:Pixels",
     "precomputed": "precomputed:Precomputed",
+    "words": "words:Words",
 }
 
 
@@ -48,6 +50,8 @@ def parse(
     if modality not in cls.modalities:
         others = [name for name in EXTRACTORS if modality in extractor_class(name).modalities]
         raise InputError(f"{call.name} reads {cls.modalities[0]}, not {modality}; {modality} has {', '.join(others)}")
+    if tail and not cls.flat:
+        raise InputError(f"{text}: {call.name} gives no vectors, and no step may follow it; write {head.strip()}")
     hints = get_type_hints(cls)
     weights = Path(data_dir or os.environ.get("CROSSBIT_DATA", "")) / "weights"
     given = {"modality": modality} | call.options | dict(options or {})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Shaped
 from numpy import ndarray
 
 
@@ -19,7 +19,7 @@ class Shard(NamedTuple):
     """Some rows and the keys of the content they came from."""
 
     keys: list[bytes]
-    rows: Float32[ndarray, "m d"]
+    rows: Shaped[ndarray, "m *row"]
 
 
 @final

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
@@ -36,6 +36,8 @@ class Scenes(Loader):
     database: int = 3000
     query: int = 300
     seed: int = 0
+    task: Literal["labels", "captions"] = "labels"
+    """Whether the database is searched by class, or the queries among each other by their own captions."""
 
     info: ClassVar[DatasetInfo] = DatasetInfo(
         name="scenes",
@@ -63,10 +65,12 @@ class Scenes(Loader):
         labels = np.zeros((size, len(CLASSES)), bool)
         for index in range(size):
             labels[index, [CLASSES.index(thing.kind) for thing in objects(self.seed, index)]] = True
+        query, captioned = ids[self.database :], self.task == "captions"
+        searched = query if captioned else ids[: self.database]
         return Corpus(
             self.info.name,
             ids,
-            Split("first", ids[: self.train], ids[self.database :], ids[: self.database]),
+            Split("captions" if captioned else "first", ids[: self.train], query, searched, instance=captioned),
             images=Lazy(size, partial(picture, self.seed)),
             texts=Lazy(size, partial(captions, self.seed)),
             labels=labels,
