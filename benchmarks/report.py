@@ -1,4 +1,4 @@
-"""Run every benchmark and write docs/performance.md from what they print."""
+"""Run benchmarks and write the pages docs/performance.md and docs/reliability.md from what they print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from typing import Any
 from _bench import machine, markdown
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "performance.md"
+DOCS = HERE.parent / "docs"
+#: The benchmarks that say what is left after faults; all others say how fast something is.
+RELIABILITY = {"crash", "hostile", "serve"}
+#: How each page begins.
+PAGES = {
+    "performance": "Times are medians of repeats in which the compared things took turns.\n"
+    "On a shared machine the seconds move; the ratios, taken round by round, are what to read.",
+    "reliability": "Each table counts trials, and what was left after them.",
+}
 
 
 def scripts() -> list[Path]:
@@ -28,14 +36,13 @@ def run(script: Path, *, quick: bool) -> dict[str, Any]:
     return document
 
 
-def page(documents: Mapping[str, Mapping[str, Any]], *, quick: bool) -> str:
-    """Return the page: the machine, then per benchmark what it measures and its tables."""
-    command = "python benchmarks/report.py" + (" --quick" if quick else "")
+def page(documents: Mapping[str, Mapping[str, Any]], *, quick: bool, name: str = "performance") -> str:
+    """Return a page: the machine, then per benchmark what it measures and its tables."""
+    words = ["python benchmarks/report.py", *(["--quick"] if quick else []), *([name] if name != "performance" else [])]
     lines = [
-        "# Performance",
+        f"# {name.capitalize()}",
         "",
-        f"Written by `{command}`; do not edit. Times are medians of repeats in which the compared things took turns.",
-        "On a shared machine the seconds move; the ratios, taken round by round, are what to read.",
+        f"Written by `{' '.join(words)}`; do not edit. {PAGES[name]}",
         "",
         *(f"- {name}: {value}" for name, value in machine().items()),
         "",
@@ -50,16 +57,19 @@ def page(documents: Mapping[str, Mapping[str, Any]], *, quick: bool) -> str:
 
 
 def main() -> None:
-    """Run all benchmarks, one after the other, and write the page."""
+    """Run the benchmarks of a page, one after the other, and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller inputs and fewer repeats")
+    parser.add_argument("name", nargs="?", choices=PAGES, default="performance", help="the page to write")
     options = parser.parse_args()
     documents = {}
     for script in scripts():
-        print(f"benchmarks/{script.name}", file=sys.stderr)
-        documents[script.stem] = run(script, quick=options.quick)
-    PAGE.write_text(page(documents, quick=options.quick), encoding="utf-8")
-    print(PAGE)
+        if (script.stem in RELIABILITY) == (options.name == "reliability"):
+            print(f"benchmarks/{script.name}", file=sys.stderr)
+            documents[script.stem] = run(script, quick=options.quick)
+    written = DOCS / f"{options.name}.md"
+    written.write_text(page(documents, quick=options.quick, name=options.name), encoding="utf-8")
+    print(written)
 
 
 if __name__ == "__main__":

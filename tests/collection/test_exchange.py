@@ -22,7 +22,7 @@ def test_a_collection_comes_back_as_it_left(shelf, model, scenes, tmp_path, vect
     assert export(shelf, tmp_path / "all.parquet") == 62
     with Collection.create(tmp_path / "again", model, vectors=vectors) as again:
         assert import_parquet(again, tmp_path / "all.parquet").added == 62
-        assert import_parquet(again, tmp_path / "all.parquet").replaced == 62
+        assert import_parquet(again, tmp_path / "all.parquet").unchanged == 62
         assert again.ids() == shelf.ids()
         assert again.item("000003") == shelf.item("000003")
         assert again.thumbnail("000003") == shelf.thumbnail("000003")

@@ -125,11 +125,15 @@ def import_(
             "items": len(opened),
             "added": counts.added,
             "replaced": counts.replaced,
+            "unchanged": counts.unchanged,
         }
     if json:
         print_json(facts)
     else:
-        typer.echo(f"{counts.added:,} added, {counts.replaced:,} replaced; {facts['items']:,} items in {collection}")
+        typer.echo(
+            f"{counts.added:,} added, {counts.replaced:,} replaced, {counts.unchanged:,} unchanged;"
+            f" {facts['items']:,} items in {collection}"
+        )
 
 
 @app.command()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, final
 
+import numpy as np
+
 from ..errors import InputError
 from ..progress import Log, silent
 from .batch import Batch
@@ -15,7 +17,7 @@ from .change import change, chunks
 from .encoding import Failure, encode
 from .item import Item, Raw
 from .model import Model
-from .reading import COLUMNS, read_item
+from .reading import COLUMNS, digests, read_item
 from .store import Store
 
 #: Items of one transaction.
@@ -77,12 +79,15 @@ def _add_batch(store: Store, model: Model, raws: Sequence[Raw], counts: Added) -
 
 
 def put(store: Store, batch: Batch) -> Added:
-    """Add items that are encoded already, replacing those of the same ids, in one change."""
+    """Add items that are encoded already, replacing those that differ from what is there, in one change."""
     counts = Added()
     with store.locked():
         with store.reading() as connection:
-            known = stored(connection, [item.id for item in batch.items])
-        _write(store, batch, [number for number, _ in known.values()], counts)
+            known = digests(connection, [item.id for item in batch.items])
+        same = [known.get(item.id, (0, None))[1] == batch.digest(row) for row, item in enumerate(batch.items)]
+        counts.unchanged = sum(same)
+        fresh = batch[np.flatnonzero(~np.array(same, bool))]
+        _write(store, fresh, [known[item.id][0] for item in fresh.items if item.id in known], counts)
     return counts
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Float, Float16, UInt8
+from jaxtyping import Bool, Float, Float16, Int64, UInt8
 from numpy import ndarray
 
 from ..codes import Codes
@@ -58,6 +58,13 @@ class Batch:
             vectors[modality] = unit(values[modality]).astype(np.float16)
         present = sum((has[m].astype(np.uint8) * np.uint8(FLAG[m]) for m in MODALITIES), np.zeros(len(items), np.uint8))
         return cls(items, present, codes, vectors, thumbnails)
+
+    def __getitem__(self, rows: Int64[ndarray, "m"]) -> Batch:
+        """Return some items, given by their rows."""
+        vectors = None if self.vectors is None else {m: each[rows] for m, each in self.vectors.items()}
+        small = [self.thumbnails[row] for row in rows.tolist()] if self.thumbnails else ()
+        codes = {modality: each[rows] for modality, each in self.codes.items()}
+        return Batch([self.items[row] for row in rows.tolist()], self.present[rows], codes, vectors, small)
 
     def without(self, modality: Modality) -> Batch:
         """Return the batch whose items lack a modality."""

@@ -71,6 +71,7 @@ def import_parquet(collection: Collection, path: Path, log: Log = silent) -> Add
             added = collection.put(_batch(table.to_pylist(), collection.bits))
             counts.added += added.added
             counts.replaced += added.replaced
+            counts.unchanged += added.unchanged
             log(counts.done, max(file.metadata.num_rows, counts.done), {})
     except (ArrowException, KeyError, TypeError, OSError) as fault:
         raise InputError(f"{path} is no export of a collection: {fault!r}") from None

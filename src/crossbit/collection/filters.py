@@ -57,7 +57,7 @@ def parse(text: str) -> Filter:
         raise InputError(f"a filter may have {MAX_CHARACTERS:,} characters, but this has {len(text):,}")
     try:
         tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
+    except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError) as fault:
         hint = "; equality is written ==" if "=" in text.replace("==", "") else ""
         raise InputError(
             f"the filter {text!r} cannot be read: {getattr(fault, 'msg', fault)}{hint}; {_EXAMPLE}"

@@ -50,6 +50,15 @@ def number_of(connection: sqlite3.Connection, id_: str) -> int:
     return number
 
 
+def digests(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the number and checksum of those of the items that are there, by id."""
+    found: dict[str, tuple[int, int]] = {}
+    for marks, part in chunks(names):
+        rows = connection.execute(f"SELECT id, number, digest FROM items WHERE id IN ({marks})", part)  # noqa: S608
+        found |= {id_: (number, digest_) for id_, number, digest_ in rows}
+    return found
+
+
 def ids(connection: sqlite3.Connection, where: Filter | None = None) -> Iterator[str]:
     """Yield the ids of all items, or of those that a filter allows, in order of their numbers."""
     sql, parameters = (where.sql, where.parameters) if where else ("1", ())

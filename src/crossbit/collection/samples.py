@@ -20,6 +20,9 @@ from .search import Ranked, Search
 from .settings import Settings
 from .snapshot import Snapshot
 
+#: Items that are looked at for each query, for some may have trained the model.
+_LOOKED_AT = 20
+
 
 class Query(NamedTuple):
     """One side of an item, as a query."""
@@ -33,14 +36,21 @@ def held_out(
 ) -> list[Query]:
     """Return at most so many items' vectors of one modality, none of which the model was trained on, spread evenly."""
     refuse_without_vectors(collection)
-    numbers = snapshot.sides[modality].numbers
+    numbers = _spread(snapshot.sides[modality].numbers, _LOOKED_AT * most)
     trained = _trained(collection.folder / "model" / "split.json")
     items = items_of(connection, numbers.tolist()) if trained else {}
-    free = np.array([number for number in numbers.tolist() if not items or items[number].id not in trained], np.int64)
-    chosen = free[np.linspace(0, len(free) - 1, min(most, len(free))).astype(np.int64)] if len(free) else free
+    free = [number for number in numbers.tolist() if not items or items[number].id not in trained]
+    chosen = _spread(np.array(free, np.int64), most)
     vectors = vectors_of(connection, chosen.tolist(), modality, collection.bits)
     known = np.isfinite(vectors).all(axis=1)
     return [Query(int(number), vector) for number, vector in zip(chosen[known], vectors[known], strict=True)]
+
+
+def _spread(numbers: Int64[ndarray, "n"], most: int) -> Int64[ndarray, "m"]:
+    """Return at most so many of the numbers, at even steps."""
+    if len(numbers) <= most:
+        return numbers
+    return numbers[np.linspace(0, len(numbers) - 1, most).astype(np.int64)]
 
 
 def refuse_without_vectors(collection: Collection) -> None:
