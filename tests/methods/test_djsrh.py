@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from torch.nn.functional import normalize
 
 from crossbit.data import Paired
 from crossbit.methods.djsrh import DJSRH
-from crossbit.towers import frozen_trunk, perceptron, tensor
+from crossbit.towers import frozen_trunk, mlp, perceptron, tensor
 from crossbit.training import Training
 
 F_I = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
@@ -56,6 +57,32 @@ def test_the_two_networks_have_rates_of_their_own(toy):
     first, still = (DJSRH(hidden=8, epochs=n, lr_image=0.0).fit(toy.train, 8) for n in (0, 1))
     for x, modality, same in ((toy.query.image, "image", True), (toy.query.text, "text", False)):
         assert (first.embed(x, modality) == still.embed(x, modality)).all() == same
+
+
+def test_an_epoch_is_the_released_one(toy):
+    """The plain steps: two optimisers, tanh of slope 1 and then sqrt 2, one target and three terms for each batch."""
+    torch.manual_seed(3)
+    image, text = torch.nn.Linear(24, 8), mlp(16, 6, 8)
+    steps = [
+        torch.optim.SGD(net.parameters(), lr, momentum=0.9, weight_decay=5e-4)
+        for net, lr in ((image, 0.001), (text, 0.01))
+    ]
+    order = np.random.default_rng(3)
+    for alpha in (1.0, 2**0.5):
+        for rows in order.permutation(512).reshape(16, 32):
+            F, G = torch.from_numpy(toy.train.image[rows]), torch.from_numpy(toy.train.text[rows])
+            B_I, B_T = normalize(torch.tanh(alpha * image(F))), normalize(torch.tanh(alpha * text(G)))
+            joint = 0.9 * (2 * normalize(F) @ normalize(F).T - 1) + 0.1 * (2 * normalize(G) @ normalize(G).T - 1)
+            S = 1.5 * (0.6 * joint + 0.4 * joint @ joint / 32)
+            errors = [((A @ B.T - S) ** 2).mean() for A, B in ((B_I, B_I), (B_I, B_T), (B_T, B_T))]
+            for each in steps:
+                each.zero_grad()
+            (0.1 * errors[0] + errors[1] + 0.1 * errors[2]).backward()
+            for each in steps:
+                each.step()
+    encoder = DJSRH(hidden=6, epochs=2).fit(toy.train, 8, seed=3)
+    for ours, plain in zip(encoder.parameters(), [*image.parameters(), *text.parameters()], strict=True):
+        assert ours.numpy() == pytest.approx(plain.detach().numpy(), abs=1e-5)
 
 
 @pytest.fixture

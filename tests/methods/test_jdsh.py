@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from torch.nn.functional import normalize
 
 from crossbit.data import Paired
 from crossbit.errors import InputError
 from crossbit.methods.jdsh import JDSH, RELEASED, SAMPLE, Spread, fitted, reconstruction
-from crossbit.towers import frozen_trunk, perceptron, tensor
+from crossbit.towers import frozen_trunk, mlp, perceptron, tensor
 from crossbit.training import Training
 
 F_I = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
@@ -132,6 +133,34 @@ def test_every_switch_of_the_ablation_changes_the_codes(change, toy):
     small = {"hidden": 8, "epochs": 2, "B": 1.0}
     whole, part = (JDSH(**small, **more).fit(toy.train, 8) for more in ({}, change))
     assert (whole.embed(toy.query.image, "image") != part.embed(toy.query.image, "image")).any()
+
+
+def test_an_epoch_is_the_released_one(toy):
+    """The plain steps: tanh of slope 1 and then sqrt 2, similarities weighted in place, five terms for each batch."""
+    torch.manual_seed(3)
+    image, text = torch.nn.Linear(24, 8), mlp(16, 6, 8)
+    steps = [torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=5e-4) for net in (image, text)]
+    order = np.random.default_rng(3)
+    for alpha in (1.0, 2**0.5):
+        for rows in order.permutation(512).reshape(16, 32):
+            F, G = torch.from_numpy(toy.train.image[rows]), torch.from_numpy(toy.train.text[rows])
+            B_I, B_T = normalize(torch.tanh(alpha * image(F))), normalize(torch.tanh(alpha * text(G)))
+            S_I, S_T = 2 * normalize(F) @ normalize(F).T - 1, 2 * normalize(G) @ normalize(G).T - 1
+            C = normalize(S_I) @ normalize(S_T).T
+            S = 0.5 * S_I + 0.1 * S_T + 0.4 * (C + C.T) / 2
+            S[S < -0.528] *= 1 + 0.1 * torch.exp(-(S[S < -0.528] + 0.52))
+            S[S > -0.138] *= 1 + 0.2 * torch.exp(S[S > -0.138] - 0.68)
+            II, IT, TI, TT = (
+                ((A @ B.T - 1.4 * S) ** 2).mean() for A, B in ((B_I, B_I), (B_I, B_T), (B_T, B_I), (B_T, B_T))
+            )
+            for each in steps:
+                each.zero_grad()
+            (0.1 * II + IT + TI - (B_I * B_T).sum(1).mean() + 0.1 * TT).backward()
+            for each in steps:
+                each.step()
+    encoder = JDSH(hidden=6, epochs=2, spread="mirflickr").fit(toy.train, 8, seed=3)
+    for ours, plain in zip(encoder.parameters(), [*image.parameters(), *text.parameters()], strict=True):
+        assert ours.numpy() == pytest.approx(plain.detach().numpy(), abs=1e-5)
 
 
 def test_a_trained_trunk_is_judged_by_a_frozen_copy(rng, monkeypatch):
