@@ -89,7 +89,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "README.md", *(GUIDE / f"{name}.md" for name in ("first-steps", "own-data", "collection"))],
+    [ROOT / "README.md", *(GUIDE / f"{name}.md" for name in ("first-steps", "own-data", "collection", "serve"))],
     ids=lambda page: page.name,
 )
 def test_a_page_runs(page, folder, monkeypatch, capsys):
@@ -126,7 +126,7 @@ def test_the_five_steps_add_a_method(folder):
 
 def test_every_page_of_the_guide_is_run():
     pages = {path.stem: blocks(path.read_text(encoding="utf-8")) for path in GUIDE.glob("*.md")}
-    assert pages.keys() == {"first-steps", "own-data", "collection", "add-a-method"}
+    assert pages.keys() == {"first-steps", "own-data", "collection", "serve", "add-a-method"}
     for found in pages.values():
         assert sum(block.language in ("console", "python") and not block.path for block in found) >= 3
 
