@@ -21,6 +21,7 @@ from crossbit.cli import app, main
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "docs" / "guide"
+RUN = ("first-steps", "own-data", "train", "collection", "serve")
 
 
 class Block(NamedTuple):
@@ -89,7 +90,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "README.md", *(GUIDE / f"{name}.md" for name in ("first-steps", "own-data", "train", "collection"))],
+    [ROOT / "README.md", *(GUIDE / f"{name}.md" for name in RUN)],
     ids=lambda page: page.name,
 )
 def test_a_page_runs(page, folder, monkeypatch, capsys):
@@ -126,7 +127,7 @@ def test_the_five_steps_add_a_method(folder):
 
 def test_every_page_of_the_guide_is_run():
     pages = {path.stem: blocks(path.read_text(encoding="utf-8")) for path in GUIDE.glob("*.md")}
-    assert pages.keys() == {"first-steps", "own-data", "train", "collection", "add-a-method"}
+    assert pages.keys() == {*RUN, "add-a-method"}
     for found in pages.values():
         assert sum(block.language in ("console", "python") and not block.path for block in found) >= 3
 

@@ -79,7 +79,8 @@ def test_a_filter_and_a_radius_hold(client, shelf):
 
 def test_explaining_tells_the_stages(client):
     stages = ask(client, parts=[{"text": "star"}], explain=True)["stages"]
-    assert [stage["name"] for stage in stages][:2] == ["shortlist", "asymmetric"]
+    assert {"shortlist", "asymmetric"} <= {stage["name"] for stage in stages}
+    assert all(stage["seconds"] >= 0 for stage in stages)
 
 
 def test_no_answer_holds_a_place_on_the_disk(client, shelf, tmp_path_factory):
@@ -140,14 +141,14 @@ def test_items_thumbnails_samples_and_fields(client, shelf):
 def test_collections_tell_their_sizes_and_model(client, shelf):
     answer = client.get("/api/collections").json()
     first, second = answer["collections"]
-    assert (first["name"], first["items"], first["bits"], first["method"]) == ("scenes24", 60, 24, "cca+itq")
+    assert (first["name"], first["items"], first["bits"], first["method"]) == ("scenes24", 60, 24, "cca(ridge=0.1)+itq")
     assert first["code_bytes"] == 2 * 60 * 3
     assert first["model"] == shelf.store.facts["model"]
     assert second["bits"] == 8
 
 
 @pytest.mark.parametrize(
-    ("address", "kind"),
+    ("path", "kind"),
     [
         ("/api/collections/scenes24/item?id=none", "no-item"),
         ("/api/collections/scenes24/thumbnail?id=none", "no-item"),

@@ -42,6 +42,9 @@ class Slots:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def _slot(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
         if self.waiting >= self.queue:
             raise RefusedError(503, "overloaded", f"{self.waiting} requests are waiting already; ask again in a second")
         self.waiting += 1
