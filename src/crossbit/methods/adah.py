@@ -11,22 +11,23 @@ items of both modalities, and so has the rest. G plays against that: it marks wh
     L_A = F(H_T, H^_I) + F(H_I, H^_T)
     min over E, D of L_R + L_A;   max over G of L_A
 
-    paper       here            shape       meaning
-    E, G, D     I.E, T.E ...                features, attention, hashing: the networks of images and of texts
-    f           f_I, f_T        m C h w     features: a map; of texts, and of images that are vectors, m d
-    Z           Z_I, Z_T        m 1 h w     the mask over places; for vectors m d, over dimensions; dZ/dP is taken as 1
-    H, H^       H_I, rest_I ... m bits      codes, relaxed by tanh, of the attended part and of the rest
-    S           S               m m         1 for items that share a label
-    eps         margin                      as a share of the bits, so that one value serves all lengths
+    paper       here        shape       meaning
+    E, G, D     E, G, D                 features, attention, hashing: each a network for images, .I, and texts, .T
+    f           f           m C h w     features: a map; of texts, and of images that are vectors, m d
+    Z           Z           m 1 h w     the mask over places; of vectors m d, over dimensions; dZ/dP is taken as 1
+    H, H^       H, rest     m bits      codes, relaxed by tanh, of the attended part and of what was left out
+    S           S           m m         1 for items that share a label
+    eps         margin                  as a share of the bits, so that one value serves all lengths
 
 What differs: no code is released and the article's values were not available to us. ASSUMED, besides the defaults so
-marked: squared distances; that a text's threshold is one over its dimensions; that the players move in turn for each
-batch, G first, so that E is computed once; that a mask is a constant in the move of E and D, and H one in that of G.
-The convolutions of E are few and start from nothing, on pixels; a map of another network's features (VGG's pool5,
-CLIP's patches) is taken as it is, and images that are vectors pass one layer. F is a mean. Two things go wrong in this
-game, and the log shows them as the share attended to. If G marks everything, the rest of all items is the same and
-each of its triplets is exactly eps. If its scores grow, the softmax leaves ever less above the average. The share
-itself has no gradient, for P sums to one; `spread` acts on how even P is.
+marked: squared distances; one over its dimensions as the threshold for a vector; that the players move in turn for
+each batch, G first, so that E is computed once; that Z is a constant in the move of E and D, and H in that of G. F is
+a mean. E's convolutions for pixels are few and start from nothing; a map of another network's features (VGG's pool5,
+CLIP's patches) is taken as it is, and images that are vectors pass one layer.
+
+Two things can go wrong in this game, and the log shows them as the share attended to. If G marks everything, the rest
+is the same for all items, and each of its triplets is exactly eps. If its scores grow without bound, the softmax has
+ever less above its average. That share has no gradient, for P sums to one; `spread` therefore acts on how even P is.
 """
 
 from __future__ import annotations
