@@ -158,8 +158,8 @@ def test_collections_tell_their_sizes_and_model(client, shelf):
         ("/page/limits.py", "no-page"),
     ],
 )
-def test_what_is_not_there_is_404_and_named(client, address, kind):
-    assert refused(client.get(address), 404, kind)
+def test_what_is_not_there_is_404_and_named(client, path, kind):
+    assert refused(client.get(path), 404, kind)
 
 
 def test_the_library_s_words_reach_the_client(client):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import final
 
 import uvicorn
@@ -34,9 +34,11 @@ def bound(host: str, port: int) -> socket.socket:
     """Return a socket bound to an address; one that is taken, or not of this machine, is refused."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+        with ExitStack() as stack:
+            made = stack.enter_context(socket.socket(family, kind, protocol))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+            stack.pop_all()
     except OSError as fault:
         raise InputError(f"{host} port {port} cannot be used ({fault.strerror}); choose another --port") from None
     return made
