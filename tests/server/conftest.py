@@ -5,7 +5,6 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from refusals import KEY
 
 from crossbit.bundle import Bundle, Origin
 from crossbit.collection import Collection
@@ -13,6 +12,7 @@ from crossbit.collection.sources import dataset_of
 from crossbit.features import featurise
 from crossbit.methods import Recipe
 from crossbit.server import Limits, create_app, serving
+from refusals import KEY
 
 
 @pytest.fixture(scope="session")

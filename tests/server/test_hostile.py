@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from PIL import Image
+
 from refusals import refused
 
 SEARCH = "/api/collections/scenes24/search"

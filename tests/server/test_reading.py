@@ -5,9 +5,9 @@ import io
 
 import pytest
 from PIL import Image
-from refusals import refused
 
 from crossbit.collection import image, like, text
+from refusals import refused
 
 SEARCH = "/api/collections/scenes24/search"
 

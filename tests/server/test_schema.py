@@ -4,11 +4,11 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from refusals import ALLOWED
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 from crossbit.server import create_app
+from refusals import ALLOWED
 
 load_all_checks()
 NAMES = (
@@ -63,7 +63,12 @@ def test_the_examples_of_the_document_work(document, writable):
 
 @pytest.mark.parametrize(
     ("route", "mode"),
-    [(route, mode) for route in sorted(ROUTES) for mode in GenerationMode if mode == GenerationMode.POSITIVE or route not in UNASKED],
+    [
+        (route, mode)
+        for route in sorted(ROUTES)
+        for mode in GenerationMode
+        if mode == GenerationMode.POSITIVE or route not in UNASKED
+    ],
     ids=str,
 )
 def test_made_up_requests_are_answered_as_documented(document, address, client, route, mode):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from refusals import KEY
 
 from crossbit.cli.serve import read_key
 from crossbit.errors import InputError
 from crossbit.server.shelves import slug
+from refusals import KEY
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,10 +3,10 @@
 import base64
 
 import pytest
-from refusals import ALLOWED, refused
 
 from crossbit.collection import Collection, NoItemError
 from crossbit.server import create_app, serving
+from refusals import ALLOWED, refused
 
 ITEMS = "/api/collections/mine/items"
 NOTE = {"id": "note", "texts": ["a red circle"], "metadata": {"year": 1999}}
