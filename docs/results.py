@@ -41,7 +41,7 @@ STUDIES: dict[str, Any] = tomllib.loads((HERE / "results.toml").read_text(encodi
 
 
 def run(name: str, data_dir: Path | None, *, fit: bool) -> None:
-    """Run what a study lacks and keep each score at once; without `fit`, take up only what the ledger has."""
+    """Run what a study lacks, seed by seed, and keep each score at once; without `fit`, take up only what the ledger has."""
     study = STUDIES["studies"][name]
     setup = read_setup(study["dataset"], study["features"], "join")
     corpus = setup.corpus(data_dir)
@@ -54,7 +54,7 @@ def run(name: str, data_dir: Path | None, *, fit: bool) -> None:
     results = [Result(**result) for result in kept.get("results", ()) if kept["setting"] == where]
     ledger = Ledger(Path("runs/compare.jsonl"), where)
     runs = planned(study)
-    for done, each in enumerate(runs):
+    for done, each in enumerate(sorted(runs, key=lambda run: run.seed)):
         found = [result for result in results if of(result) == (each.recipe.name, each.bits, each.seed)]
         if not found and (fit or ledger.find(each, measures)):
             print(f"{name}: {done}/{len(runs)} {each.recipe.name} {each.bits} bits, seed {each.seed}", file=sys.stderr)
