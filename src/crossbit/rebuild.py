@@ -18,7 +18,7 @@ def parts(encoder: DualEncoder, x: Array, modality: Modality) -> Float32[ndarray
     found: list[ndarray] = []
     with within.parts.register_forward_hook(lambda part, given, out: found.append(out.cpu().numpy())):
         encoder.embed(x, modality)
-    every: ndarray = np.concatenate(found)[: x.shape[0]] if found else np.empty((0, len(PARTS), 1), np.float32)
+    every: ndarray = np.concatenate([np.empty((0, len(PARTS), within.parts.part), np.float32), *found])[: x.shape[0]]
     return every
 
 

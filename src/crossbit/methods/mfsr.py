@@ -112,8 +112,7 @@ class MFSR(Method):
             train, held = hold_out(train, seed, self.snapshot)
             training = replace(training, held=held, patience=total)
         with seeded(seed) as rng:
-            lam = self.weights(train)
-            image, text = self.towers(train, dim, lam)
+            image, text = self.towers(train, dim, lam := self.weights(train))
             D = net.discriminators(self.side, self.channels, pair=self.D2 == "pair") if lam["L_G"] else {}
             steps = net.optimisers(nn.ModuleList([image, text]), D, self.lr, self.lr_gan)
             run = training.begin(rng, image, text, dim, space="cosine", **D, **steps)
@@ -139,7 +138,7 @@ class MFSR(Method):
             terms["L_sp"] = self.disjoint(v[:, 2], v[:, 1]) + self.disjoint(l[:, 2], l[:, 1])
         if nets.G:
             x, x1 = net.target(batch.image, self.side), nets.G(v.flatten(1))
-            x2 = x.roll(1, 0) if self.D2 == "pair" else nets.G(torch.stack([v[:, 0], l[:, 1], v[:, 2]], 1).flatten(1))
+            x2 = x.roll(1, 0) if self.D2 == "pair" else nets.G(torch.cat([v[:, 0], l[:, 1], v[:, 2]], 1))
             L_D = self.judged(nets.D, x, x1.detach(), x2.detach(), batch.item != batch.item.roll(1))
             for name, loss in L_D.items():
                 epoch.step(loss, nets.steps[name])
