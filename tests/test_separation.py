@@ -111,7 +111,7 @@ def test_sentences_are_learned_and_said_again(layers):
         loss = untold(narrator, z, IDS)
         loss.backward()
         optimiser.step()
-    assert float(loss) < 0.05
+    assert loss.item() < 0.05
     assert narrator.say(z, 6).tolist() == [[5, 4, END, 0, 0, 0], [6, 5, 4, END, 0, 0]]
     assert narrator.say(z, 2).tolist() == [[5, 4], [6, 5]]
 
