@@ -112,7 +112,7 @@ def page() -> str:
     parts = [
         "# Results",
         "Written by `python docs/results.py`; do not edit. Every number is of the last epoch, on queries that no method"
-        " saw, as mean ± standard deviation over seeds. `MAP` ranks the whole database and takes the expectation over"
+        " saw, as mean ± standard deviation over seeds, or of the one seed where there is no deviation. `MAP` ranks the whole database and takes the expectation over"
         " the order of tied items; `MAP@50(over=hits,ties=stable)` is the variant of the DJSRH lineage. Relevant means"
         " sharing a label; chance is what a random order scores on average, under the same measure.",
     ]
@@ -149,22 +149,22 @@ def _rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def draw(name: str) -> None:
-    """Write a study's bars: MAP averaged over both directions, by code length."""
+    """Write a study's figure: MAP averaged over both directions, by code length."""
     scores = json.loads((SCORES / f"{name}.json").read_text(encoding="utf-8"))
     chosen = [Result(**result) for result in scores["results"] if result["measure"] == "MAP"]
     if len({result.bits for result in chosen}) < 2:
         return
-    bars: dict[str, dict[int, tuple[float, float]]] = {}
+    lines: dict[str, dict[int, tuple[float, float]]] = {}
     for method in dict.fromkeys(result.method for result in chosen):
         for bits in sorted({result.bits for result in chosen}):
             values = _of_seeds([r for r in chosen if (r.method, r.bits) == (method, bits)])
             if not values:
                 continue
             spread = stdev(values) if len(values) > 1 else 0.0
-            bars.setdefault(re.sub(r"\(.*\)", "", method), {})[bits] = fmean(values), spread
+            lines.setdefault(re.sub(r"\(.*\)", "", method), {})[bits] = fmean(values), spread
     title = STUDIES["studies"][name]["title"]
     level = fmean(levels["MAP"] for levels in scores["chance"].values())
-    figure = plots.score_bars(bars, "MAP, mean of both directions", level, title)
+    figure = plots.score_curves(lines, "MAP, mean of both directions", level, title)
     plots.save(figure, HERE / "images" / f"results-{name}.svg")
 
 
