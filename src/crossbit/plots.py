@@ -96,10 +96,10 @@ def dimmed(picture: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "rows columns"]
 
 
 class Row(NamedTuple):
-    """A line of pictures by their captions, and sentences to stand below them."""
+    """A line of pictures, each with what stands above it, and sentences to stand below them."""
 
     title: str
-    pictures: Mapping[str, UInt8[ndarray, "h w 3"]]
+    pictures: Sequence[tuple[str, UInt8[ndarray, "h w 3"]]]
     sentences: Sequence[str]
 
 
@@ -114,7 +114,7 @@ def picture_rows(rows: Sequence[Row]) -> Figure:
         places = part.subplots(1, most, squeeze=False)[0]
         for axes in places:
             axes.set_axis_off()
-        for axes, (name, picture) in zip(places, row.pictures.items(), strict=False):
+        for axes, (name, picture) in zip(places, row.pictures, strict=False):
             axes.imshow(picture)
             axes.set_title(name, pad=3, **_text(8))
     return figure

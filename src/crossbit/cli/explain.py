@@ -102,12 +102,14 @@ def _drawn(made: Explained, gallery: Gallery) -> Figure:
     from ..explanation import shown
     from ..plots import Row, picture_rows
 
-    pictures = {"original": made.picture} | ({} if made.repainted is None else {"rebuilt": made.repainted})
+    pictures = [("original", made.picture)] + ([] if made.repainted is None else [("rebuilt", made.repainted)])
     said = [f"“{made.caption}”"] + ([] if made.retold is None else [f"rebuilt: “{made.retold}”"])
     rows = [Row("the pair", pictures, said)]
     for part, near in made.nearest.items():
-        found = {f"{each.cosine:.2f}": shown(gallery.raw(each.id)[0]) for each in near["image"]}
-        rows.append(Row(f"by {part} part", found, [f"“{gallery.raw(each.id)[1]}”" for each in near["text"][:3]]))
+        found = [(f"{each.cosine:.3f}", shown(gallery.raw(each.id)[0])) for each in near["image"]]
+        rows.append(
+            Row(f"nearest by the {part} part", found, [f"“{gallery.raw(each.id)[1]}”" for each in near["text"][:3]])
+        )
     return picture_rows(rows)
 
 
