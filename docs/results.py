@@ -13,7 +13,7 @@ import re
 import shlex
 import sys
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -29,6 +29,7 @@ from crossbit.methods import Recipe
 from crossbit.methods.cfrh import CFRH, Target, statistics
 from crossbit.metrics import Measure
 from crossbit.results import Ledger, Result, Run, chance_levels, compare, setting, table
+from crossbit.results import page as side_by_side
 from crossbit.spec import split_list
 from crossbit.towers import tensor
 from crossbit.training import Means
@@ -43,12 +44,14 @@ STUDIES: dict[str, Any] = tomllib.loads((HERE / "results.toml").read_text(encodi
 def run(name: str, data_dir: Path | None, *, fit: bool) -> None:
     """Run what a study lacks, seed by seed, and keep each score at once; without `fit`, take up only what the ledger has."""
     study = STUDIES["studies"][name]
-    setup = read_setup(study["dataset"], study["features"], "join")
+    setup = read_setup(study["dataset"], study["features"], study.get("captions", "join"))
     corpus = setup.corpus(data_dir)
-    data = featurised(setup, corpus, None, "fail").dataset
+    data = featurised(setup, corpus, None, "fail", data_dir=data_dir).dataset
     where = setting(setup.features(corpus), setup.captions, data)
-    measures = [Measure.parse(text) for text in STUDIES["measures"]]
-    scores = {"setting": where, "chance": chance_levels(data, measures), "similarities": similarities(data)}
+    measures = [Measure.parse(text) for text in measures_of(study)]
+    scores: dict[str, Any] = {"setting": where, "chance": chance_levels(data, measures)}
+    if has_cfrh(study):
+        scores["similarities"] = similarities(data)
     path = SCORES / f"{name}.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     results = [Result(**result) for result in kept.get("results", ()) if kept["setting"] == where]
@@ -65,6 +68,17 @@ def run(name: str, data_dir: Path | None, *, fit: bool) -> None:
             path.write_text(
                 json.dumps({**scores, "results": ordered(results, runs)}, indent=1) + "\n", encoding="utf-8"
             )
+
+
+def measures_of(study: dict[str, Any]) -> list[str]:
+    """Return what is measured in a study: what it says itself, or the usual."""
+    measures: list[str] = study.get("measures", STUDIES["measures"])
+    return measures
+
+
+def has_cfrh(study: dict[str, Any]) -> bool:
+    """Return whether CFRH is among the methods of a study."""
+    return any(isinstance(run.recipe.method, CFRH) for run in planned(study))
 
 
 def of(result: Result) -> tuple[str, int, int]:
@@ -89,13 +103,19 @@ def planned(study: dict[str, Any]) -> list[Run]:
     ]
 
 
-def recipes(text: str) -> list[str]:
-    """Return the recipes written between commas.
+def recipes(methods: str | dict[str, str]) -> list[str]:
+    """Return the recipes written between commas, or listed by the names that the page calls them by.
 
     >>> recipes("a, 'b(x=1,y=2)'")
     ['a', 'b(x=1,y=2)']
     """
-    return [part.strip("' \n") for part in split_list(text)]
+    return [*methods.values()] if isinstance(methods, dict) else [part.strip("' \n") for part in split_list(methods)]
+
+
+def named(results: list[Result], methods: str | dict[str, str]) -> list[Result]:
+    """Return results with the names of a study in the place of its recipes."""
+    names = {recipe: name for name, recipe in methods.items()} if isinstance(methods, dict) else {}
+    return [replace(result, method=names.get(result.method, result.method)) for result in results]
 
 
 def similarities(data: Dataset) -> list[dict[str, Any]]:
@@ -128,19 +148,27 @@ def page() -> str:
 
 def section(name: str, study: dict[str, Any], scores: dict[str, Any]) -> list[str]:
     """Return the part of the page that reports a study."""
-    results = [Result(**result) for result in scores["results"]]
+    results = named([Result(**result) for result in scores["results"]], study["methods"])
     parts = [f"## {study['title']}", study["about"].strip()]
-    for measure in STUDIES["measures"]:
-        parts += [f"**{measure}**", markdown(table(results, measure, scores["chance"]))]
-    parts += ["CFRH's similarities on the training pairs, per batch of 32:", markdown(_rounded(scores["similarities"]))]
+    if "measures" in study:
+        for task, rows in side_by_side(results, study["measures"], scores["chance"]).items():
+            parts += [f"**{task}**", markdown(rows)]
+    else:
+        for measure in STUDIES["measures"]:
+            parts += [f"**{measure}**", markdown(table(results, measure, scores["chance"]))]
+    if has_cfrh(study):
+        parts.append("CFRH's similarities on the training pairs, per batch of 32:")
+        parts.append(markdown(_rounded(scores["similarities"])))
     figure = HERE / "images" / f"results-{name}.svg"
     if figure.is_file():
         parts.append(f"![MAP of both directions by code length](images/{figure.name})")
     methods = ",".join(recipes(study["methods"]))
     words = ["crossbit", "compare", methods, "--dataset", study["dataset"], "--features", study["features"]]
     words += ["--bits", study["bits"], "--seeds", str(study["seeds"]), "--data-dir", "DATA"]
-    for measure in STUDIES["measures"]:
+    for measure in measures_of(study):
         words += ["--measure", measure]
+    words += ["--captions", study["captions"]] if "captions" in study else []
+    words += ["--cost"] if "measures" in study else []
     return [*parts, f"```console\n$ {shlex.join(words)}\n```", f"Run on {scores['setting']}."]
 
 

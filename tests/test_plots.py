@@ -149,3 +149,19 @@ def test_a_picture_is_dimmed_where_a_mask_is_not_set():
 def test_a_mask_that_is_set_everywhere_leaves_the_picture_as_it_is():
     picture = np.random.default_rng(0).integers(0, 256, (20, 20, 3)).astype(np.uint8)
     assert (plots.dimmed(picture, np.ones((3, 3), bool)) == picture).all()
+
+
+def test_rows_of_pictures_keep_their_order_titles_and_sentences():
+    """A row may be shorter than the others, and two pictures may bear one name."""
+    grey = np.full((4, 4, 3), 90, np.uint8)
+    long = "a very long sentence " * 20
+    rows = [plots.Row("the pair", [("original", grey)], ["one", long]), plots.Row("near", [("1.00", grey)] * 3, [])]
+    figure = plots.picture_rows(rows)
+    parts = figure.subfigs
+    assert [part.get_suptitle() for part in parts] == ["the pair", "near"]
+    assert [sum(bool(axes.images) for axes in part.axes) for part in parts] == [1, 3]
+    assert [axes.get_title() for axes in parts[1].axes] == ["1.00"] * 3
+    first, second = parts[0].get_supxlabel().splitlines()
+    assert first == "one"
+    assert second.endswith(" …")
+    assert len(second) <= 60

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -92,6 +93,35 @@ def dimmed(picture: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "rows columns"]
     within = np.logical_and.reduce([padded[down : down + h, right : right + w] for down in shifts for right in shifts])
     drawn[inside & ~within] = mpl.colors.to_rgba_array(COLOURS[4])[0, :3] * 255
     return np.asarray(drawn.round(), np.uint8)
+
+
+class Row(NamedTuple):
+    """A line of pictures, each with what stands above it, and sentences to stand below them."""
+
+    title: str
+    pictures: Sequence[tuple[str, UInt8[ndarray, "h w 3"]]]
+    sentences: Sequence[str]
+
+
+def picture_rows(rows: Sequence[Row]) -> Figure:
+    """Return rows of pictures, each under its title and above its sentences."""
+    most = max(len(row.pictures) for row in rows)
+    figure = Figure(figsize=(1.25 * most + 0.2, 2.3 * len(rows)), layout="constrained")
+    parts = figure.subfigures(len(rows), squeeze=False)[:, 0]
+    for part, row in zip(parts, rows, strict=True):
+        part.suptitle(row.title, x=0.01, ha="left", fontweight="bold", **_text())
+        part.supxlabel(_paragraph(row.sentences, 20 * most), x=0.01, ha="left", **_text(8))
+        places = part.subplots(1, most, squeeze=False)[0]
+        for axes in places:
+            axes.set_axis_off()
+        for axes, (name, picture) in zip(places, row.pictures, strict=False):
+            axes.imshow(picture)
+            axes.set_title(name, pad=3, **_text(8))
+    return figure
+
+
+def _paragraph(sentences: Sequence[str], width: int) -> str:
+    return "\n".join(textwrap.shorten(each, width, placeholder=" …") for each in sentences)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -218,5 +248,5 @@ def _canvas(names: tuple[str, str], title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _text() -> dict[str, Any]:
-    return {"color": _INK, "fontsize": _POINTS, "parse_math": False}
+def _text(points: int = _POINTS) -> dict[str, Any]:
+    return {"color": _INK, "fontsize": points, "parse_math": False}
