@@ -42,7 +42,7 @@ STUDIES: dict[str, Any] = tomllib.loads((HERE / "results.toml").read_text(encodi
 
 
 def run(name: str, data_dir: Path | None, seeds: int | None, *, fit: bool) -> None:
-    """Run what a study lacks, seed by seed, and keep each score at once; without `fit`, take up only what the ledger has."""
+    """Run what a study lacks, seed by seed, and keep each score; without `fit`, take up only what the ledger has."""
     study = STUDIES["studies"][name]
     setup = read_setup(study["dataset"], study["features"], study.get("captions", "join"))
     corpus = setup.corpus(data_dir)
@@ -133,7 +133,7 @@ def page() -> str:
     parts = [
         "# Results",
         "Written by `python docs/results.py`; do not edit. Every number is of the last epoch, on queries that no method"
-        " saw, as mean ± standard deviation over seeds, or of the one seed where there is no deviation. `MAP` ranks the whole database and takes the expectation over"
+        " saw, as mean ± standard deviation over seeds, or of one seed where none is given. `MAP` ranks the whole database and takes the expectation over"
         " the order of tied items; `MAP@50(over=hits,ties=stable)` is the variant of the DJSRH lineage. Relevant means"
         " sharing a label; chance is what a random order scores on average, under the same measure.",
     ]
