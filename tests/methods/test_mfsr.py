@@ -287,6 +287,15 @@ def test_pictures_beside_vectors_and_sentences_beside_features(scenes, toy, rng)
     assert "L_cap" not in told[0]
 
 
+def test_half_precision_is_no_trouble(scenes):
+    """A batch of one pair, too: 60 pairs in batches of 59."""
+    told = {}
+    for precision in ("float32", "bfloat16"):
+        how = Training(lambda done, total, values, p=precision: told.setdefault(p, values), precision=precision)
+        fitted(scenes, training=how, epochs=1, batch=59)
+    assert told["bfloat16"] == pytest.approx(told["float32"], rel=0.1, abs=0.1)
+
+
 def test_a_kill_in_the_middle_of_the_game_changes_no_byte(scenes, tmp_path):
     class Stopped(BaseException):
         pass
