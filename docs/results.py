@@ -1,4 +1,4 @@
-"""Run the studies of results.toml and write docs/results.md from their scores.
+"""Run the studies of results.toml and write docs/results.md, and a table of the README, from their scores.
 
 python docs/results.py mirflickr25k --data-dir DATA    run one study; it goes on where it was interrupted
 python docs/results.py                                 write the page from the scores that are kept
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import curves
+import headline
 from crossbit import plots
 from crossbit.cli.run import featurised, read_setup
 from crossbit.data import Dataset
@@ -205,6 +206,9 @@ def _of_seeds(results: list[Result]) -> list[float]:
     return [sum(values) / len(values) for values in by_seed.values()]
 
 
+PAGES = {PAGE: page, headline.README: headline.readme}
+
+
 def main() -> int:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -218,10 +222,13 @@ def main() -> int:
         if name not in STUDIES["studies"]:
             raise known(name, "study", STUDIES["studies"])
         run(name, given.data_dir, given.seeds, fit=not given.finished)
-        draw(name)
     if given.check:
-        return 0 if PAGE.read_text(encoding="utf-8") == page() else 1
-    PAGE.write_text(page(), encoding="utf-8")
+        return 0 if all(path.read_text(encoding="utf-8") == text() for path, text in PAGES.items()) else 1
+    for name in STUDIES["studies"]:
+        if (SCORES / f"{name}.json").is_file():
+            draw(name)
+    for path, text in PAGES.items():
+        path.write_text(text(), encoding="utf-8")
     return 0
 
 
