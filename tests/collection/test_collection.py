@@ -19,6 +19,7 @@ from crossbit.collection import BusyError, Collection, NoItemError, OtherModelEr
 from crossbit.collection import text as words
 from crossbit.data import Paired
 from crossbit.errors import InputError
+from crossbit.features.hog import Hog
 from crossbit.methods import Recipe
 
 HAMMING = Settings(shortlist=0)
@@ -323,3 +324,37 @@ def test_files_are_read_where_they_are(shelf, tmp_path):
     shelf.add([Raw("red.png", tmp_path / "red.png")])
     assert Path(shelf.item("red.png").picture) == (tmp_path / "red.png").resolve()
     shutil.rmtree(tmp_path / "red.png", ignore_errors=True)
+
+
+def test_features_are_read_from_a_cache_and_added_to_it(model, scenes, tmp_path, monkeypatch):
+    def filled(name, **how):
+        with Collection.create(tmp_path / name, model) as made:
+            made.add(scenes, **how)
+            return made.snapshot()
+
+    computed = []
+    compute = Hog.compute
+    monkeypatch.setattr(
+        Hog, "compute", lambda self, prepared: computed.append(len(prepared)) or compute(self, prepared)
+    )
+    alone = filled("alone")
+    computed.clear()
+    first = filled("first", cache=tmp_path / "cache")
+    assert sum(computed) == len({raw.item().content for raw in scenes})
+    computed.clear()
+    (shard,) = (tmp_path / "cache").rglob("*.npz")
+    second = filled("second", cache=tmp_path / "cache")
+    assert computed == []
+    shard.write_bytes(shard.read_bytes()[:-1])
+    third = filled("third", cache=tmp_path / "cache")
+    assert computed != []
+    for each in (first, second, third):
+        assert each.head == alone.head
+
+
+def test_what_another_process_has_tuned_is_seen(shelf, folder):
+    assert shelf.settings == Settings()
+    with Collection(folder) as other:
+        other.configure("search", {"index": "flat", "probes": 8, "shortlist": 0, "rescore": False})
+    assert len(shelf.search(words("red"), k=3).stages) == 2
+    assert shelf.settings == Settings("flat", 8, 0, False)
