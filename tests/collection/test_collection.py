@@ -302,11 +302,6 @@ def test_many_queries_at_once(shelf, model):
     assert isinstance(codes, Codes)
 
 
-def test_an_inverted_file_answers_as_the_scan_does(shelf):
-    flat = shelf.search(words("a red circle"), k=5, settings=Settings("flat"))
-    assert flat.hits == shelf.search(words("a red circle"), k=5, settings=Settings("ivf", probes=8)).hits
-
-
 def test_thumbnails_are_small_and_bare(model, tmp_path):
     exif = Image.Exif()
     exif[0x010E] = "where I live"

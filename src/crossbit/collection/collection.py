@@ -61,7 +61,7 @@ class Collection:
         self._snapshot = Snapshot.empty(self.bits)
         self._filters: dict[str, tuple[Head, Int64[ndarray, "n"]]] = {}
         self._settings: tuple[Mapping[str, Any], Settings] = ({}, Settings())
-        self.engines = Engines()
+        self.engines = Engines(folder)
 
     @classmethod
     def create(cls, folder: Path, model: Path, *, thumbnail: int = THUMBNAIL, vectors: bool = False) -> Collection:
