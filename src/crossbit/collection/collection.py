@@ -259,10 +259,12 @@ class Collection:
         found, _ = self.engines.nearest(side, target, queries, k, None, settings or self.settings)
         return Neighbours(side.numbers[found.rows], found.distances)
 
-    def search_codes(self, queries: Codes, target: Modality, k: int = 10) -> list[list[Hit]]:
+    def search_codes(
+        self, queries: Codes, target: Modality, k: int = 10, *, settings: Settings | None = None
+    ) -> list[list[Hit]]:
         """Return the `k` items whose `target` side is nearest to each query's code, ties in order of the items."""
         with self.store.reading() as connection:
-            found = self.nearest(queries, target, k)
+            found = self.nearest(queries, target, k, settings=settings)
             rows = found.rows.tolist()
             items = reading.items_of(connection, [*{number for row in rows for number in row}])
         bits = self.bits
