@@ -4,10 +4,10 @@ The codes are clustered as learned ones are: around 1,000 random centres, each b
 queries are drawn alike. Everything runs on one thread. *FAISS flat* is IndexBinaryFlat, called directly, and the
 columns *times FAISS's* compare with its time in the same run: 1.15 is 15 % more, 0.1 a tenth. *ours, codes* is what a
 collection does for a query's code: see whether the file has changed, scan, give numbers of items. *ours, with items*
-also reads the items from the file, and is left out at 10 M, where the collection holds codes alone. A batch has 100
-queries; a single one is the fastest of its repeats. Recall counts a code as found when it is no farther than the true
-k-th neighbour. The inverted file is kept beside the database; reading it again checks every code in it. Memory is what
-a fresh process takes more after opening than before.
+also reads the items from the file; it is left out of the largest, where the collection holds codes alone. A batch has
+100 queries; a single one is the fastest of its repeats. Recall counts a code as found when it is no farther than the
+true k-th neighbour. The inverted file is kept beside the database; reading it again checks every code in it. Memory is
+what a fresh process takes more after opening than before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,13 @@ from crossbit.collection.schema import Head
 from crossbit.collection.store import Store
 
 K, BATCH = 10, 100
-#: Items up to which a collection is filled with whole items; larger ones hold codes alone.
-MOST = 1_000_000
+#: What is measured, in this order, as long as there is time left: seconds.
+PLAN = [
+    (100_000, 64), (100_000, 256), (1_000_000, 64), (1_000_000, 256), (10_000_000, 256), (10_000_000, 64),
+]  # fmt: skip
+BUDGET = 900.0
+#: Bits of all codes up to which a collection is filled with whole items, and up to which inverted files are made.
+WHOLE, GROUPED = 64_000_000, 640_000_000
 FLAT, INVERTED = Settings("flat"), (Settings("ivf", 16), Settings("ivf", 64))
 READ = "assert crossbit.collection.inverted.Inverted.load(shelf.folder, 'image', side) is not None"
 
@@ -45,59 +50,66 @@ READ = "assert crossbit.collection.inverted.Inverted.load(shelf.folder, 'image',
 def measure(quick: bool) -> Tables:
     """Return a table for each size and length, one of inverted files, and one of adding and opening."""
     faiss.omp_set_num_threads(1)
+    plan = [(20_000, 64), (20_000, 256)] if quick else PLAN
     tables: dict[str, list[Row]] = {}
     inverted: list[Row] = []
     upkeep: list[Row] = []
-    for bits in (64, 256):
-        for size in [20_000] if quick else [100_000, 1_000_000, 10_000_000]:
-            with tempfile.TemporaryDirectory() as name:
-                print(f"{size:,} codes of {bits} bits", file=sys.stderr)
-                codes, queries = clustered(bits, size, 2 * BATCH)
-                whole = size <= MOST
-                added = filled(Path(name), codes) if whole else filled_with_codes(Path(name), codes)
-                with Collection(Path(name)) as shelf:
-                    built = timed(lambda: shelf.nearest(queries[:1], "image", K, settings=INVERTED[0]))  # noqa: B023
-                    title = f"{K} nearest of {size:,} codes of {bits} bits"
-                    tables[title] = searched(shelf, codes, queries, 9 if whole else 3, items=whole)
-                (file,) = (Path(name) / "indexes").iterdir()
-                sizes = {"codes": size, "bits": bits}
-                read = opened(Path(name), then=READ)["seconds"] - (plain := opened(Path(name)))["seconds"]
-                inverted.append(
-                    {
-                        **sizes,
-                        "made and kept, s": built,
-                        "read and checked, s": read,
-                        "MiB": file.stat().st_size / 2**20,
-                    }
-                )
-                rate = {"added per second": size / added} if whole else {"added per second": "-"}
-                upkeep.append({**sizes, **rate, "open, s": plain["seconds"], "MiB": plain["MiB"]})
+    begin = time.perf_counter()
+    for size, bits in plan:
+        if time.perf_counter() - begin > BUDGET:
+            print(f"no time left for {size:,} codes of {bits} bits", file=sys.stderr)
+            continue
+        with tempfile.TemporaryDirectory() as name:
+            print(f"{time.perf_counter() - begin:.0f} s: {size:,} codes of {bits} bits", file=sys.stderr)
+            codes, queries = clustered(bits, size, 2 * BATCH)
+            whole, near = size * bits <= WHOLE, size * bits <= GROUPED
+            added = filled(Path(name), codes) if whole else filled_with_codes(Path(name), codes)
+            sizes = {"codes": size, "bits": bits}
+            with Collection(Path(name)) as shelf:
+                if near:
+                    made = timed(lambda: shelf.nearest(queries[:1], "image", K, settings=INVERTED[0]))  # noqa: B023
+                    inverted.append({**sizes, "made and kept, s": made, **kept(Path(name))})
+                ways = ways_of(shelf, codes, items=whole, near=near)
+                tables[f"{K} nearest of {size:,} codes of {bits} bits"] = searched(ways, queries, 9 if whole else 3)
+            rate = f"{size / added:,.0f}" if whole else "codes alone"
+            now = opened(Path(name))
+            upkeep.append({**sizes, "added per second": rate, "open, s": now["seconds"], "MiB": now["MiB"]})
     return {**tables, "Inverted files": inverted, "Adding (encoded items, one process) and opening": upkeep}
 
 
-def searched(shelf: Collection, codes: Codes, queries: Codes, repeats: int, *, items: bool) -> list[Row]:
-    """Compare searches of one query and of many with FAISS called directly, in turns."""
+def kept(folder: Path) -> dict[str, float]:
+    """Return how long reading the inverted file of a collection takes, and its size."""
+    (file,) = (folder / "indexes").iterdir()
+    seconds = opened(folder, then=READ)["seconds"] - opened(folder)["seconds"]
+    return {"read and checked, s": seconds, "MiB": file.stat().st_size / 2**20}
+
+
+def ways_of(shelf: Collection, codes: Codes, *, items: bool, near: bool) -> dict[str, Callable[[Codes], Any]]:
+    """Return the ways of searching that are compared, each from queries to distances."""
     direct = faiss.IndexBinaryFlat(codes.bits)
     direct.add(codes.packed)
-    truth = direct.search(queries.packed, K)[0]
-    multi = multi_index(codes)
     shelf.snapshot()
     ways: dict[str, Callable[[Codes], Any]] = {
         "FAISS flat": lambda q: direct.search(q.packed, K)[0],
         "ours, codes": lambda q: shelf.nearest(q, "image", K, settings=FLAT).distances,
-        "ours, with items": lambda q: np.array(
+    }
+    if items:
+        ways["ours, with items"] = lambda q: np.array(
             [[h.distance for h in hits] for hits in shelf.search_codes(q, "image", K, settings=FLAT)]
-        ),
-        **{
-            f"ours, inverted file, {way.probes} probes": lambda q, way=way: (  # type: ignore[misc]
+        )
+    if near:
+        multi = multi_index(codes)
+        for way in INVERTED:
+            ways[f"ours, inverted file, {way.probes} probes"] = lambda q, way=way: (  # type: ignore[misc]
                 shelf.nearest(q, "image", K, settings=way).distances
             )
-            for way in INVERTED
-        },
-        "FAISS multi-index hashing": lambda q: multi.search(q.packed, K)[0],
-    }
-    if not items:
-        del ways["ours, with items"]
+        ways["FAISS multi-index hashing"] = lambda q: multi.search(q.packed, K)[0]
+    return ways
+
+
+def searched(ways: Mapping[str, Callable[[Codes], Any]], queries: Codes, repeats: int) -> list[Row]:
+    """Compare searches of one query and of many, in turns."""
+    truth = ways["FAISS flat"](queries)
     rows: list[Row] = []
     many, one = queries[:BATCH], [queries[at : at + 1] for at in range(BATCH, 2 * BATCH)]
     together = in_turns({name: lambda way=way: way(many) for name, way in ways.items()}, repeats)  # type: ignore[misc]

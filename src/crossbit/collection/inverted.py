@@ -29,8 +29,8 @@ from .snapshot import Side
 FOLDER = "indexes"
 #: Share of the codes that may have come or gone before it is built anew.
 STALE = 0.1
-#: Codes for each group that its centre is learned from, at most.
-SAMPLED = 64
+#: Codes for each group that its centre is learned from, at most, and rounds of learning.
+SAMPLED, ROUNDS = 64, 5
 
 
 @final
@@ -48,7 +48,7 @@ class Inverted:
         centres = faiss.IndexBinaryFlat(width)
         groups = faiss.IndexBinaryIVF(centres, width, default_lists(len(side)))
         groups.cp.min_points_per_centroid = 1  # or it warns on stderr about small collections
-        groups.cp.max_points_per_centroid = SAMPLED
+        groups.cp.max_points_per_centroid, groups.cp.niter = SAMPLED, ROUNDS
         packed = np.ascontiguousarray(side.codes.packed)
         groups.train(packed)
         groups.add_with_ids(packed, side.numbers)
