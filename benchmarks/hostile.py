@@ -48,7 +48,7 @@ class Sent(NamedTuple):
 
 def measure(quick: bool) -> Tables:
     """Return one table: what each kind of input was answered."""
-    count = 10 if quick else 150
+    count = 10 if quick else 40
     with tempfile.TemporaryDirectory() as folder:
         shelf = Path(folder) / "shelf"
         fill(shelf, model(Path(folder) / "model"), SIZE)

@@ -106,7 +106,7 @@ def put(store: Store, batch: Batch) -> Added:
     with store.locked():
         with store.reading() as connection:
             known = digests(connection, [item.id for item in batch.items])
-        same = [known.get(item.id, (0, None))[1] == batch.digest(row) for row, item in enumerate(batch.items)]
+        same = [item.id in known and known[item.id][1] == batch.digest(row) for row, item in enumerate(batch.items)]
         counts.unchanged = sum(same)
         fresh = batch[np.flatnonzero(~np.array(same, bool))]
         _write(store, fresh, [known[item.id][0] for item in fresh.items if item.id in known], counts)
