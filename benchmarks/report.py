@@ -65,8 +65,8 @@ def replaced(text: str, name: str, document: Mapping[str, Any]) -> str:
     """Return a page with the section of one benchmark written anew; the others, ordered by name, stay."""
     head, *parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     found = {match[1]: part for part in parts if (match := re.search(r"`python benchmarks/(\w+)\.py`", part))}
-    found[name] = section(name, document) + "\n"
-    return (head + "".join(part for _, part in sorted(found.items()))).rstrip("\n") + "\n"
+    found[name] = section(name, document)
+    return "\n\n".join(part.rstrip("\n") for part in (head, *(part for _, part in sorted(found.items())))) + "\n"
 
 
 def main() -> None:
