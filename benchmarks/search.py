@@ -41,8 +41,8 @@ PLAN = [
     (100_000, 64), (100_000, 256), (1_000_000, 64), (1_000_000, 256), (10_000_000, 256), (10_000_000, 64),
 ]  # fmt: skip
 BUDGET = 900.0
-#: Bits of all codes up to which a collection is filled with whole items, and up to which inverted files are made.
-WHOLE, GROUPED = 64_000_000, 640_000_000
+#: Bits of all codes up to which a collection is filled with whole items, and up to which near codes are indexed.
+WHOLE, GROUPED = 64_000_000, 300_000_000
 FLAT, INVERTED = Settings("flat"), (Settings("ivf", 16), Settings("ivf", 64))
 READ = "assert crossbit.collection.inverted.Inverted.load(shelf.folder, 'image', side) is not None"
 

@@ -353,3 +353,9 @@ def test_what_another_process_has_tuned_is_seen(shelf, folder):
         other.configure("search", {"index": "flat", "probes": 8, "shortlist": 0, "rescore": False})
     assert len(shelf.search(words("red"), k=3).stages) == 2
     assert shelf.settings == Settings("flat", 8, 0, False)
+
+
+def test_an_item_is_no_nearer_to_itself_than_one(shelf, scenes):
+    hits = [shelf.search(image(raw.picture), target="image", k=1).hits[0] for raw in scenes]
+    assert max(hit.score for hit in hits) <= 1
+    assert min(hit.score for hit in hits) > 0.999
