@@ -13,7 +13,7 @@ import re
 import shlex
 import sys
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -29,6 +29,7 @@ from crossbit.methods import Recipe
 from crossbit.methods.cfrh import CFRH, Target, statistics
 from crossbit.metrics import Measure
 from crossbit.results import Ledger, Result, Run, chance_levels, compare, setting, table
+from crossbit.results import page as side_by_side
 from crossbit.spec import split_list
 from crossbit.towers import tensor
 from crossbit.training import Means
@@ -40,24 +41,27 @@ SCORES = HERE / "results"
 STUDIES: dict[str, Any] = tomllib.loads((HERE / "results.toml").read_text(encoding="utf-8"))
 
 
-def run(name: str, data_dir: Path | None, *, fit: bool) -> None:
-    """Run what a study lacks, seed by seed, and keep each score at once; without `fit`, take up only what the ledger has."""
+def run(name: str, data_dir: Path | None, seeds: int | None, *, fit: bool) -> None:
+    """Run what a study lacks, seed by seed, and keep each score; without `fit`, take up only what the ledger has."""
     study = STUDIES["studies"][name]
-    setup = read_setup(study["dataset"], study["features"], "join")
+    setup = read_setup(study["dataset"], study["features"], study.get("captions", "join"))
     corpus = setup.corpus(data_dir)
-    data = featurised(setup, corpus, None, "fail").dataset
+    data = featurised(setup, corpus, None, "fail", data_dir=data_dir).dataset
     where = setting(setup.features(corpus), setup.captions, data)
-    measures = [Measure.parse(text) for text in STUDIES["measures"]]
-    scores = {"setting": where, "chance": chance_levels(data, measures), "similarities": similarities(data)}
+    measures = [Measure.parse(text) for text in measures_of(study)]
+    scores: dict[str, Any] = {"setting": where, "chance": chance_levels(data, measures)}
+    if has_cfrh(study):
+        scores["similarities"] = similarities(data)
     path = SCORES / f"{name}.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     results = [Result(**result) for result in kept.get("results", ()) if kept["setting"] == where]
     ledger = Ledger(Path("runs/compare.jsonl"), where)
     runs = planned(study)
-    for done, each in enumerate(sorted(runs, key=lambda run: run.seed)):
+    now = [run for run in sorted(runs, key=lambda run: run.seed) if run.seed < (seeds or study["seeds"])]
+    for done, each in enumerate(now):
         found = [result for result in results if of(result) == (each.recipe.name, each.bits, each.seed)]
         if not found and (fit or ledger.find(each, measures)):
-            print(f"{name}: {done}/{len(runs)} {each.recipe.name} {each.bits} bits, seed {each.seed}", file=sys.stderr)
+            print(f"{name}: {done}/{len(now)} {each.recipe.name} {each.bits} bits, seed {each.seed}", file=sys.stderr)
             for outcome in compare([each], data, measures, ledger):
                 if isinstance(outcome, InputError):
                     raise outcome
@@ -65,6 +69,17 @@ def run(name: str, data_dir: Path | None, *, fit: bool) -> None:
             path.write_text(
                 json.dumps({**scores, "results": ordered(results, runs)}, indent=1) + "\n", encoding="utf-8"
             )
+
+
+def measures_of(study: dict[str, Any]) -> list[str]:
+    """Return what is measured in a study: what it says itself, or the usual."""
+    measures: list[str] = study.get("measures", STUDIES["measures"])
+    return measures
+
+
+def has_cfrh(study: dict[str, Any]) -> bool:
+    """Return whether CFRH is among the methods of a study."""
+    return any(isinstance(run.recipe.method, CFRH) for run in planned(study))
 
 
 def of(result: Result) -> tuple[str, int, int]:
@@ -89,13 +104,19 @@ def planned(study: dict[str, Any]) -> list[Run]:
     ]
 
 
-def recipes(text: str) -> list[str]:
-    """Return the recipes written between commas.
+def recipes(methods: str | dict[str, str]) -> list[str]:
+    """Return the recipes written between commas, or listed by the names that the page calls them by.
 
     >>> recipes("a, 'b(x=1,y=2)'")
     ['a', 'b(x=1,y=2)']
     """
-    return [part.strip("' \n") for part in split_list(text)]
+    return [*methods.values()] if isinstance(methods, dict) else [part.strip("' \n") for part in split_list(methods)]
+
+
+def named(results: list[Result], methods: str | dict[str, str]) -> list[Result]:
+    """Return results with the names of a study in the place of its recipes."""
+    names = {recipe: name for name, recipe in methods.items()} if isinstance(methods, dict) else {}
+    return [replace(result, method=names.get(result.method, result.method)) for result in results]
 
 
 def similarities(data: Dataset) -> list[dict[str, Any]]:
@@ -111,10 +132,11 @@ def page() -> str:
     """Return docs/results.md as the kept scores have it."""
     parts = [
         "# Results",
-        "Written by `python docs/results.py`; do not edit. Every number is of the last epoch, on queries that no method"
-        " saw, as mean ± standard deviation over seeds. `MAP` ranks the whole database and takes the expectation over"
-        " the order of tied items; `MAP@50(over=hits,ties=stable)` is the variant of the DJSRH lineage. Relevant means"
-        " sharing a label; chance is what a random order scores on average, under the same measure.",
+        "Written by `python docs/results.py`; do not edit. Every number is of the last epoch, on queries that no"
+        " method saw, as mean ± standard deviation over seeds, or of one seed where none is given. `MAP` ranks the"
+        " whole database and takes the expectation over the order of tied items; `MAP@50(over=hits,ties=stable)` is"
+        " the variant of the DJSRH lineage. Relevant means sharing a label; chance is what a random order scores on"
+        " average, under the same measure.",
     ]
     for name, study in STUDIES["studies"].items():
         path = SCORES / f"{name}.json"
@@ -128,19 +150,27 @@ def page() -> str:
 
 def section(name: str, study: dict[str, Any], scores: dict[str, Any]) -> list[str]:
     """Return the part of the page that reports a study."""
-    results = [Result(**result) for result in scores["results"]]
+    results = named([Result(**result) for result in scores["results"]], study["methods"])
     parts = [f"## {study['title']}", study["about"].strip()]
-    for measure in STUDIES["measures"]:
-        parts += [f"**{measure}**", markdown(table(results, measure, scores["chance"]))]
-    parts += ["CFRH's similarities on the training pairs, per batch of 32:", markdown(_rounded(scores["similarities"]))]
+    if "measures" in study:
+        for task, rows in side_by_side(results, study["measures"], scores["chance"]).items():
+            parts += [f"**{task}**", markdown(rows)]
+    else:
+        for measure in STUDIES["measures"]:
+            parts += [f"**{measure}**", markdown(table(results, measure, scores["chance"]))]
+    if has_cfrh(study):
+        parts.append("CFRH's similarities on the training pairs, per batch of 32:")
+        parts.append(markdown(_rounded(scores["similarities"])))
     figure = HERE / "images" / f"results-{name}.svg"
     if figure.is_file():
         parts.append(f"![MAP of both directions by code length](images/{figure.name})")
     methods = ",".join(recipes(study["methods"]))
     words = ["crossbit", "compare", methods, "--dataset", study["dataset"], "--features", study["features"]]
     words += ["--bits", study["bits"], "--seeds", str(study["seeds"]), "--data-dir", "DATA"]
-    for measure in STUDIES["measures"]:
+    for measure in measures_of(study):
         words += ["--measure", measure]
+    words += ["--captions", study["captions"]] if "captions" in study else []
+    words += ["--cost"] if "measures" in study else []
     return [*parts, f"```console\n$ {shlex.join(words)}\n```", f"Run on {scores['setting']}."]
 
 
@@ -149,22 +179,22 @@ def _rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def draw(name: str) -> None:
-    """Write a study's bars: MAP averaged over both directions, by code length."""
+    """Write a study's figure: MAP averaged over both directions, by code length."""
     scores = json.loads((SCORES / f"{name}.json").read_text(encoding="utf-8"))
     chosen = [Result(**result) for result in scores["results"] if result["measure"] == "MAP"]
     if len({result.bits for result in chosen}) < 2:
         return
-    bars: dict[str, dict[int, tuple[float, float]]] = {}
+    lines: dict[str, dict[int, tuple[float, float]]] = {}
     for method in dict.fromkeys(result.method for result in chosen):
         for bits in sorted({result.bits for result in chosen}):
             values = _of_seeds([r for r in chosen if (r.method, r.bits) == (method, bits)])
             if not values:
                 continue
             spread = stdev(values) if len(values) > 1 else 0.0
-            bars.setdefault(re.sub(r"\(.*\)", "", method), {})[bits] = fmean(values), spread
+            lines.setdefault(re.sub(r"\(.*\)", "", method), {})[bits] = fmean(values), spread
     title = STUDIES["studies"][name]["title"]
     level = fmean(levels["MAP"] for levels in scores["chance"].values())
-    figure = plots.score_bars(bars, "MAP, mean of both directions", level, title)
+    figure = plots.score_curves(lines, "MAP, mean of both directions", level, title)
     plots.save(figure, HERE / "images" / f"results-{name}.svg")
 
 
@@ -180,13 +210,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="*", help="studies to run: " + ", ".join(STUDIES["studies"]))
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--seeds", type=int, help="at most so many of a study's seeds, for now")
     parser.add_argument("--finished", action="store_true", help="fit nothing: take up what the ledger has")
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     for name in given.study:
         if name not in STUDIES["studies"]:
             raise known(name, "study", STUDIES["studies"])
-        run(name, given.data_dir, fit=not given.finished)
+        run(name, given.data_dir, given.seeds, fit=not given.finished)
         draw(name)
     if given.check:
         return 0 if PAGE.read_text(encoding="utf-8") == page() else 1

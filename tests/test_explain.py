@@ -84,3 +84,75 @@ def test_bad_input_ends_with_a_message_and_status_2(words, message, made, crossb
     assert "Traceback" not in ended.err
     assert ended.out == ""
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def separating(made):
+    """Return the folder with models that separate, too: one that rebuilds both halves, and one that rebuilds none."""
+    small = "epochs=1,d=16,width=8,layers=1,hidden=8,convolutions=2,side=16,channels=2"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(made / "cache"))
+        for name, features in (("both", "image=pixels(size=32),text=words(min_count=2)"), ("vectors", "hog,bow")):
+            features = "image=hog,text=bow" if name == "vectors" else features
+            words = ["fit", f"mfsr({small})", "-d", SCENES, "-f", features, "-b", "8", "-o", str(made / name)]
+            patch.setattr("sys.argv", ["crossbit", *words, "--captions", "first"])
+            with pytest.raises(SystemExit) as end:
+                main()
+            assert not end.value.code
+    return made
+
+
+def test_a_pair_beside_itself_rebuilt_and_what_each_part_finds(separating, crossbit_cli, tmp_path):
+    ended = crossbit_cli("explain", separating / "both", "000041", "-o", tmp_path / "drawn.png", "--json")
+    assert ended.status == 0, ended.err
+    facts = json.loads(ended.out)
+    assert facts["caption"].endswith(".")
+    assert isinstance(facts["rebuilt caption"], str)
+    assert [*facts["nearest"]] == ["modality", "semantic", "specific"]
+    bundle = Bundle.load(separating / "both")
+    from crossbit.datasets import load
+    from crossbit.rebuild import parts
+
+    corpus = load("scenes", train=40, database=40, query=10)
+    ids = corpus.split.query
+    assert "000041" in ids
+    own = parts(bundle.encoder, bundle.pipelines["image"]([corpus.images[41]]), "image")[0]
+    others = [name for name in ids if name != "000041"]
+    raws = [corpus.images[row] for row in corpus.rows(others)]
+    every = parts(bundle.encoder, bundle.pipelines["image"](raws), "image")
+    for i, part in enumerate(facts["nearest"]):
+        cosines = every[:, i] @ own[i]
+        expected = [others[row] for row in np.argsort(-cosines, kind="stable")[:5]]
+        found = facts["nearest"][part]["image"]
+        assert [each["id"] for each in found] == expected
+        assert found[0]["cosine"] == pytest.approx(cosines.max(), abs=1e-5)
+        assert len(facts["nearest"][part]["text"]) == 5
+    drawn = pixels(tmp_path / "drawn.png")
+    assert drawn.shape[0] > drawn.shape[1] > 1000
+
+
+def test_own_pictures_with_captions_and_models_that_rebuild_nothing(separating, crossbit_cli, tmp_path):
+    words = ("explain", separating / "both", separating / "photo.png", "-o", tmp_path / "drawn.png")
+    ended = crossbit_cli(*words, "--caption", "A red star.")
+    assert ended.status == 0, ended.err
+    assert "caption: A red star.\nrebuilt: " in ended.out
+    assert "nearest by semantic part" in ended.out
+    ended = crossbit_cli("explain", separating / "vectors", "000045", "-o", tmp_path / "drawn.png", "--json")
+    assert ended.status == 0, ended.err
+    assert json.loads(ended.out)["rebuilt caption"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("both photo.png -o {out}.png", "photo.png is a picture, and mfsr explains pairs: say what is in it"),
+        ("both 999999 -o {out}.png", "scenes has no items 999999"),
+        ("both 000041 -o {out}.gif", "drawn.gif, but should be a .png file"),
+    ],
+)
+def test_pairs_that_cannot_be_explained(words, message, separating, crossbit_cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(separating)
+    ended = crossbit_cli("explain", *words.format(out=tmp_path / "drawn").split())
+    assert (ended.status, ended.out) == (2, "")
+    assert message in " ".join(ended.err.split())
+    assert not list(tmp_path.iterdir())

@@ -55,14 +55,14 @@ def test_a_diverged_loss_is_named_where_it_was_last_a_number():
     assert {text.get_text(): text.xy for text in figure.axes[0].texts} == {"diverged": (2, 8), "ran": (5, 0)}
 
 
-def test_bars_stand_at_their_bits_with_their_deviation():
-    figure = plots.score_bars(SCORES, chance=0.1)
-    axes = figure.axes[0]
-    assert [[bar.get_height() for bar in group] for group in axes.containers[::2]] == [[0.5, 0.6], [0.4]]
-    assert [round(bar.get_x() + bar.get_width() / 2) for bar in axes.containers[2]] == [1]
+def test_scores_stand_at_their_bits_with_their_deviation():
+    figure = plots.score_curves(SCORES, chance=0.1)
+    (axes,) = figure.axes
+    lines = [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in axes.lines[:3]]
+    assert lines == [([16, 32], [0.5, 0.6]), ([32], [0.4]), ([16, 32], [0.1, 0.1])]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["16", "32"]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["scm", "cca", "chance"]
-    spans = [segment[:, 1].tolist() for segment in axes.containers[1].lines[2][0].get_segments()]
+    assert names(figure) == ["scm", "cca", "chance"]
+    spans = [segment[:, 1].tolist() for segment in axes.containers[0].lines[2][0].get_segments()]
     assert np.allclose(spans, [[0.49, 0.51], [0.58, 0.62]])
 
 
@@ -78,7 +78,7 @@ def test_labels_with_room_stay_where_their_lines_end():
 
 
 @pytest.mark.parametrize(
-    "figure", [plots.topn_curves({HOSTILE: (N, N)}, HOSTILE), plots.score_bars({HOSTILE: {8: (1, 0)}})]
+    "figure", [plots.topn_curves({HOSTILE: (N, N)}, HOSTILE), plots.score_curves({HOSTILE: {8: (1, 0)}})]
 )
 def test_an_inline_figure_is_one_harmless_element_in_the_ink_of_its_page(figure):
     drawing = plots.svg(figure)
@@ -122,8 +122,8 @@ def test_no_figure_is_registered_with_pyplot():
         (lambda path: plots.topn_curves({}), "no curves to plot"),
         (lambda path: plots.pr_curves({"a": (N, N[:3])}), r"curve 'a' needs a value .* \(3,\) values at \(5,\) places"),
         (lambda path: plots.pr_curves({"a": (N[:0], N[:0])}), "curve 'a' needs a value at each place"),
-        (lambda path: plots.score_bars({}), "no scores to plot"),
-        (lambda path: plots.score_bars({"a": {}}), "at least one per method"),
+        (lambda path: plots.score_curves({}), "no scores to plot"),
+        (lambda path: plots.score_curves({"a": {}}), "at least one per method"),
         (
             lambda path: plots.save(plots.topn_curves(CURVES), path / "a.jpg"),
             "saved as .png, .svg, .pdf, not as 'a.jpg'",
@@ -149,3 +149,19 @@ def test_a_picture_is_dimmed_where_a_mask_is_not_set():
 def test_a_mask_that_is_set_everywhere_leaves_the_picture_as_it_is():
     picture = np.random.default_rng(0).integers(0, 256, (20, 20, 3)).astype(np.uint8)
     assert (plots.dimmed(picture, np.ones((3, 3), bool)) == picture).all()
+
+
+def test_rows_of_pictures_keep_their_order_titles_and_sentences():
+    """A row may be shorter than the others, and two pictures may bear one name."""
+    grey = np.full((4, 4, 3), 90, np.uint8)
+    long = "a very long sentence " * 20
+    rows = [plots.Row("the pair", [("original", grey)], ["one", long]), plots.Row("near", [("1.00", grey)] * 3, [])]
+    figure = plots.picture_rows(rows)
+    parts = figure.subfigs
+    assert [part.get_suptitle() for part in parts] == ["the pair", "near"]
+    assert [sum(bool(axes.images) for axes in part.axes) for part in parts] == [1, 3]
+    assert [axes.get_title() for axes in parts[1].axes] == ["1.00"] * 3
+    first, second = parts[0].get_supxlabel().splitlines()
+    assert first == "one"
+    assert second.endswith(" …")
+    assert len(second) <= 60

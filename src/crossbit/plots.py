@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -31,7 +32,6 @@ Scores: TypeAlias = Mapping[str, Mapping[int, tuple[float, float]]]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ((), (5, 1.5), (1.5, 1.2), (5, 1.5, 1.2, 1.5))
 _MARKERS = "osD^vPX*"
-_HATCHES = ("", "///", "...", "xx")
 _INK = "#1f2328"
 _POINTS = 10  # the size of all text
 _SIZE = (4.8, 3.2)  # inches
@@ -64,29 +64,21 @@ def epoch_curves(curves: Curves, measure: str = "MAP", title: str = "") -> Figur
     return _lines(curves, ("share of the epochs", measure), title)
 
 
-def score_bars(scores: Scores, measure: str = "MAP", chance: float | None = None, title: str = "") -> Figure:
-    """Return bars grouped by bits, one per method, with its deviation as error bar; a dashed line marks chance."""
+def score_curves(scores: Scores, measure: str = "MAP", chance: float | None = None, title: str = "") -> Figure:
+    """Return a measure against the bits, a line per method with its deviations as error bars; chance is a level."""
     if not scores or not all(scores.values()):
         raise InputError("there are no scores to plot; give at least one per method")
-    figure, axes = _canvas(("bits", measure), title)
-    bits = sorted({width for by_bits in scores.values() for width in by_bits})
-    width = 0.8 / len(scores)
-    for i, by_bits in enumerate(scores.values()):
-        places = [group + (i + 0.5) * width - 0.4 for group, b in enumerate(bits) if b in by_bits]
-        means, deviations = zip(*(by_bits[b] for b in bits if b in by_bits), strict=True)
-        colour, hatch = COLOURS[i % len(COLOURS)], _HATCHES[i // len(COLOURS) % len(_HATCHES)]
-        axes.bar(places, means, 0.92 * width, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
-        axes.errorbar(places, means, deviations, fmt="none", ecolor=_INK, elinewidth=1, capsize=2)
-    labels = [shorten(method) for method in scores]
-    marks: list[Any] = list(axes.containers[::2])
+    lengths = sorted({bits for by_bits in scores.values() for bits in by_bits})
+    points = {method: np.array([(b, *by_bits[b]) for b in sorted(by_bits)]).T for method, by_bits in scores.items()}
+    curves = {method: (bits, means) for method, (bits, means, _) in points.items()}
     if chance is not None:
-        marks.append(axes.axhline(chance, color=_INK, linewidth=1, linestyle=(0, (2, 2))))
-        labels.append("chance")
-    axes.set_xticks(range(len(bits)), [str(b) for b in bits])
-    axes.grid(visible=False, axis="x")
-    legend = axes.legend(marks, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handlelength=1.2)
-    for text in legend.get_texts():
-        text.set(**_text())
+        curves["chance"] = np.array(lengths), np.full(len(lengths), chance)
+    figure = _lines(curves, ("bits", measure), title)
+    (axes,) = figure.axes
+    for line, (bits, means, deviations) in zip(axes.lines, points.values(), strict=False):
+        axes.errorbar(bits, means, deviations, fmt="none", ecolor=line.get_color(), elinewidth=1, capsize=2)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(lengths, [str(bits) for bits in lengths])
     return figure
 
 
@@ -101,6 +93,35 @@ def dimmed(picture: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "rows columns"]
     within = np.logical_and.reduce([padded[down : down + h, right : right + w] for down in shifts for right in shifts])
     drawn[inside & ~within] = mpl.colors.to_rgba_array(COLOURS[4])[0, :3] * 255
     return np.asarray(drawn.round(), np.uint8)
+
+
+class Row(NamedTuple):
+    """A line of pictures, each with what stands above it, and sentences to stand below them."""
+
+    title: str
+    pictures: Sequence[tuple[str, UInt8[ndarray, "h w 3"]]]
+    sentences: Sequence[str]
+
+
+def picture_rows(rows: Sequence[Row]) -> Figure:
+    """Return rows of pictures, each under its title and above its sentences."""
+    most = max(len(row.pictures) for row in rows)
+    figure = Figure(figsize=(1.25 * most + 0.2, 2.3 * len(rows)), layout="constrained")
+    parts = figure.subfigures(len(rows), squeeze=False)[:, 0]
+    for part, row in zip(parts, rows, strict=True):
+        part.suptitle(row.title, x=0.01, ha="left", fontweight="bold", **_text())
+        part.supxlabel(_paragraph(row.sentences, 20 * most), x=0.01, ha="left", **_text(8))
+        places = part.subplots(1, most, squeeze=False)[0]
+        for axes in places:
+            axes.set_axis_off()
+        for axes, (name, picture) in zip(places, row.pictures, strict=False):
+            axes.imshow(picture)
+            axes.set_title(name, pad=3, **_text(8))
+    return figure
+
+
+def _paragraph(sentences: Sequence[str], width: int) -> str:
+    return "\n".join(textwrap.shorten(each, width, placeholder=" …") for each in sentences)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -227,5 +248,5 @@ def _canvas(names: tuple[str, str], title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _text() -> dict[str, Any]:
-    return {"color": _INK, "fontsize": _POINTS, "parse_math": False}
+def _text(points: int = _POINTS) -> dict[str, Any]:
+    return {"color": _INK, "fontsize": points, "parse_math": False}

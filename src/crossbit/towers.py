@@ -24,6 +24,7 @@ from .data import Array
 from .errors import InputError, known
 from .pretrained import Pretrained
 from .recurrent import Sentence
+from .separation import Separated
 
 Config = dict[str, Any]
 
@@ -277,6 +278,7 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
     "attention": (Attention, Attention, lambda m: {"width": m.width, "over": m.over}),
     "attended": (Attended, lambda by: Attended(cast("Attention", tower(by))), lambda m: {"by": config(m.by)}),
     "sentence": (Sentence, Sentence, lambda m: m.sizes),
+    "separated": (Separated, Separated, lambda m: m.sizes),
     "pretrained": (Pretrained, Pretrained, lambda m: m.description),
 }
 

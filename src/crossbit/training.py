@@ -35,6 +35,7 @@ from . import checkpoint
 from .data import Array, Paired
 from .distributed import in_step, rank, shard
 from .encoder import DualEncoder, Space, device
+from .memory import keep_freed
 from .progress import Log, silent
 from .stopping import agreement
 from .towers import sparse_tensor, tensor
@@ -190,6 +191,7 @@ class Run:
     def __init__(
         self, how: Training, rng: np.random.Generator, encoder: DualEncoder, parts: dict[str, checkpoint.Part]
     ) -> None:
+        keep_freed()
         self._how, self._rng, self._encoder = how, rng, encoder.requires_grad_(True)
         self._best = copy.deepcopy(encoder) if how.patience else None
         self._parts: dict[str, checkpoint.Part] = {"encoder": encoder, **parts}

@@ -28,6 +28,7 @@ RECIPES = {
     "jdsh": "jdsh(epochs=20,hidden=64)",
     "lcmh": "lcmh",
     "mesdch": "mesdch(epochs=6,hidden=64,text_hidden=64,width=32,batch=32)",
+    "mfsr": "mfsr(d=64,epochs=15,lr=0.005,batch=64,warm_up=2)+itq",
     "scm": "scm",
     "ssah": "ssah(epochs=2,hidden=64,width=32,batch=32,passes=3,label_passes=6,lr_image=0.01,lr_text=0.01)",
     "ucch": "ucch(epochs=8,hidden=256,batch=64,K=512)",

@@ -31,6 +31,7 @@ METHODS: dict[str, str] = {
     "jdsh": "jdsh:JDSH",
     "lcmh": "lcmh:LCMH",
     "mesdch": "mesdch:MESDCH",
+    "mfsr": "mfsr:MFSR",
     "scm": "scm:SCM",
     "ssah": "ssah:SSAH",
     "ucch": "ucch:UCCH",

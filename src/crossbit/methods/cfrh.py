@@ -22,7 +22,9 @@ What differs: the authors' trainer, networks and configuration are not released 
 available to us, so every default marked ASSUMED is taken from siblings of the same group or lineage (CAGAN, AMTS,
 JDSH). ASSUMED as well: which of the released names delte, phi and lamb weighs which term; the term mean cos (JDSH,
 CAGAN, AMTS); rows of unit length, rn, as what the decoders rebuild (DSAH); one joint step for all networks.
-The features need not be CLIP's, but the defaults were made for them.
+The features need not be CLIP's, but the defaults were made for them. Of others, and of sparse tags, S_C may hardly
+vary (docs/results.md tells how much, without a label); then it only adds an offset that draws all codes together. The
+variant without it keeps the other two in proportion: beta=0.714, gamma=0.286, eta=0.
 """
 
 from __future__ import annotations
