@@ -105,7 +105,6 @@ def main(measure: Callable[[bool], Tables], about: str) -> None:
     parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="smaller inputs and fewer repeats: under a minute")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.add_argument("--large", action="store_true", help="the largest sizes too, where a benchmark has such")
     options = parser.parse_args()
     tables = measure(options.quick)
     if options.json:

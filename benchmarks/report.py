@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ def run(script: Path, *, quick: bool) -> dict[str, Any]:
 def page(documents: Mapping[str, Mapping[str, Any]], *, quick: bool, name: str = "performance") -> str:
     """Return a page: the machine, then per benchmark what it measures and its tables."""
     words = ["python benchmarks/report.py", *(["--quick"] if quick else []), *([name] if name != "performance" else [])]
-    lines = [
+    head = [
         f"# {name.capitalize()}",
         "",
         f"Written by `{' '.join(words)}`; do not edit. {PAGES[name]}",
@@ -47,28 +48,47 @@ def page(documents: Mapping[str, Mapping[str, Any]], *, quick: bool, name: str =
         *(f"- {name}: {value}" for name, value in machine().items()),
         "",
     ]
-    for name, document in documents.items():
-        summary, _, details = document["about"].partition("\n")
-        lines += [f"## {summary.rstrip('.')}", "", f"`python benchmarks/{name}.py`", ""]
-        lines += [details.strip(), ""] if details.strip() else []
-        for title, rows in document["tables"].items():
-            lines += [f"### {title}", "", markdown(rows), ""]
+    return "\n".join([*head, *(section(name, document) for name, document in documents.items())])
+
+
+def section(name: str, document: Mapping[str, Any]) -> str:
+    """Return what a page says of one benchmark."""
+    summary, _, details = document["about"].partition("\n")
+    lines = [f"## {summary.rstrip('.')}", "", f"`python benchmarks/{name}.py`", ""]
+    lines += [details.strip(), ""] if details.strip() else []
+    for title, rows in document["tables"].items():
+        lines += [f"### {title}", "", markdown(rows), ""]
     return "\n".join(lines)
+
+
+def replaced(text: str, name: str, document: Mapping[str, Any]) -> str:
+    """Return a page with the section of one benchmark written anew; the others, ordered by name, stay."""
+    head, *parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    found = {match[1]: part for part in parts if (match := re.search(r"`python benchmarks/(\w+)\.py`", part))}
+    found[name] = section(name, document)
+    return "\n\n".join(part.rstrip("\n") for part in (head, *(part for _, part in sorted(found.items())))) + "\n"
 
 
 def main() -> None:
     """Run the benchmarks of a page, one after the other, and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller inputs and fewer repeats")
+    parser.add_argument("--only", help="run this benchmark alone, and replace its section of the page")
     parser.add_argument("name", nargs="?", choices=PAGES, default="performance", help="the page to write")
     options = parser.parse_args()
-    documents = {}
-    for script in scripts():
-        if (script.stem in RELIABILITY) == (options.name == "reliability"):
-            print(f"benchmarks/{script.name}", file=sys.stderr)
-            documents[script.stem] = run(script, quick=options.quick)
-    written = DOCS / f"{options.name}.md"
-    written.write_text(page(documents, quick=options.quick, name=options.name), encoding="utf-8")
+    of_page = [script for script in scripts() if (script.stem in RELIABILITY) == (options.name == "reliability")]
+    chosen = [script for script in of_page if options.only in (None, script.stem)]
+    if not chosen:
+        parser.error(f"the page {options.name} has {', '.join(script.stem for script in of_page)}")
+    written, documents = DOCS / f"{options.name}.md", {}
+    for script in chosen:
+        print(f"benchmarks/{script.name}", file=sys.stderr)
+        documents[script.stem] = run(script, quick=options.quick)
+    if options.only:
+        text = replaced(written.read_text(encoding="utf-8"), options.only, documents[options.only])
+    else:
+        text = page(documents, quick=options.quick, name=options.name)
+    written.write_text(text, encoding="utf-8")
     print(written)
 
 

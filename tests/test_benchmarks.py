@@ -69,6 +69,16 @@ def test_the_page_names_the_machine_and_holds_every_table(page):
     )
 
 
+def test_one_section_is_written_anew_and_the_others_stay(page):
+    def document(ms):
+        return {"about": f"Takes {ms}.\n\nDetails.", "tables": {"a title": [{"what": "x", "ms": ms}]}}
+
+    whole = page.page({"index": document(1), "search": document(2)}, quick=False)
+    assert page.replaced(whole, "search", document(2)) == whole
+    changed = page.replaced(page.replaced(whole, "search", document(3)), "features", document(4))
+    assert changed == page.page({"features": document(4), "index": document(1), "search": document(3)}, quick=False)
+
+
 def test_every_script_but_the_page_and_the_habit_is_a_benchmark(page):
     names = {script.stem for script in page.scripts()}
     assert "index" in names

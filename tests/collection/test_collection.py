@@ -19,6 +19,7 @@ from crossbit.collection import BusyError, Collection, NoItemError, OtherModelEr
 from crossbit.collection import text as words
 from crossbit.data import Paired
 from crossbit.errors import InputError
+from crossbit.features.hog import Hog
 from crossbit.methods import Recipe
 
 HAMMING = Settings(shortlist=0)
@@ -301,11 +302,6 @@ def test_many_queries_at_once(shelf, model):
     assert isinstance(codes, Codes)
 
 
-def test_an_inverted_file_answers_as_the_scan_does(shelf):
-    flat = shelf.search(words("a red circle"), k=5, settings=Settings("flat"))
-    assert flat.hits == shelf.search(words("a red circle"), k=5, settings=Settings("ivf", probes=8)).hits
-
-
 def test_thumbnails_are_small_and_bare(model, tmp_path):
     exif = Image.Exif()
     exif[0x010E] = "where I live"
@@ -323,3 +319,43 @@ def test_files_are_read_where_they_are(shelf, tmp_path):
     shelf.add([Raw("red.png", tmp_path / "red.png")])
     assert Path(shelf.item("red.png").picture) == (tmp_path / "red.png").resolve()
     shutil.rmtree(tmp_path / "red.png", ignore_errors=True)
+
+
+def test_features_are_read_from_a_cache_and_added_to_it(model, scenes, tmp_path, monkeypatch):
+    def filled(name, **how):
+        with Collection.create(tmp_path / name, model) as made:
+            made.add(scenes, **how)
+            return made.snapshot()
+
+    computed = []
+    compute = Hog.compute
+    monkeypatch.setattr(
+        Hog, "compute", lambda self, prepared: computed.append(len(prepared)) or compute(self, prepared)
+    )
+    alone = filled("alone")
+    computed.clear()
+    first = filled("first", cache=tmp_path / "cache")
+    assert sum(computed) == len({raw.item().content for raw in scenes})
+    computed.clear()
+    (shard,) = (tmp_path / "cache").rglob("*.npz")
+    second = filled("second", cache=tmp_path / "cache")
+    assert computed == []
+    shard.write_bytes(shard.read_bytes()[:-1])
+    third = filled("third", cache=tmp_path / "cache")
+    assert computed != []
+    for each in (first, second, third):
+        assert each.head == alone.head
+
+
+def test_what_another_process_has_tuned_is_seen(shelf, folder):
+    assert shelf.settings == Settings()
+    with Collection(folder) as other:
+        other.configure("search", {"index": "flat", "probes": 8, "shortlist": 0, "rescore": False})
+    assert len(shelf.search(words("red"), k=3).stages) == 2
+    assert shelf.settings == Settings("flat", 8, 0, False)
+
+
+def test_an_item_is_no_nearer_to_itself_than_one(shelf, scenes):
+    hits = [shelf.search(image(raw.picture), target="image", k=1).hits[0] for raw in scenes]
+    assert max(hit.score for hit in hits) <= 1
+    assert min(hit.score for hit in hits) > 0.999

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.sparse.csgraph import connected_components
 
+import crossbit.collection.duplicates
 from crossbit.codes import Codes, hamming
 from crossbit.collection import Collection, Item, Settings
 from crossbit.collection import text as words
@@ -107,3 +109,26 @@ def test_equal_codes_need_no_comparison():
     codes = Codes.from_bits(np.array([[0, 1], [1, 1], [0, 1], [0, 0]], bool))
     assert len({*grouped(codes, 0).tolist()}) == 3
     assert len({*grouped(codes, 1).tolist()}) == 1
+
+
+@pytest.mark.parametrize("bits", [8, 20, 64, 200])
+@pytest.mark.parametrize("radius", [1, 3, 9])
+@pytest.mark.parametrize("way", ["sharing", "scan"])
+def test_groups_are_the_components_of_the_graph_of_near_codes(rng, monkeypatch, bits, radius, way):
+    if way == "sharing":
+        monkeypatch.setattr(crossbit.collection.duplicates, "_DEARER", 0)
+    else:
+        monkeypatch.setattr(crossbit.collection.duplicates, "SHARED", -1)
+    centres = rng.random((60, bits)) < 0.5
+    codes = Codes.from_bits(centres[rng.integers(60, size=300)] ^ (rng.random((300, bits)) < 0.6 * radius / bits))
+    right = connected_components(hamming(codes, codes) <= radius)[1]
+    found = grouped(codes, radius)
+    assert len(set(zip(right.tolist(), found.tolist(), strict=True))) == len({*right}) == len({*found.tolist()})
+
+
+def test_too_many_comparisons_are_refused(monkeypatch):
+    monkeypatch.setattr(crossbit.collection.duplicates, "SCANNED", 3)
+    monkeypatch.setattr(crossbit.collection.duplicates, "SHARED", 0)
+    codes = Codes.from_bits(np.array([[0, 1], [1, 1], [0, 0]], bool))
+    with pytest.raises(InputError, match=r"3 different codes are too many .* within 1 bits; use a smaller radius"):
+        grouped(codes, 1)

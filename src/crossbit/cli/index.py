@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from .options import DataDir, DatasetIfAny, OnError
+from .options import Cache, DataDir, DatasetIfAny, OnError
 from .output import JsonFlag, print_json
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def create(
     thumbnail: Annotated[int, typer.Option(help="Longer side of thumbnails in pixels; 0: keep none.", min=0)] = 256,
     vectors: Annotated[bool, typer.Option("--vectors", help="Keep the real values too, 2 bytes a bit.")] = False,
     data_dir: DataDir = None,
+    cache: Cache = None,
     on_error: OnError = "skip",
     json: JsonFlag = False,
 ) -> None:
@@ -45,7 +46,7 @@ def create(
     refuse_full(collection)
     raws = dataset_items(dataset, part, data_dir) if dataset else []
     with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors) as made:
-        counts = _added(made, raws, on_error, f"add {dataset}")
+        counts = _added(made, raws, on_error, f"add {dataset}", cache)
         facts = {"collection": str(collection), "items": len(made), "bits": made.bits, **_told(counts)}
     if json:
         print_json(facts)
@@ -66,6 +67,7 @@ def add(
     dataset: DatasetIfAny = "",
     part: Part = "all",
     data_dir: DataDir = None,
+    cache: Cache = None,
     on_error: OnError = "skip",
     json: JsonFlag = False,
 ) -> None:
@@ -82,7 +84,7 @@ def add(
         raise InputError("items come from a SOURCE (a folder, a list, -) or from a --dataset: give one of the two")
     with Collection(collection) as opened:
         raws = dataset_items(dataset, part, data_dir) if dataset else read_source(source, sys.stdin, captions)
-        counts = _added(opened, raws, on_error, f"add {source or dataset}")
+        counts = _added(opened, raws, on_error, f"add {source or dataset}", cache)
         facts = {"collection": str(collection), "items": len(opened), **_told(counts)}
     if json:
         print_json(facts)
@@ -157,6 +159,7 @@ def sync(
     captions: Annotated[
         Path | None, typer.Option(help="The list of captions of the folder.  [default: its captions.csv or .jsonl]")
     ] = None,
+    cache: Cache = None,
     on_error: OnError = "skip",
     json: JsonFlag = False,
 ) -> None:
@@ -167,10 +170,12 @@ def sync(
     """
     from ..collection import Collection
     from ..collection.sync import sync as sync_folder
+    from ..features import default_cache
     from ..progress import bar
 
     with Collection(collection) as opened, bar(f"sync {folder}") as log:
-        done = sync_folder(opened, folder, captions, on_error=_checked(on_error), log=log)
+        chosen = _checked(on_error)
+        done = sync_folder(opened, folder, captions, on_error=chosen, log=log, cache=cache or default_cache())
         facts = {"collection": str(collection), "items": len(opened), **_told(done.added)}
         facts |= {"renamed": done.renamed, "removed": done.removed}
     _name_failures(done.added)
@@ -214,11 +219,13 @@ def dataset_items(dataset: str, part: str, data_dir: Path | None) -> Iterable[Ra
     return dataset_of(Setup(dataset).corpus(data_dir, scored=False), part)
 
 
-def _added(opened: Any, raws: Iterable[Raw], on_error: str, title: str) -> Added:
+def _added(opened: Any, raws: Iterable[Raw], on_error: str, title: str, cache: Path | None) -> Added:
+    from ..features import default_cache
     from ..progress import bar
 
     with bar(title) as log:
-        counts = cast("Added", opened.add(raws, on_error=_checked(on_error), log=log))
+        chosen = _checked(on_error)
+        counts = cast("Added", opened.add(raws, on_error=chosen, log=log, cache=cache or default_cache()))
     _name_failures(counts)
     return counts
 

@@ -5,10 +5,11 @@
     COLLECTION/items.db    the truth: SQLite in WAL mode        store, schema, change
     COLLECTION/model/      the bundle that encodes everything   model, encoding
     COLLECTION/head.json   the last acknowledged change         verify
+    COLLECTION/indexes/    inverted files of large collections  inverted
     in memory              codes, and indexes over them; read again whenever the file has changed
                                                                 snapshot, engines, search
 
-SQLite holds everything that must not be lost; what searches is built from it when a collection is opened, and thrown
+SQLite holds everything that must not be lost; what searches is made from it, and may be thrown
 away. Nothing here imports torch until something must be encoded.
 """
 

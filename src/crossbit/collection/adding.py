@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Literal, final
+from pathlib import Path
+from typing import Literal, TypeAlias, TypedDict, final
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ..errors import InputError
 from ..progress import Log, silent
 from .batch import Batch
 from .change import change, chunks
-from .encoding import Failure, encode
+from .encoding import Failure, encode, kept_features
 from .item import Item, Raw
 from .model import Model
 from .reading import COLUMNS, digests, read_item
@@ -23,6 +24,8 @@ from .store import Store
 #: Items of one transaction.
 BATCH = 256
 OnError = Literal["fail", "skip"]
+#: What makes a batch of usable items, and says which are not.
+Encoder: TypeAlias = Callable[[Sequence[Raw], Sequence[Item]], tuple[Batch, list[Failure]]]
 
 
 @final
@@ -41,19 +44,38 @@ class Added:
         return self.added + self.replaced + self.unchanged + len(self.failures)
 
 
+class How(TypedDict, total=False):
+    """The options of adding."""
+
+    on_error: OnError
+    log: Log
+    cache: Path | None
+
+
 def add(
-    store: Store, model: Model, raws: Iterable[Raw], *, on_error: OnError = "skip", log: Log = silent
+    store: Store,
+    model: Model,
+    raws: Iterable[Raw],
+    *,
+    on_error: OnError = "skip",
+    log: Log = silent,
+    cache: Path | None = None,
 ) -> Iterator[Added]:
     """Add items, replacing those that have changed; yield the counts after each batch that is on the disk.
 
-    With `on_error="fail"` the first unusable item ends the work; the batches before it stay.
+    With `on_error="fail"` the first unusable item ends the work; the batches before it stay. Features that are in
+    `cache` are read, and new ones added to it.
     """
-    counts = Added()
+    counts, features = Added(), kept_features(model, cache)
+
+    def encoder(raws: Sequence[Raw], items: Sequence[Item]) -> tuple[Batch, list[Failure]]:
+        return encode(model, raws, items, store.facts["thumbnail"], features)
+
     total = len(raws) if isinstance(raws, Sized) else 0
     rest = iter(raws)
     with store.locked():
         while part := list(islice(rest, BATCH)):
-            _add_batch(store, model, part, counts)
+            _add_batch(store, encoder, part, counts)
             if counts.failures and on_error == "fail":
                 first = counts.failures[0]
                 raise InputError(
@@ -65,7 +87,7 @@ def add(
             yield counts
 
 
-def _add_batch(store: Store, model: Model, raws: Sequence[Raw], counts: Added) -> None:
+def _add_batch(store: Store, encoded: Encoder, raws: Sequence[Raw], counts: Added) -> None:
     usable = dict(_items(raws, counts.failures))
     with store.reading() as connection:
         known = stored(connection, [item.id for item in usable.values()])
@@ -73,7 +95,7 @@ def _add_batch(store: Store, model: Model, raws: Sequence[Raw], counts: Added) -
     counts.unchanged += len(usable) - len(fresh)
     if not fresh:
         return
-    batch, failures = encode(model, [raws[row] for row in fresh], list(fresh.values()), store.facts["thumbnail"])
+    batch, failures = encoded([raws[row] for row in fresh], list(fresh.values()))
     counts.failures += failures
     _write(store, batch, [known[item.id][0] for item in batch.items if item.id in known], counts)
 
@@ -84,7 +106,7 @@ def put(store: Store, batch: Batch) -> Added:
     with store.locked():
         with store.reading() as connection:
             known = digests(connection, [item.id for item in batch.items])
-        same = [known.get(item.id, (0, None))[1] == batch.digest(row) for row, item in enumerate(batch.items)]
+        same = [item.id in known and known[item.id][1] == batch.digest(row) for row, item in enumerate(batch.items)]
         counts.unchanged = sum(same)
         fresh = batch[np.flatnonzero(~np.array(same, bool))]
         _write(store, fresh, [known[item.id][0] for item in fresh.items if item.id in known], counts)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, final
+from typing import Any, Unpack, final
 
 import numpy as np
 from jaxtyping import Int64
@@ -19,7 +19,6 @@ from ..codes import Codes
 from ..data import Modality
 from ..errors import InputError
 from ..indexes import Neighbours
-from ..progress import Log, silent
 from . import adding, reading, restating
 from .batch import Batch
 from .calibration import DOUBT, Calibration, features_of
@@ -61,7 +60,8 @@ class Collection:
         self._lock = threading.Lock()
         self._snapshot = Snapshot.empty(self.bits)
         self._filters: dict[str, tuple[Head, Int64[ndarray, "n"]]] = {}
-        self.engines = Engines()
+        self._settings: tuple[Mapping[str, Any], Settings] = ({}, Settings())
+        self.engines = Engines(folder)
 
     @classmethod
     def create(cls, folder: Path, model: Path, *, thumbnail: int = THUMBNAIL, vectors: bool = False) -> Collection:
@@ -86,8 +86,13 @@ class Collection:
 
     @property
     def settings(self) -> Settings:
-        """How it is searched: the defaults, or what `tune` found."""
-        return spec.build(Settings, self.store.facts.get("search", {}), f"{self.folder}: settings")
+        """How it is searched: the defaults, or what `tune` found, in whatever process."""
+        facts, settings = self._settings
+        if facts is not self.store.facts:
+            facts = self.store.facts
+            settings = spec.build(Settings, facts.get("search", {}), f"{self.folder}: settings")
+            self._settings = facts, settings
+        return settings
 
     @cached_property
     def model(self) -> Model:
@@ -125,16 +130,21 @@ class Collection:
                     self._snapshot = self._snapshot.refreshed(connection, head)
                 return self._snapshot
 
-    def add(self, raws: Iterable[Raw], *, on_error: adding.OnError = "skip", log: Log = silent) -> adding.Added:
-        """Add items, replacing those that have changed; return the counts, with a reason for each that was left out."""
-        *_, counts = [adding.Added(), *self.add_batches(raws, on_error=on_error, log=log)]
+    def add(self, raws: Iterable[Raw], **how: Unpack[adding.How]) -> adding.Added:
+        """Add items, replacing those that have changed; return the counts, with a reason for each that was left out.
+
+        `how` is that of `add_batches`.
+        """
+        *_, counts = [adding.Added(), *self.add_batches(raws, **how)]
         return counts
 
-    def add_batches(
-        self, raws: Iterable[Raw], *, on_error: adding.OnError = "skip", log: Log = silent
-    ) -> Iterator[adding.Added]:
-        """Add items; yield the counts so far after each batch that is on the disk."""
-        return adding.add(self.store, self.model, raws, on_error=on_error, log=log)
+    def add_batches(self, raws: Iterable[Raw], **how: Unpack[adding.How]) -> Iterator[adding.Added]:
+        """Add items; yield the counts so far after each batch that is on the disk.
+
+        `on_error="fail"` ends the work at the first item that cannot be used, `log` is told of progress, and `cache` is
+        a folder of features: those of the items are read from it, or added to it.
+        """
+        return adding.add(self.store, self.model, raws, **how)
 
     def put(self, batch: Batch) -> adding.Added:
         """Add items that are encoded already, by this model, in one change; return the counts."""
@@ -249,14 +259,18 @@ class Collection:
         found, _ = self.engines.nearest(side, target, queries, k, None, settings or self.settings)
         return Neighbours(side.numbers[found.rows], found.distances)
 
-    def search_codes(self, queries: Codes, target: Modality, k: int = 10) -> list[list[Hit]]:
+    def search_codes(
+        self, queries: Codes, target: Modality, k: int = 10, *, settings: Settings | None = None
+    ) -> list[list[Hit]]:
         """Return the `k` items whose `target` side is nearest to each query's code, ties in order of the items."""
         with self.store.reading() as connection:
-            found = self.nearest(queries, target, k)
-            items = reading.items_of(connection, np.unique(found.rows).tolist())
+            found = self.nearest(queries, target, k, settings=settings)
+            rows = found.rows.tolist()
+            items = reading.items_of(connection, [*{number for row in rows for number in row}])
+        bits = self.bits
         return [
-            [Hit(items[n], d, 1 - 2 * d / self.bits) for n, d in zip(numbers, distances, strict=True)]
-            for numbers, distances in zip(found.rows.tolist(), found.distances.tolist(), strict=True)
+            [Hit(items[n], d, 1 - 2 * d / bits) for n, d in zip(numbers, distances, strict=True)]
+            for numbers, distances in zip(rows, found.distances.tolist(), strict=True)
         ]
 
     def matching(self, where: str, head: Head) -> Int64[ndarray, "n"]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +14,15 @@ from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 
-from ..data import MODALITIES, Modality
+from ..data import MODALITIES, Array, Modality
 from ..errors import InputError
+from ..features.extraction import content_key
+from ..features.extractor import Extractor
 from ..features.featurised import Captions
 from ..features.item_error import ItemError
 from ..features.pictures import open_picture
 from ..features.precomputed import Precomputed
+from ..features.store import Kept, Store
 from .batch import Batch
 from .item import Item, Picture, Raw
 from .model import Model
@@ -41,14 +46,30 @@ class Embedded(NamedTuple):
     failures: dict[int, str]
 
 
-def encode(model: Model, raws: Sequence[Raw], items: Sequence[Item], thumbnail: int) -> tuple[Batch, list[Failure]]:
-    """Return the usable items encoded, with thumbnails of a side of `thumbnail` pixels, and those that are not."""
+def kept_features(model: Model, cache: Path | None) -> dict[Modality, Kept]:
+    """Return the features that a cache keeps for a model, of each modality for which keeping them is worth it."""
+    extractors = {m: pipeline.extractor for m, pipeline in model.pipelines.items()} if cache else {}
+    worth = {m: e for m, e in extractors.items() if not e.cheap}
+    return {m: Kept(Store(Path(cache or ".") / extractor.fingerprint)) for m, extractor in worth.items()}
+
+
+def encode(
+    model: Model,
+    raws: Sequence[Raw],
+    items: Sequence[Item],
+    thumbnail: int,
+    features: Mapping[Modality, Kept],
+) -> tuple[Batch, list[Failure]]:
+    """Return the usable items encoded, with thumbnails of a side of `thumbnail` pixels, and those that are not.
+
+    `features` are kept ones, which are read or added to.
+    """
     failures: dict[int, str] = {}
     values: dict[Modality, ndarray] = {}
     has: dict[Modality, ndarray] = {}
     for modality in MODALITIES:
         wanted = [_raw(model, raw, modality) for raw in raws]
-        values[modality], wrong = embed(model, wanted, modality)
+        values[modality], wrong = embed(model, wanted, modality, features.get(modality))
         has[modality] = np.array([each is not None for each in wanted], bool)
         failures |= {row: f"{modality}: {reason}" for row, reason in wrong.items()}
     small, wrong = _thumbnails(raws, thumbnail)
@@ -66,34 +87,62 @@ def encode(model: Model, raws: Sequence[Raw], items: Sequence[Item], thumbnail: 
     return batch, [Failure(raws[row].id, failures[row]) for row in sorted(failures)]
 
 
-def embed(model: Model, raws: Sequence[Any], modality: Modality) -> Embedded:
-    """Return the real values of raw pictures, texts or feature rows; none stands for an item without them."""
+def embed(model: Model, raws: Sequence[Any], modality: Modality, kept: Kept | None = None) -> Embedded:
+    """Return the real values of raw pictures, texts or feature rows; none stands for an item without them.
+
+    Features that are kept are not computed again.
+    """
     pipeline = model.pipelines[modality]
-    failures: dict[int, str] = {}
+    reader = _Reader(pipeline.extractor, raws, kept)
     values = np.zeros((len(raws), model.dim), np.float32)
-
-    def opened(row: int) -> Any:
-        try:
-            return pipeline.extractor.prepare(raws[row])
-        except ItemError as fault:
-            failures[row] = str(fault)
-        except OSError as fault:
-            failures[row] = fault.strerror or str(fault)
-        return None
-
     wanted = [row for row, raw in enumerate(raws) if raw is not None]
     with ThreadPoolExecutor(WORKERS) as pool:
         for start in range(0, len(wanted), CHUNK):
             rows = wanted[start : start + CHUNK]
-            prepared = dict(zip(rows, pool.map(opened, rows), strict=True))
-            usable = [row for row in rows if row not in failures]
+            opened = dict(zip(rows, pool.map(reader.open, rows), strict=True))
+            usable = {row: each for row, each in opened.items() if row not in reader.failures}
             if usable:
-                features = pipeline.apply(pipeline.extractor.compute([prepared[row] for row in usable]))
-                values[usable] = model.embed(features, modality)
+                values[[*usable]] = model.embed(pipeline.apply(reader.features(usable)), modality)
+    if kept is not None:
+        kept.flush()
     for row in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
-        failures[row] = "the model gives it no finite values"
+        reader.failures[row] = "the model gives it no finite values"
         values[row] = 0
-    return Embedded(values, failures)
+    return Embedded(values, reader.failures)
+
+
+@dataclass(eq=False)
+class _Reader:
+    """Opens raw items by row and computes their features, or finds them among those that are kept."""
+
+    extractor: Extractor
+    raws: Sequence[Any]
+    kept: Kept | None
+    keys: dict[int, bytes] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+
+    def open(self, row: int) -> Any:
+        """Return an item opened, or none where its features are kept or it cannot be used."""
+        try:
+            if self.kept is not None:
+                self.keys[row] = content_key(self.raws[row])
+                if self.keys[row] in self.kept:
+                    return None
+            return self.extractor.prepare(self.raws[row])
+        except ItemError as fault:
+            self.failures[row] = str(fault)
+        except OSError as fault:
+            self.failures[row] = fault.strerror or str(fault)
+        return None
+
+    def features(self, opened: Mapping[int, Any]) -> Array:
+        """Return the features of usable items, a row each."""
+        if self.kept is None:
+            return self.extractor.compute([*opened.values()])
+        fresh = [row for row in opened if self.keys[row] not in self.kept]
+        if fresh:
+            self.kept.add([self.keys[row] for row in fresh], self.extractor.compute([opened[row] for row in fresh]))
+        return np.stack([self.kept[self.keys[row]] for row in opened])
 
 
 def embed_one(model: Model, raw: Any, modality: Modality) -> Float[ndarray, "dim"]:

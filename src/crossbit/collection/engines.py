@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy import ndarray
 from ..codes import Codes
 from ..data import Modality
 from ..indexes import Balls, Index, Neighbours, build
+from .inverted import Inverted
 from .settings import Settings
 from .snapshot import Side
 
@@ -21,11 +23,13 @@ SCANNED = 4_000_000
 
 @final
 class Engines:
-    """Indexes over the sides of a snapshot, built when they are first needed and dropped with it."""
+    """Indexes over the sides of a snapshot, made when they are first needed; inverted files are kept in a folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         """Start without any."""
-        self._built: dict[tuple[Modality, str, int], tuple[Side, Index]] = {}
+        self._folder = folder
+        self._flat: dict[Modality, tuple[Side, Index]] = {}
+        self._inverted: dict[Modality, Inverted] = {}
         self._lock = threading.Lock()
 
     def nearest(
@@ -45,9 +49,9 @@ class Engines:
             found = build("faiss", side.codes[allowed]).search(queries, k)
             return Neighbours(allowed[found.rows], found.distances), "flat over the allowed codes"
         if settings.index == "ivf" or (settings.index == "auto" and len(side) > SCANNED):
-            index = self._index(side, modality, "faiss-ivf", probes=settings.probes)
-            return index.search(queries, k), f"ivf, {settings.probes} probes"
-        return self._index(side, modality, "faiss").search(queries, k), "flat"
+            inverted = self._inverted_file(side, modality)
+            return inverted.search(side, queries, k, settings.probes), f"ivf, {settings.probes} probes"
+        return self._scan(side, modality).search(queries, k), "flat"
 
     def within(
         self, side: Side, modality: Modality, query: Codes, radius: int, allowed: Int64[ndarray, "m"] | None
@@ -56,16 +60,23 @@ class Engines:
         if not len(side) or (allowed is not None and not len(allowed)):
             none = np.empty(0, np.int64)
             return Balls(np.zeros(2, np.int64), none, none.astype(np.uint16)), "nothing to search"
-        return self._index(side, modality, "faiss").within(query, radius, allowed), "flat"
+        return self._scan(side, modality).within(query, radius, allowed), "flat"
 
-    def _index(self, side: Side, modality: Modality, name: str, probes: int = 0) -> Index:
-        """Return the index over a side; the one over an older state of it makes room."""
-        key = (modality, name, probes)
-        known = self._built.get(key)
+    def _scan(self, side: Side, modality: Modality) -> Index:
+        known = self._flat.get(modality)
         if known is None or known[0] is not side:
-            with self._lock:
-                known = self._built.get(key)
-                if known is None or known[0] is not side:
-                    options = {"probes": probes} if probes else {}
-                    known = self._built[key] = (side, build(name, side.codes, **options))
+            known = self._flat[modality] = (side, build("faiss", side.codes))
         return known[1]
+
+    def _inverted_file(self, side: Side, modality: Modality) -> Inverted:
+        """Return an inverted file that is good for a side: the one at hand, the saved one, or a new one."""
+        known = self._inverted.get(modality)
+        if known is not None and not known.stale(side):
+            return known
+        with self._lock:
+            known = self._inverted.get(modality) or Inverted.load(self._folder, modality, side)
+            if known is None or known.stale(side):
+                known = Inverted.built(side)
+                known.save(self._folder, modality)
+            self._inverted[modality] = known
+            return known

@@ -20,6 +20,7 @@ Picture: TypeAlias = Path | bytes | ndarray
 
 MAX_ID = 1000
 MAX_METADATA = 1 << 16
+_JSON = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
 @final
@@ -97,4 +98,4 @@ def checked(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def written(value: Mapping[str, Any] | Sequence[str]) -> str:
     """Return a value as the JSON text that is stored: sorted keys, ASCII, no blanks."""
     plain = dict(value) if isinstance(value, Mapping) else list(value)
-    return json.dumps(plain, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return _JSON.encode(plain)

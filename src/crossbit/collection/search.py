@@ -121,7 +121,7 @@ class Search:
         with self._stage("rescore", len(order)) as done:
             numbers = self.side.numbers[rows[order]].tolist()
             stored = vectors_of(connection, numbers, self.modality, self.side.codes.bits)
-            cosines = stored @ (values / (np.linalg.norm(values) or 1.0))
+            cosines = np.clip(stored @ (values / (np.linalg.norm(values) or 1.0)), -1, 1)  # float16 rounds past 1
             known = np.isfinite(cosines)
             scores = scores.copy()
             scores[order[known]] = cosines[known]

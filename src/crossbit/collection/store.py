@@ -41,9 +41,11 @@ class Store:
             raise InputError(f"{folder} is no collection: it has no {DATABASE}; `crossbit index create` makes one")
         self.folder = folder
         self._local = threading.local()
+        self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
-        with self.reading() as connection:
-            self.facts: Mapping[str, Any] = self._facts(connection)
+        self.facts: Mapping[str, Any] = {}
+        with self.reading():
+            pass
 
     @classmethod
     def create(cls, folder: Path, facts: Mapping[str, Any]) -> None:
@@ -73,6 +75,7 @@ class Store:
                 return
             connection.execute("BEGIN")
             try:
+                self._refresh(connection)
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
@@ -121,6 +124,14 @@ class Store:
             connection.close()
         self._opened.clear()
         self._local = threading.local()
+
+    def _refresh(self, connection: sqlite3.Connection) -> None:
+        """Read what the collection says of itself where another connection has changed the file since."""
+        with self._lock:
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            if version != getattr(self._local, "version", None):
+                self.facts = self._facts(connection)
+                self._local.version = version
 
     def _facts(self, connection: sqlite3.Connection) -> dict[str, Any]:
         rows = connection.execute("SELECT name, value, digest FROM facts").fetchall()

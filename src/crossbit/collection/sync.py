@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Unpack, final
 
 from ..errors import InputError
-from ..progress import Log, silent
-from .adding import Added, OnError
+from .adding import Added, How
 from .change import change
 from .collection import Collection
 from .item import Item, Raw, content
@@ -33,9 +32,7 @@ def sync(
     collection: Collection,
     folder: Path,
     captions: Path | None = None,
-    *,
-    on_error: OnError = "skip",
-    log: Log = silent,
+    **how: Unpack[How],
 ) -> Synced:
     """Add the pictures of a folder, remove the items whose picture has left it, and recognise those that only moved.
 
@@ -59,7 +56,7 @@ def sync(
     if vanished:
         _forget(collection, renamed, gone)
     kept = {item.id: item for item in [*known.values(), *renamed.values()]}
-    added = collection.add([_completed(raw, kept.get(raw.id)) for raw in raws.values()], on_error=on_error, log=log)
+    added = collection.add([_completed(raw, kept.get(raw.id)) for raw in raws.values()], **how)
     return Synced(added, len(renamed), len(gone))
 
 

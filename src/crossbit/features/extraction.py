@@ -175,10 +175,12 @@ class _Job:
         self.log(done, len(self.raws), {"failed": float(len(self.failures))} if self.failures else {})
 
 
-def content_key(raw: Path | ndarray | str) -> bytes:
-    """Return the sha256 of an item's content: the bytes of a file, pixels with their shape, or a text."""
+def content_key(raw: Path | bytes | ndarray | str) -> bytes:
+    """Return the sha256 of an item's content: a file or its bytes, pixels with their shape, or a text."""
     if isinstance(raw, Path):
         return bytes.fromhex(file_sha256(existing(raw)))
+    if isinstance(raw, bytes):
+        return hashlib.sha256(raw).digest()
     if isinstance(raw, ndarray):
         head = f"pixels {raw.dtype} {raw.shape} ".encode()
         return hashlib.sha256(head + raw.tobytes()).digest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +13,11 @@ from typing import NamedTuple, final
 import numpy as np
 from jaxtyping import Shaped
 from numpy import ndarray
+
+from ..errors import InputError
+
+#: Shards that are held in memory, 256 rows each.
+_HELD = 16
 
 
 class Shard(NamedTuple):
@@ -35,16 +40,26 @@ class Store:
 
     def read(self) -> Iterator[Shard]:
         """Yield every sound shard, one at a time; a damaged one is removed, so that its rows are extracted again."""
-        for path in sorted(self.folder.glob("*.npz")):
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() != path.stem:
-                path.unlink(missing_ok=True)
-                continue
-            with np.load(BytesIO(data), allow_pickle=False) as arrays:
-                yield Shard([key.tobytes() for key in arrays["keys"]], arrays["rows"])
+        for path in self.paths():
+            shard = self.shard(path)
+            if shard is not None:
+                yield shard
 
-    def write(self, shard: Shard) -> None:
-        """Write a shard so that a crash at any moment leaves it complete or absent."""
+    def paths(self) -> list[Path]:
+        """Return the files of the shards."""
+        return sorted(self.folder.glob("*.npz"))
+
+    def shard(self, path: Path) -> Shard | None:
+        """Return the shard in a file; a damaged one is removed."""
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != path.stem:
+            path.unlink(missing_ok=True)
+            return None
+        with np.load(BytesIO(data), allow_pickle=False) as arrays:
+            return Shard([key.tobytes() for key in arrays["keys"]], arrays["rows"])
+
+    def write(self, shard: Shard) -> Path:
+        """Write a shard so that a crash at any moment leaves it complete or absent; return its file."""
         buffer = BytesIO()
         np.savez(buffer, keys=np.stack([np.frombuffer(key, np.uint8) for key in shard.keys]), rows=shard.rows)
         data = buffer.getvalue()
@@ -56,3 +71,52 @@ class Store:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        return path
+
+
+@final
+class Kept:
+    """The rows of a store, each found by the key of its content; memory holds keys and a few shards.
+
+    New rows are on disk after `flush`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Read the keys of every sound shard."""
+        self._store = store
+        self._at: dict[bytes, tuple[Path, int]] = {}
+        self._fresh: dict[bytes, Shaped[ndarray, "*row"]] = {}
+        self._read: dict[Path, Shaped[ndarray, "m *row"]] = {}
+        for path in store.paths():
+            shard = store.shard(path)
+            self._at |= {key: (path, at) for at, key in enumerate(shard.keys)} if shard else {}
+
+    def __contains__(self, key: bytes) -> bool:
+        """Return whether a row is there."""
+        return key in self._at or key in self._fresh
+
+    def __getitem__(self, key: bytes) -> Shaped[ndarray, "*row"]:
+        """Return a row; one whose shard has gone meanwhile is refused."""
+        if key in self._fresh:
+            return self._fresh[key]
+        path, at = self._at[key]
+        if path not in self._read:
+            shard = self._store.shard(path) if path.is_file() else None
+            if shard is None:
+                raise InputError(f"the cache {self._store.folder} changed while it was used; run again")
+            if len(self._read) >= _HELD:
+                self._read.pop(next(iter(self._read)))
+            self._read[path] = shard.rows
+        row: ndarray = self._read[path][at]
+        return row
+
+    def add(self, keys: Sequence[bytes], rows: Shaped[ndarray, "m *row"]) -> None:
+        """Take new rows."""
+        self._fresh |= dict(zip(keys, rows, strict=True))
+
+    def flush(self) -> None:
+        """Write the new rows as one shard."""
+        if self._fresh:
+            path = self._store.write(Shard([*self._fresh], np.stack([*self._fresh.values()])))
+            self._at |= {key: (path, at) for at, key in enumerate(self._fresh)}
+            self._fresh.clear()

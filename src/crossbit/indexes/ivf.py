@@ -27,7 +27,7 @@ class InvertedFile:
     def __init__(self, codes: Codes, lists: int | None = None, probes: int = 64) -> None:
         """Group the codes into `lists` groups, by default near the square root of their number; search `probes`."""
         self.codes = searchable(codes)
-        lists = _default_lists(len(codes)) if lists is None else lists
+        lists = default_lists(len(codes)) if lists is None else lists
         if not 1 <= lists <= len(codes):
             raise InputError(f"{lists} lists cannot be made of {len(codes)} codes; use 1 to {len(codes)} lists")
         if probes < 1:
@@ -63,6 +63,6 @@ class InvertedFile:
         return within(self._groups, queries, radius)
 
 
-def _default_lists(total: int) -> int:
+def default_lists(total: int) -> int:
     """Return the power of two nearest to the square root: 1,024 lists for a million codes."""
     return int(2 ** round(np.log2(total) / 2))

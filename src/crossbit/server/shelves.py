@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, final
 
 import numpy as np
 
-from ..collection import Collection, Item
+from ..collection import Collection, Item, image, text
 from ..collection.reading import items_of
 from ..collection.store import MODEL
 from ..errors import InputError
@@ -33,9 +34,12 @@ class Shelf:
     collection: Collection
 
     def warm(self) -> None:
-        """Read the codes and the model now, so that no request waits for them."""
+        """Read codes and model now, and search once by each kind, so that no request waits for what is loaded."""
         self.collection.snapshot()
         self.collection.model  # noqa: B018
+        for part in (text("a"), image(np.full((64, 64, 3), 128, np.uint8))):
+            with suppress(InputError):  # a model may read one kind alone, or no raw items
+                self.collection.search(part, k=1)
 
     @cached_property
     def method(self) -> str:
