@@ -46,7 +46,8 @@ def open_page(browser, address):
     yield open_page
     for context in opened:
         context.close()
-    assert complaints == []
+    refused = "the server responded with a status of 422"  # Chromium says so too, and the page shows why
+    assert [each for each in complaints if refused not in each] == []
     assert elsewhere == []
 
 
@@ -116,23 +117,23 @@ def test_more_like_this_by_mouse_and_by_key(open_page):
     page.locator(HITS).nth(2).locator(".more").click()
     page.wait_for_selector(".part")
     assert f"like {wanted}" in page.inner_text("#parts")
-    page.wait_for_function(f"!document.querySelector('[data-id=\"{wanted}\"]')")
+    page.wait_for_selector(f'[data-id="{wanted}"]', state="detached")
     wanted = ids(page)[1]
     page.locator(".hit .open").nth(1).focus()
     page.keyboard.press("m")
-    page.wait_for_function(f"document.querySelector('#parts').innerText.includes('{wanted}')")
+    page.wait_for_selector(f"#parts:has-text('{wanted}')")
     page.go_back()
-    page.wait_for_function(f"!document.querySelector('#parts').innerText.includes('{wanted}')")
+    page.wait_for_selector(f"#parts:has-text('{wanted}')", state="detached")
 
 
 def test_filters_are_offered_set_and_taken_back(open_page):
     page = open_page("?q=star")
     page.wait_for_selector(".suggestions button")
     page.locator(".suggestions button").first.click()
-    page.wait_for_function("document.querySelector('#status').innerText.includes('filter')")
+    page.wait_for_selector("#status:has-text('filter')")
     assert page.input_value("#where") == page.locator(".suggestions button").first.get_attribute("title")
     page.locator(".suggestions button").first.click()
-    page.wait_for_function("document.querySelector('#status').innerText.includes('of 60')")
+    page.wait_for_selector("#status:has-text('of 60')")
     page.fill("#where", "year = 3")
     page.press("#where", "Enter")
     assert "equality is written ==" in page.inner_text(".fault")

@@ -87,12 +87,10 @@ class Collection:
     @property
     def settings(self) -> Settings:
         """How it is searched: the defaults, or what `tune` found, in whatever process."""
-        facts, settings = self._settings
-        if facts is not self.store.facts:
-            facts = self.store.facts
-            settings = spec.build(Settings, facts.get("search", {}), f"{self.folder}: settings")
-            self._settings = facts, settings
-        return settings
+        facts = self.store.facts
+        if facts is not self._settings[0]:
+            self._settings = facts, spec.build(Settings, facts.get("search", {}), f"{self.folder}: settings")
+        return self._settings[1]
 
     @cached_property
     def model(self) -> Model:
