@@ -233,5 +233,6 @@ def test_a_caption_that_is_a_script_is_a_caption(open_page, own):
 
 
 def test_a_search_that_fails_is_told_in_words(open_page):
+    open_page.expected.append("a status of 404")
     page = open_page("?part=like:1:none")
     assert "there is no item 'none'" in page.inner_text(".fault")

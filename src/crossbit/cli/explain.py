@@ -28,7 +28,7 @@ def explain(
     data_dir: DataDir = None,
     json: JsonFlag = False,
 ) -> None:
-    """Draw what decides a code, or what each part of a pair stands for.
+    """Draw what decides a code, or what the parts of a pair mean.
 
     Of a model with attention (adah), the part of the picture that it attends to stays as it is, within a line; all
     else, which the code does not see, is dimmed. Of a model that separates features (mfsr), the picture and its caption
