@@ -42,7 +42,7 @@ PLAN = [
 ]  # fmt: skip
 BUDGET = 900.0
 #: Bits of all codes up to which a collection is filled with whole items, and up to which near codes are indexed.
-WHOLE, GROUPED = 64_000_000, 300_000_000
+WHOLE, GROUPED = 64_000_000, 700_000_000
 FLAT, INVERTED = Settings("flat"), (Settings("ivf", 16), Settings("ivf", 64))
 READ = "assert crossbit.collection.inverted.Inverted.load(shelf.folder, 'image', side) is not None"
 
