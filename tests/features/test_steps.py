@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from crossbit.errors import InputError
 from crossbit.features.arrays import dense
-from crossbit.features.steps import L2, Centre, Pca, parse_step
+from crossbit.features.steps import L2, Centre, Pca, Standard, parse_step
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_pca_agrees_with_scikit_learn_up_to_sign(rows, n):
     assert (ours.axes[np.arange(4), np.abs(ours.axes).argmax(axis=1)] > 0).all()
 
 
-@pytest.mark.parametrize("step", [Pca(3), Centre(), L2()])
+@pytest.mark.parametrize("step", [Pca(3), Centre(), Standard(), L2()])
 @pytest.mark.parametrize("make", [np.asarray, csr_array])
 @given(seed=st.integers(0, 99))
 def test_a_row_alone_is_the_row_among_others(step, make, seed):
@@ -41,7 +42,7 @@ def test_a_row_alone_is_the_row_among_others(step, make, seed):
 
 def test_sparse_and_dense_rows_give_the_same(rows):
     sparse = csr_array(np.where(rows > 1, rows, 0))
-    for step in (Pca(3), Centre(), L2()):
+    for step in (Pca(3), Centre(), Standard(), L2()):
         a, b = step.fit(sparse), step.fit(sparse.toarray())
         np.testing.assert_allclose(dense(a(sparse)), b(sparse.toarray()), rtol=1e-5, atol=1e-5)
     assert L2()(sparse).format == "csr"
@@ -58,6 +59,13 @@ def test_the_centre_is_that_of_the_training_rows(rows):
     np.testing.assert_allclose(Centre().fit(rows[:10])(rows[:10]).mean(axis=0), 0, atol=1e-5)
 
 
+def test_standard_rows_agree_with_scikit_learn_and_constants_become_zero(rows):
+    rows[:, 4] = 0.1
+    fitted = Standard().fit(rows[:30])
+    np.testing.assert_allclose(fitted(rows), StandardScaler().fit(rows[:30]).transform(rows), rtol=1e-4, atol=1e-5)
+    assert np.abs(fitted(rows)[:, 4]).max() < 1e-6
+
+
 def test_too_wide_a_pca_is_refused(rows):
     with pytest.raises(InputError, match="pca9 needs more than 9 training rows"):
         Pca(9).fit(rows[:9])
@@ -67,5 +75,5 @@ def test_too_wide_a_pca_is_refused(rows):
 
 @pytest.mark.parametrize("name", ["pca0", "pca", "norm", "", "pca-3", "pca9999999"])
 def test_unknown_steps_are_refused(name):
-    with pytest.raises(InputError, match="after the extractor may follow pcaN, l2 or centre"):
+    with pytest.raises(InputError, match="after the extractor may follow pcaN, l2, centre or standard"):
         parse_step(name, "hog")

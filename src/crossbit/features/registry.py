@@ -36,7 +36,7 @@ def extractor_class(name: str) -> type[Extractor]:
 def parse(
     text: str, modality: Modality, options: Mapping[str, Any] | None = None, data_dir: Path | None = None
 ) -> Pipeline:
-    """Return the unfitted pipeline of a spec: an extractor, then the steps `pcaN`, `l2` or `centre`.
+    """Return the unfitted pipeline of a spec: an extractor, then the steps `pcaN`, `l2`, `centre` or `standard`.
 
     `options` adds to the options in the spec, for values that cannot be written there, such as odd paths. A file that
     is not found where its path says is looked for in the folder weights of `data_dir`, by default `CROSSBIT_DATA`.

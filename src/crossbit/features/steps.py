@@ -1,4 +1,4 @@
-"""The steps that may follow an extractor, fitted on the training rows: `pcaN`, `l2`, `centre`.
+"""The steps that may follow an extractor, fitted on the training rows: `pcaN`, `l2`, `centre`, `standard`.
 
 Each is a frozen value; `fit` returns another. A row's result is the same bytes alone or among others.
 """
@@ -58,6 +58,26 @@ class Centre:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Standard:
+    """Subtracts the mean of the training rows and divides by their deviation; a constant column is only centred."""
+
+    mean: Float32[ndarray, "..."] = field(default_factory=_nothing)
+    deviation: Float32[ndarray, "..."] = field(default_factory=_nothing)
+
+    def fit(self, x: Array) -> Standard:
+        """Return the step with the mean and the standard deviation of each column."""
+        mean = _mean(x)
+        deviation = np.sqrt(np.square(dense(x) - mean).mean(axis=0))
+        deviation[deviation <= 1e-6 * np.abs(mean)] = 1  # what rounding leaves of a constant
+        return Standard(mean.astype(np.float32), deviation.astype(np.float32))
+
+    def __call__(self, x: Array) -> Array:
+        """Return the rows in standard units; sparse rows become dense."""
+        return (dense(x) - self.mean) / self.deviation
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Pca:
     """Keeps the `width` directions of largest variance of the training rows.
 
@@ -89,7 +109,7 @@ class Pca:
         return projected
 
 
-Step: TypeAlias = L2 | Centre | Pca
+Step: TypeAlias = L2 | Centre | Standard | Pca
 
 
 def parse_step(text: str, where: str) -> Step:
@@ -101,9 +121,10 @@ def parse_step(text: str, where: str) -> Step:
     name = text.strip()
     if match := re.fullmatch(r"pca([1-9]\d{0,5})", name):
         return Pca(int(match[1]))
-    steps: dict[str, Step] = {"l2": L2(), "centre": Centre()}
+    steps: dict[str, Step] = {"l2": L2(), "centre": Centre(), "standard": Standard()}
     if name not in steps:
-        raise InputError(f"{where}: there is no step {name!r}; after the extractor may follow pcaN, l2 or centre")
+        known = "after the extractor may follow pcaN, l2, centre or standard"
+        raise InputError(f"{where}: there is no step {name!r}; {known}")
     return steps[name]
 
 
