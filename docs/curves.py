@@ -25,7 +25,7 @@ from crossbit.progress import bar
 from crossbit.results import chance_levels, setting
 from crossbit.spec import split_list
 from crossbit.stopping import hold_out
-from crossbit.training import Training
+from crossbit.training import Precision, Training
 from generate import table as markdown
 
 HERE = Path(__file__).parent
@@ -84,7 +84,9 @@ def curve(recipe: Recipe, data: Dataset, study: dict[str, Any]) -> list[dict[str
             entries[done]["agreement"] = values["agreement"]
             log(done, total, {"agreement": values["agreement"]})
 
-        how = Training(told, held=held, patience=epochs, watch=watch)
+        halved = recipe.name in split_list(study.get("bfloat16", ""))
+        precision: Precision = "bfloat16" if halved else "float32"
+        how = Training(told, precision=precision, held=held, patience=epochs, watch=watch)
         recipe.fit(train, study["bits"], seed=study["seed"], training=how)
     return list(entries.values())
 
@@ -146,7 +148,10 @@ def draw(name: str) -> None:
         scored = [entry for entry in entries if "image->text" in entry]
         last = entries[-1]["epoch"]
         x = np.array([entry["epoch"] / last for entry in scored])
-        lines[f"{text.partition('(')[0]}, {last:.0f} epochs"] = x, np.array([mean_map(entry) for entry in scored])
+        name, _, options = text.rstrip(")").partition("(")
+        others = [option for option in options.split(",") if option and not option.startswith("epochs")]
+        label = ", ".join([name, *others, f"{last:.0f} epochs"])
+        lines[label] = x, np.array([mean_map(entry) for entry in scored])
     figure = plots.epoch_curves(lines, title=CURVES[name]["title"])
     plots.save(figure, HERE / "images" / f"curves-{name}.svg")
 

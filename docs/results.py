@@ -78,6 +78,11 @@ def measures_of(study: dict[str, Any]) -> list[str]:
     return measures
 
 
+def drawn(study: dict[str, Any]) -> str:
+    """Return the measure of a study's figure: MAP, or the last of what the study measures itself."""
+    return str(study["measures"][-1]) if "measures" in study else "MAP"
+
+
 def has_cfrh(study: dict[str, Any]) -> bool:
     """Return whether CFRH is among the methods of a study."""
     return any(isinstance(run.recipe.method, CFRH) for run in planned(study))
@@ -164,7 +169,7 @@ def section(name: str, study: dict[str, Any], scores: dict[str, Any]) -> list[st
         parts.append(markdown(_rounded(scores["similarities"])))
     figure = HERE / "images" / f"results-{name}.svg"
     if figure.is_file():
-        parts.append(f"![MAP of both directions by code length](images/{figure.name})")
+        parts.append(f"![{drawn(study)} of both directions by code length](images/{figure.name})")
     methods = ",".join(recipes(study["methods"]))
     words = ["crossbit", "compare", methods, "--dataset", study["dataset"], "--features", study["features"]]
     words += ["--bits", study["bits"], "--seeds", str(study["seeds"]), "--data-dir", "DATA"]
@@ -180,9 +185,11 @@ def _rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def draw(name: str) -> None:
-    """Write a study's figure: MAP averaged over both directions, by code length."""
+    """Write a study's figure: a measure averaged over both directions, by code length."""
     scores = json.loads((SCORES / f"{name}.json").read_text(encoding="utf-8"))
-    chosen = [Result(**result) for result in scores["results"] if result["measure"] == "MAP"]
+    study = STUDIES["studies"][name]
+    measure = drawn(study)
+    chosen = [Result(**result) for result in scores["results"] if result["measure"] == measure]
     if len({result.bits for result in chosen}) < 2:
         return
     lines: dict[str, dict[int, tuple[float, float]]] = {}
@@ -193,9 +200,8 @@ def draw(name: str) -> None:
                 continue
             spread = stdev(values) if len(values) > 1 else 0.0
             lines.setdefault(re.sub(r"\(.*\)", "", method), {})[bits] = fmean(values), spread
-    title = STUDIES["studies"][name]["title"]
-    level = fmean(levels["MAP"] for levels in scores["chance"].values())
-    figure = plots.score_curves(lines, "MAP, mean of both directions", level, title)
+    level = fmean(levels[measure] for levels in scores["chance"].values())
+    figure = plots.score_curves(lines, f"{measure}, mean of both directions", level, study["title"])
     plots.save(figure, HERE / "images" / f"results-{name}.svg")
 
 
