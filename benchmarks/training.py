@@ -43,9 +43,9 @@ class Way(NamedTuple):
 
 #: By method: as the paper trains it, and faster.
 WAYS: dict[str, tuple[Way, Way]] = {
-    "jdsh": (Way("jdsh(epochs=60)"), Way("jdsh(epochs=60,batch=128,lr=0.04)", "bfloat16")),
-    "djsrh": (Way("djsrh"), Way("djsrh(batch=128,lr_image=0.004,lr_text=0.04)", "bfloat16")),
-    "dgcpn": (Way("dgcpn(epochs=12)"), Way("dgcpn(epochs=12,batch=128,lr=0.02)", "bfloat16")),
+    "jdsh": (Way("jdsh(epochs=60)"), Way("jdsh(epochs=60,hidden=2048,batch=128,lr=0.04)", "bfloat16")),
+    "djsrh": (Way("djsrh"), Way("djsrh(hidden=2048,batch=128,lr_image=0.004,lr_text=0.04)", "bfloat16")),
+    "dgcpn": (Way("dgcpn(epochs=12)"), Way("dgcpn(epochs=12,hidden=2048,batch=128,lr=0.02)", "bfloat16")),
     "ucch": (Way("ucch"), Way("ucch(hidden=4096)", "bfloat16")),
     "cfrh": (Way("cfrh"), Way("cfrh(batch=128,lr=0.02)", "bfloat16")),
 }
