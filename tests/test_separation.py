@@ -98,6 +98,7 @@ def test_the_loss_of_a_sentence_is_the_mean_over_its_words():
             return scores
 
     assert float(untold(Sure(), torch.zeros(2, 3), IDS)) == pytest.approx(4 * np.log(9) / 7, rel=1e-5)
+    assert float(untold(Even(), torch.zeros(2, 3), torch.full((2, 3), PADDING))) == 0.0
 
 
 @pytest.mark.parametrize("layers", [1, 2])

@@ -133,14 +133,23 @@ def test_tensorboard_reads_the_losses_by_their_names(toy, tmp_path):
 
 
 def test_pairs_held_out_of_training_have_no_labels_and_no_caption_of_a_training_image(rng):
-    pairs = Paired(rng.random((40, 3)), rng.random((40, 2)), rng.random((40, 2)) < 0.5, np.repeat(np.arange(8), 5))
+    pairs = Paired(rng.random((400, 3)), rng.random((400, 2)), rng.random((400, 2)) < 0.5, np.repeat(np.arange(80), 5))
     train, held = hold_out(pairs, seed=1, share=0.25)
-    assert (len(train), len(held)) == (30, 10)
+    assert (len(train), len(held)) == (300, 100)
     assert not set(train.item) & set(held.item)
     assert held.labels is None
     assert train.labels is not None
     with pytest.raises(InputError, match="too few to hold"):
         hold_out(pairs[:5], seed=1)
+
+
+def test_a_patience_needs_epochs_and_held_pairs(toy):
+    with pytest.raises(InputError, match="a patience needs held-out pairs"):
+        RECIPE.method.fit(toy.train, 16, training=Training(patience=3))
+    with pytest.raises(InputError, match="10 items are held out"):
+        RECIPE.fit(toy.train[:100], 16, training=Training(patience=3))
+    with pytest.raises(InputError, match="cca has no epochs that could end early"):
+        Recipe.parse("cca").fit(toy.train, 16, training=Training(patience=3))
 
 
 def test_agreement_of_perfect_and_of_constant_codes():
@@ -211,12 +220,15 @@ def test_a_gradient_is_clipped_to_its_norm():
 
 
 PEERS = """
+import gc
 import sys
 import numpy as np
 import torch
 from crossbit.data import Paired
 from crossbit.distributed import gathered, in_step, joined, rank, world
+from crossbit.errors import InputError
 from crossbit.methods import Recipe
+from crossbit.methods.infonce import Scale
 
 torch.set_num_threads(1)
 rng = np.random.default_rng(0)
@@ -225,8 +237,14 @@ with joined():
     assert world() == int(sys.argv[1])
     assert isinstance(in_step(torch.nn.Sequential()), torch.nn.Sequential)  # it has nothing to average
     assert gathered(torch.full((2, 1), float(rank()))).flatten().tolist() == [r // 2 for r in range(2 * world())]
-    encoder = Recipe.parse("cfrh(hidden=8,decoder_hidden=8,epochs=3,batch=16)").fit(train, 8)
-    print("".join(value.numpy().tobytes().hex() for value in encoder.state_dict().values()))
+    recipes = ["cfrh(hidden=8,decoder_hidden=8,epochs=3,batch=16)", "infonce(epochs=3,batch=16)"]
+    encoders = [Recipe.parse(text).fit(train, 8) for text in recipes]
+    print("".join(v.numpy().tobytes().hex() for encoder in encoders for v in encoder.state_dict().values()))
+    print(*(float(each.tau) for each in gc.get_objects() if isinstance(each, Scale)))
+    try:
+        Recipe.parse("cfrh(hidden=8,decoder_hidden=8,epochs=1,batch=96)").fit(train, 8)
+    except InputError as refusal:
+        print(refusal)
 """
 
 
@@ -249,6 +267,7 @@ def test_two_processes_train_the_same_encoder(tmp_path):
         assert [peer.returncode for peer in peers] == [0] * size
     assert ended[0][0] == ended[0][1]
     assert ended[0][0] != ended[1][0]
+    assert "2 processes need a batch each, and the data makes 1" in ended[0][0]
 
 
 def test_the_command_goes_on_from_its_folder_and_tidies_up(crossbit_cli, tmp_path):

@@ -13,6 +13,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from .errors import InputError
+
 T = TypeVar("T")
 
 
@@ -55,9 +57,15 @@ def shard(batches: Iterable[T]) -> Iterator[T]:
     if world() == 1:
         yield from batches
         return
-    remaining = iter(batches)
+    remaining, rounds = iter(batches), 0
     while len(round_ := list(islice(remaining, world()))) == world():
+        rounds += 1
         yield round_[rank()]
+    if not rounds:
+        raise InputError(
+            f"{world()} processes need a batch each, and the data makes {len(round_)}: take smaller batches, or fewer"
+            " processes"
+        )
 
 
 def gathered(rows: Tensor) -> Tensor:

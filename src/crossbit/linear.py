@@ -12,6 +12,7 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from .data import Array
+from .similarity import vectors
 from .towers import Affine
 
 
@@ -26,6 +27,7 @@ class Centred:
     @classmethod
     def of(cls, features: Array) -> Centred:
         """Return the centred features; CSR becomes dense."""
+        vectors("A linear method", features)
         dense = features if isinstance(features, np.ndarray) else features.toarray()
         X = torch.from_numpy(dense.astype(np.float64))
         mean = X.mean(0)

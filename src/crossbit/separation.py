@@ -155,4 +155,5 @@ def dictation(ids: Int[Tensor, "n length"]) -> tuple[Int[Tensor, "n told"], Int[
 def untold(R: nn.Module, z: Float[Tensor, "n width"], ids: Int[Tensor, "n length"]) -> Float[Tensor, ""]:
     """Return how unlikely a narrator finds each word given those before it: the mean of -log p over all words."""
     told, words = dictation(ids)
-    return cross_entropy(R(z, told).flatten(0, 1), words.flatten(), ignore_index=PADDING)
+    surprise = cross_entropy(R(z, told).flatten(0, 1), words.flatten(), ignore_index=PADDING, reduction="sum")
+    return surprise / (words != PADDING).sum().clamp(min=1)

@@ -77,3 +77,11 @@ def nearest(X: Array, k: int) -> Int[Tensor, "n k"]:
 def sign(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return -1 or +1, never 0: the convention of `Codes.from_signs`."""
     return (x >= 0).to(x.dtype) * 2 - 1
+
+
+def vectors(who: str, *sides: Array) -> None:
+    """Refuse, in the name of a method, items that are not rows of features: pixels, and the ids of words."""
+    for items in sides:
+        if items.ndim != 2 or not np.issubdtype(items.dtype, np.floating):
+            what = "pixels" if items.ndim == 4 else f"items of shape {items.shape[1:]} and type {items.dtype}"
+            raise InputError(f"{who} compares features, not {what}; take some, as in --features image=hog,text=bow")

@@ -30,6 +30,23 @@ def hold_out(train: Paired, seed: int, share: float = 0.1) -> tuple[Paired, Pair
 RECALLS: Mapping[Space, tuple[str, ...]] = {"hamming": ("R@10",), "cosine": ("R@1", "R@5", "R@10")}
 
 
+#: Codes are judged on so many held items at least: of ten, each is among the ten nearest.
+FEWEST = 20
+
+
+def judges(held: Paired | None, space: Space) -> Paired:
+    """Return the held pairs of a run that is to stop early; none, or too few for its recalls, are refused."""
+    if held is None:
+        raise InputError("a patience needs held-out pairs to judge by: give `held`, or fit through a Recipe")
+    count = len(np.unique(held.item))
+    if space == "hamming" and count < FEWEST:
+        raise InputError(
+            f"{count} items are held out, of whose codes most would be among the ten nearest of any: train without a"
+            f" patience, or on data of which a tenth is {FEWEST} items"
+        )
+    return held
+
+
 def agreement(encoder: DualEncoder, held: Paired) -> float:
     """Return how well the two halves of held pairs find each other, no label seen: the mean recall of both directions.
 

@@ -202,7 +202,7 @@ def perceptron(items: Array, *widths: int, dropout: float = 0.0) -> nn.Sequentia
     """
     if not isinstance(items, ndarray):
         return mlp(items.shape[1], *widths, first=SparseLinear, dropout=dropout)
-    if items.ndim == 2:
+    if items.ndim == 2 and np.issubdtype(items.dtype, np.floating):
         return mlp(items.shape[1], *widths, dropout=dropout)
     if items.ndim == 4 and items.dtype == np.uint8:
         return nn.Sequential(*convolutions(*CHANNELS), Pool(), *mlp(CHANNELS[-1], *widths, dropout=dropout))

@@ -37,7 +37,7 @@ from .distributed import in_step, rank, shard
 from .encoder import DualEncoder, Space, device
 from .memory import keep_freed
 from .progress import Log, silent
-from .stopping import agreement
+from .stopping import agreement, judges
 from .towers import sparse_tensor, tensor
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
@@ -177,6 +177,8 @@ class Training:
         `parts` is all else that changes while it trains: optimisers, other networks, and tensors, which must be
         changed in place.
         """
+        if self.patience:
+            judges(self.held, space)
         return Run(self, rng, DualEncoder(image, text, space, dim), parts)
 
 

@@ -12,6 +12,7 @@ import crossbit.methods
 from crossbit.codes import Codes, hamming
 from crossbit.data import CROSSINGS, MODALITIES, Dataset, Paired
 from crossbit.encoder import DualEncoder
+from crossbit.errors import InputError
 from crossbit.methods import METHODS, Recipe, method
 from crossbit.training import Training
 
@@ -161,3 +162,14 @@ def test_an_interrupted_fit_goes_on_to_the_same_bytes(case, tmp_path):
     assert not epochs or epochs[0] == 2
     for (name, a), (_, b) in zip(encoder.state_dict().items(), resumed.state_dict().items(), strict=True):
         assert a.numpy().tobytes() == b.numpy().tobytes(), name
+
+
+@pytest.mark.parametrize("name", ["cca", "cfrh", "dgcpn", "lcmh", "scm"])
+def test_what_compares_features_refuses_pixels_and_the_ids_of_words(toy, name):
+    few = toy.train[:100]
+    pixels = Paired(np.zeros((100, 8, 8, 3), np.uint8), few.text, few.labels)
+    words = Paired(few.image, np.ones((100, 7), np.int32), few.labels)
+    with pytest.raises(InputError, match="compares features, not pixels; take some, as in"):
+        Recipe.parse(name).fit(pixels, 4)
+    with pytest.raises(InputError, match=r"compares features, not items of shape \(7,\) and type int32"):
+        Recipe.parse(name).fit(words, 4)

@@ -165,9 +165,3 @@ def test_more_pairs_than_a_graph_can_hold_are_refused(train, monkeypatch):
     monkeypatch.setattr(file, "LARGEST", N - 1)
     with pytest.raises(InputError, match="train on 11"):
         DGCPN().fit(train, 4)
-
-
-def test_pixels_are_refused(train):
-    pixels = np.zeros((N, 8, 8, 3), np.uint8)
-    with pytest.raises(InputError, match="compares features, not pixels"):
-        DGCPN(hidden=4).fit(Paired(pixels, train.text), 4)

@@ -11,7 +11,7 @@ from crossbit.data import Dataset, Paired
 from crossbit.errors import InputError
 from crossbit.experiment import score
 from crossbit.features import featurise
-from crossbit.methods.infonce import InfoNCE
+from crossbit.methods.infonce import InfoNCE, Scale
 from crossbit.metrics import parse_all
 from crossbit.towers import config, mlp
 from crossbit.training import Training
@@ -43,9 +43,8 @@ def test_the_rate_rises_and_then_falls_as_a_cosine():
 
 
 def test_matrices_shrink_and_vectors_do_not():
-    tau = torch.nn.Parameter(torch.tensor(1.0))
-    network = mlp(3, 4, 2)
-    matrices, others = InfoNCE(weight_decay=0.3).optimiser(network, tau).param_groups
+    network = torch.nn.ModuleList([mlp(3, 4, 2), Scale(0.07, 100.0)])
+    matrices, others = InfoNCE(weight_decay=0.3).optimiser(network).param_groups
     assert ([p.ndim for p in matrices["params"]], matrices["weight_decay"]) == ([2, 2], 0.3)
     assert ([p.ndim for p in others["params"]], others["weight_decay"]) == ([1, 1, 0], 0.0)
 

@@ -111,6 +111,9 @@ def test_the_distribution_is_that_of_different_items_in_batches(rng):
     samples = [*JDSH(batch=10).samples(twins, frozen_trunk(perceptron(twins.image, 4)), rng)]
     assert [len(part) for part in samples] == [90] * (SAMPLE // 10)
     assert torch.cat(samples).numpy() == pytest.approx(1.0, abs=1e-5)
+    halves = Paired(np.eye(2, dtype=np.float32).repeat(SAMPLE, 0), np.eye(2, dtype=np.float32).repeat(SAMPLE, 0))
+    mixed = torch.cat([*JDSH(batch=10).samples(halves, frozen_trunk(perceptron(halves.image, 4)), rng)])
+    assert 0.4 < float((mixed < 0).float().mean()) < 0.6  # sorted by kind, it is read here and there all the same
     apart = Paired(np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32))
     method = JDSH(alpha=0.5, beta=0.5, lam=0.0, batch=4)
     (values,) = method.samples(apart, frozen_trunk(perceptron(apart.image, 4)), rng)

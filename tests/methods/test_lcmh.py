@@ -94,9 +94,6 @@ def test_more_bits_than_clusters_can_hold_are_refused_in_so_many_words(toy):
         LCMH().fit(toy.train[:84], 16)
 
 
-def test_what_has_no_centres_is_refused(toy):
-    pixels = Paired(np.zeros((100, 8, 8, 3), np.uint8), toy.train.text[:100])
-    with pytest.raises(InputError, match=r"items of shape \(8, 8, 3\) have no centres"):
-        LCMH().fit(pixels, 4)
+def test_a_useless_eps_is_refused(toy):
     with pytest.raises(InputError, match=r"eps=0\.0: assignments sum to one"):
         LCMH(eps=0.0).fit(toy.train, 4)

@@ -82,7 +82,7 @@ def test_items_without_a_label_do_not_train(toy):
     assert labelled(toy.train) is toy.train
     a, b = (MESDCH(**SMALL, epochs=1).fit(pairs, 4) for pairs in (half, toy.train[1::2]))
     assert (a.embed(toy.query.image, "image") == b.embed(toy.query.image, "image")).all()
-    with pytest.raises(InputError, match="no training pair carries a label"):
+    with pytest.raises(InputError, match="0 training pairs carry a label, and the affinity of labels needs two"):
         MESDCH().fit(Paired(toy.train.image, toy.train.text, np.zeros_like(labels)), 4)
 
 

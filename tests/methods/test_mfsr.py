@@ -133,7 +133,7 @@ def test_the_game_by_hand(monkeypatch):
     assert float(MFSR(delta=4.0, beta=0.5).painted(D, x, x1, x2)) == pytest.approx(painted + 4 * 1.5 * near / 2)
     swapped = MFSR(D2="swapped")
     of_x1, of_x2 = (softplus(-3 * np.array(g)).mean() for g in ((-0.2, 0.5), (0.3, 0.1)))
-    assert float(swapped.painted(D, x, x1, x2)) == pytest.approx(2 * of_x1 + of_x2)
+    assert float(swapped.painted(D, x, x1, x2)) == pytest.approx(of_x1 + 2 * of_x2)
     against = swapped.judged(D, x, x1, x2, torch.tensor([True, True]))["L_D2"]
     assert float(against) == pytest.approx(of_x1 + softplus(3 * np.array([0.3, 0.1])).mean())
 

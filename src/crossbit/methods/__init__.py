@@ -87,6 +87,8 @@ class Recipe:
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return the fitted encoder; an unsupervised method and a binariser never see a label."""
+        if training.patience and "epochs" not in self.parameters:
+            raise InputError(f"{self.name} has no epochs that could end early: leave out the patience")
         if training.patience and training.held is None:
             train, held = hold_out(train, seed)
             training = replace(training, held=held)

@@ -41,7 +41,7 @@ from ..data import Paired
 from ..encoder import DualEncoder, device
 from ..losses import gram, pairing
 from ..method import Method, Source
-from ..similarity import rescaled_cosine, row_cosine, row_normed_product
+from ..similarity import rescaled_cosine, row_cosine, row_normed_product, vectors
 from ..towers import dense, mlp, perceptron
 from ..training import PLAIN, Training, hardening, seeded
 
@@ -90,6 +90,7 @@ class CFRH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; the log carries every term and the mean and deviation of each S."""
+        vectors("CFRH", train.image, train.text)
         with seeded(seed) as rng:
             image, text = perceptron(train.image, self.hidden, dim), perceptron(train.text, self.hidden, dim)
             decoders = [mlp(dim, self.decoder_hidden, x.shape[1]) for x in (train.image, train.text)]

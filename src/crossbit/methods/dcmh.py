@@ -25,9 +25,11 @@ PyTorch agrees, in the order of the turns, in F and G that begin normal, and in 
 MATLAB code trains the text first and begins at zero, decays weights by 5e-4 and lets the rate fall geometrically to
 1e-3: `start=zero`, `weight_decay=0.0005`, `decay=geometric`, `lr_end=0.001`. Where both codes draw each batch anew, so
 that an epoch misses a third of the items, an epoch here passes all of them. In the port the text is not balanced,
-because no gradient reaches its sum; here it is. Images pass a pretrained CNN-F in the paper, whose last layer gives
-way to the code; here features take the place of that network, or pixels pass a trunk of their own, and the code is
-linear in them. `hidden` puts a layer between, which on features of large norm needs a smaller rate than the paper's.
+because no gradient reaches its sum; here it is. Weights begin as in the port, by the rule of PyTorch; the authors draw
+those of the text and of the last layer of the images from N(0, 0.01^2). Images pass a pretrained CNN-F in the paper,
+whose last layer gives way to the code; here features take the place of that network, or pixels pass a trunk of their
+own, and the code is linear in them. `hidden` puts a layer between, which on features of large norm needs a smaller rate
+than the paper's.
 """
 
 from __future__ import annotations

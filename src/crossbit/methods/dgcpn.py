@@ -47,7 +47,7 @@ from ..data import Paired
 from ..encoder import DualEncoder, device
 from ..errors import InputError
 from ..method import Method, Source
-from ..similarity import cosine, sign, transitions
+from ..similarity import cosine, sign, transitions, vectors
 from ..towers import dense, perceptron
 from ..training import PLAIN, Batch, Training, placed, seeded
 
@@ -129,12 +129,11 @@ class DGCPN(Method):
     def graph(self, train: Paired) -> Float[Tensor, "n n"]:
         """Return P of all training pairs in float32, the only n-by-n matrix that is ever held."""
         n = len(train)
+        vectors("DGCPN", train.image, train.text)
         if n > LARGEST:
             raise InputError(f"DGCPN's graph of {n:,} pairs would take {4 * n * n / 1e9:,.0f} GB; train on {LARGEST:,}")
         everything = placed(torch.arange(n).numpy(), train)
         F_I, F_T = dense(everything.image), dense(everything.text)
-        if F_I.ndim != 2 or F_T.ndim != 2:
-            raise InputError("DGCPN compares features, not pixels; take features of them, as in --features image=hog")
         others = max(round(self.K * n / NOMINAL) - 1, 1)
         P = torch.empty(n, n, device=F_I.device)
         for own in everything.rows.split(CHUNK):

@@ -38,6 +38,7 @@ from torch import Tensor, nn
 
 from ..cached import cached
 from ..data import Paired
+from ..distributed import world
 from ..encoder import DualEncoder, device
 from ..errors import InputError
 from ..losses import Siblings, infonce
@@ -87,19 +88,19 @@ class InfoNCE(Method):
         """Return an image tower and a text tower into `dim` dimensions, or into those of `model`."""
         with seeded(seed) as rng:
             image, text, dim = self.pretrained(train) if self.model else self.fresh(train, dim)
-            tau = nn.Parameter(torch.tensor(-log(self.temperature), device=device()))
-            optimiser = self.optimiser(nn.ModuleList([image, text]), tau)
-            run = training.begin(rng, image, text, dim, space="cosine", optimiser=optimiser, tau=tau)
-            steps = max(len(train) // self.batch, 1)
+            scale = Scale(self.temperature, self.most)
+            optimiser = self.optimiser(nn.ModuleList([image, text, scale]))
+            run = training.begin(rng, image, text, dim, space="cosine", optimiser=optimiser, scale=scale)
+            scaled = run.prepared(scale)
+            steps = max(len(train) // self.batch // world(), 1)
             for epoch in run.epochs(self.epochs):
                 for i, batch in enumerate(epoch.batches(train, self.batch, rng, drop_last=True)):
                     for group in optimiser.param_groups:
                         group["lr"] = self.rate(epoch.number * steps + i, self.epochs * steps)
                     v, l = cached(run.image, batch.image, self.chunk), cached(run.text, batch.text, self.chunk)
-                    loss = infonce(tau.exp() * v @ l.T, batch.item[:, None] == batch.item, self.siblings)
+                    loss = infonce(scaled(v) @ l.T, batch.item[:, None] == batch.item, self.siblings)
                     epoch.step(loss, optimiser)
-                    tau.data.clamp_(max=log(self.most))
-                    epoch.add(loss=loss, scale=tau.exp())
+                    epoch.add(loss=loss, scale=scale.clamped())
         return run.encoder()
 
     def rate(self, step: int, total: int) -> float:
@@ -109,12 +110,12 @@ class InfoNCE(Method):
             return self.lr * (step + 1) / (rise + 1)
         return self.lr * (1 + cos(pi * (step - rise) / (total - rise))) / 2
 
-    def optimiser(self, towers: nn.Module, tau: Tensor) -> torch.optim.Optimizer:
+    def optimiser(self, every: nn.Module) -> torch.optim.Optimizer:
         """Return AdamW, which shrinks matrices and kernels."""
-        weights = [*towers.to(device()).parameters()]
+        weights = [*every.to(device()).parameters()]
         groups = [
             {"params": [w for w in weights if w.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [w for w in weights if w.ndim < 2] + [tau], "weight_decay": 0.0},
+            {"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(groups, self.lr, betas=(0.9, self.beta_2), eps=self.eps)
 
@@ -140,3 +141,21 @@ class InfoNCE(Method):
         image, text = sides(self.model, self.revision)
         dim = text(torch.zeros(1, 1, dtype=torch.long)).shape[1]
         return nn.Sequential(image, Normalise()), nn.Sequential(text, Normalise()), dim
+
+
+@final
+class Scale(nn.Module):
+    """Multiplies by e^tau, which is learned and kept below a bound."""
+
+    def __init__(self, temperature: float, most: float) -> None:
+        super().__init__()
+        self.tau, self.most = nn.Parameter(torch.tensor(-log(temperature))), log(most)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return e^tau x."""
+        return self.tau.exp() * x
+
+    def clamped(self) -> Tensor:
+        """Return e^tau after a step, no larger than its bound."""
+        self.tau.data.clamp_(max=self.most)
+        return self.tau.exp()

@@ -142,8 +142,9 @@ class JDSH(Method):
         return self.mu * S0 * (1 + self.L1 * low + self.L2 * high)
 
     def samples(self, train: Paired, frozen: nn.Module, rng: np.random.Generator) -> Iterator[Float[Tensor, "k"]]:
-        """Yield the joint similarities off the diagonal of one pass over some training pairs in batches."""
-        for rows, pairs in train[:SAMPLE].batches(self.batch, rng, drop_last=True):
+        """Yield the joint similarities off the diagonal of one pass over at most `SAMPLE` training pairs in batches."""
+        some = train if len(train) <= SAMPLE else train[np.sort(rng.choice(len(train), SAMPLE, replace=False))]
+        for rows, pairs in some.batches(self.batch, rng, drop_last=True):
             batch = placed(rows, pairs)
             with torch.no_grad():
                 S0 = self.joint(dense(frozen(batch.image)), dense(batch.text))

@@ -51,6 +51,7 @@ from ..encoder import DualEncoder
 from ..errors import InputError
 from ..linear import Centred, covariance
 from ..method import Method, Source
+from ..similarity import vectors
 from ..towers import Anchors, tensor
 from ..training import PLAIN, Training
 
@@ -83,6 +84,7 @@ class LCMH(Method):
         """Return towers of soft assignment and hash functions; only the start of k-means is random."""
         if self.eps <= 0:
             raise InputError(f"eps={self.eps}: assignments sum to one, so P^T P has no inverse; 1e-6 is enough")
+        vectors("LCMH", train.image, train.text)
         k = min(self.k, len(train) // PAIRS)
         anchors = [self.anchors(items, k, seed) for items in (train.image, train.text)]
         k_1, k_2 = (len(part.centres) for part in anchors)
@@ -117,8 +119,6 @@ class LCMH(Method):
 
 def k_means(X: Array, k: int, seed: int) -> Float[ndarray, "centres d"]:
     """Return the distinct centres of k-means, in one thread: several add up in an order of their own."""
-    if X.ndim != 2:
-        raise InputError(f"items of shape {X.shape[1:]} have no centres; take features of them, as in image=hog")
     if not isinstance(X, ndarray):
         X = type(X)((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)
     with threadpool_limits(1), warnings.catch_warnings():

@@ -145,6 +145,6 @@ def divergence(A: Float[Tensor, "m n"], C: Float[Tensor, "m n"]) -> Float[Tensor
 def labelled(train: Paired) -> Paired:
     """Return the pairs that carry at least one label."""
     rows = np.flatnonzero(train.known_labels.any(1))
-    if not len(rows):
-        raise InputError("no training pair carries a label, and the affinity of labels needs them")
+    if len(rows) < 2:
+        raise InputError(f"{len(rows)} training pairs carry a label, and the affinity of labels needs two of them")
     return train if len(rows) == len(train) else train[rows]

@@ -169,7 +169,7 @@ class MFSR(Method):
     def painted(self, D: Judging, x: Pictures, x1: Pictures, x2: Pictures) -> Scalar:
         """Return L_G, with R2GAN's reconstruction where delta asks for it."""
         real, Phi1 = D["D1"](x1)
-        loss = accepted(real) + accepted(D["D2"](torch.cat([x, x1], 1) if self.D2 == "pair" else x1)[0])
+        loss = accepted(real) + accepted(D["D2"](torch.cat([x, x1], 1) if self.D2 == "pair" else x2)[0])
         if self.D2 == "swapped":
             loss = loss + accepted(D["D1"](x2)[0])
         if self.delta:
