@@ -5,7 +5,6 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from crossbit.data import Paired
 from crossbit.errors import InputError
 from crossbit.linear import Centred
 from crossbit.methods.lcmh import LCMH, assigned, canonical, k_means

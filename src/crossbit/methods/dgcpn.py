@@ -92,6 +92,7 @@ class DGCPN(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; for n pairs the graph takes 4 n^2 bytes, 100 MB for 5,000."""
+        vectors("DGCPN", train.image, train.text)
         with seeded(seed) as rng:
             image, text = (perceptron(x, self.hidden, dim, dropout=self.dropout) for x in (train.image, train.text))
             hash_weight, _ = list(text.parameters())[-2:]
@@ -129,7 +130,6 @@ class DGCPN(Method):
     def graph(self, train: Paired) -> Float[Tensor, "n n"]:
         """Return P of all training pairs in float32, the only n-by-n matrix that is ever held."""
         n = len(train)
-        vectors("DGCPN", train.image, train.text)
         if n > LARGEST:
             raise InputError(f"DGCPN's graph of {n:,} pairs would take {4 * n * n / 1e9:,.0f} GB; train on {LARGEST:,}")
         everything = placed(torch.arange(n).numpy(), train)
