@@ -1,6 +1,6 @@
-"""Train the methods of results.toml's curves, score them along the way, and draw MAP over the epochs.
+"""Train the methods of results.toml's curves, and score them along the way.
 
-python docs/curves.py mirflickr25k --data-dir DATA    finished methods are kept; the page is written by docs/results.py
+python docs/curves.py mirflickr25k --data-dir DATA    finished methods are kept; docs/results.py writes the page and draws
 """
 
 from __future__ import annotations
@@ -163,7 +163,6 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     given = parser.parse_args()
     run(given.study, given.data_dir)
-    draw(given.study)
 
 
 if __name__ == "__main__":

@@ -233,6 +233,9 @@ def main() -> int:
     for name in STUDIES["studies"]:
         if (SCORES / f"{name}.json").is_file():
             draw(name)
+    for name in curves.CURVES:
+        if curves.kept(name).is_file():
+            curves.draw(name)
     for path, text in PAGES.items():
         path.write_text(text(), encoding="utf-8")
     return 0
