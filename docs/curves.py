@@ -1,6 +1,6 @@
 """Train the methods of results.toml's curves, and score them along the way.
 
-python docs/curves.py mirflickr25k --data-dir DATA    finished methods are kept; docs/results.py writes the page and draws
+python docs/curves.py mirflickr25k --data-dir DATA    finished ones are kept; docs/results.py draws them
 """
 
 from __future__ import annotations
@@ -148,9 +148,9 @@ def draw(name: str) -> None:
         scored = [entry for entry in entries if "image->text" in entry]
         last = entries[-1]["epoch"]
         x = np.array([entry["epoch"] / last for entry in scored])
-        name, _, options = text.rstrip(")").partition("(")
+        method, _, options = text.rstrip(")").partition("(")
         others = [option for option in options.split(",") if option and not option.startswith("epochs")]
-        label = ", ".join([name, *others, f"{last:.0f} epochs"])
+        label = ", ".join([method, *others, f"{last:.0f} epochs"])
         lines[label] = x, np.array([mean_map(entry) for entry in scored])
     figure = plots.epoch_curves(lines, title=CURVES[name]["title"])
     plots.save(figure, HERE / "images" / f"curves-{name}.svg")

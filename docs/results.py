@@ -215,6 +215,18 @@ def _of_seeds(results: list[Result]) -> list[float]:
 PAGES = {PAGE: page, headline.README: headline.readme}
 
 
+def render() -> None:
+    """Draw every figure and write every page."""
+    for name in STUDIES["studies"]:
+        if (SCORES / f"{name}.json").is_file():
+            draw(name)
+    for name in curves.CURVES:
+        if curves.kept(name).is_file():
+            curves.draw(name)
+    for path, text in PAGES.items():
+        path.write_text(text(), encoding="utf-8")
+
+
 def main() -> int:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -230,14 +242,7 @@ def main() -> int:
         run(name, given.data_dir, given.seeds, fit=not given.finished)
     if given.check:
         return 0 if all(path.read_text(encoding="utf-8") == text() for path, text in PAGES.items()) else 1
-    for name in STUDIES["studies"]:
-        if (SCORES / f"{name}.json").is_file():
-            draw(name)
-    for name in curves.CURVES:
-        if curves.kept(name).is_file():
-            curves.draw(name)
-    for path, text in PAGES.items():
-        path.write_text(text(), encoding="utf-8")
+    render()
     return 0
 
 
