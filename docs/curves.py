@@ -148,10 +148,7 @@ def draw(name: str) -> None:
         scored = [entry for entry in entries if "image->text" in entry]
         last = entries[-1]["epoch"]
         x = np.array([entry["epoch"] / last for entry in scored])
-        method, _, options = text.rstrip(")").partition("(")
-        others = [option for option in options.split(",") if option and not option.startswith("epochs")]
-        label = ", ".join([method, *others, f"{last:.0f} epochs"])
-        lines[label] = x, np.array([mean_map(entry) for entry in scored])
+        lines[f"{text.partition('(')[0]}, {last:.0f} epochs"] = x, np.array([mean_map(entry) for entry in scored])
     figure = plots.epoch_curves(lines, title=CURVES[name]["title"])
     plots.save(figure, HERE / "images" / f"curves-{name}.svg")
 
