@@ -39,8 +39,8 @@ def export(collection: Collection, path: Path, side: Modality = "image", log: Lo
         return _parquet(collection, path, log)
     if path.suffix not in FORMATS:
         raise InputError(f"{path} should end in {', '.join(FORMATS)}, which says what to write")
-    with collection.store.reading() as connection:
-        codes = collection.snapshot().sides[side]
+    with collection.view() as (connection, snapshot):
+        codes = snapshot.sides[side]
         with _whole(path) as made:
             if path.suffix == ".npy":
                 with made.open("wb") as file:
@@ -96,8 +96,11 @@ def _parquet(collection: Collection, path: Path, log: Log) -> int:
 
     about = {"model": collection.store.facts["model"], "bits": collection.bits}
     schema = _schema(collection.bits).with_metadata({_ABOUT: json.dumps(about).encode()})
-    with collection.store.reading() as connection, _whole(path) as made, ParquetWriter(made, schema) as writer:
-        snapshot = collection.snapshot()
+    with (
+        collection.view() as (connection, snapshot),
+        _whole(path) as made,
+        ParquetWriter(made, schema) as writer,
+    ):
         numbers = np.union1d(*(side.numbers for side in snapshot.sides.values()))
         for start in range(0, len(numbers), BATCH):
             items = items_of(connection, numbers[start : start + BATCH].tolist())

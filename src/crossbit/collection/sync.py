@@ -62,8 +62,8 @@ def sync(
 
 def _forget(collection: Collection, renamed: Mapping[int, Item], gone: Sequence[int]) -> None:
     """Rename and remove, in one change."""
-    with collection.store.locked(), collection.store.reading() as connection:
-        batch = restated(connection, collection.snapshot(), renamed) if renamed else None
+    with collection.store.locked(), collection.view() as (connection, snapshot):
+        batch = restated(connection, snapshot, renamed) if renamed else None
         with collection.store.changing() as writing:
             change(writing, [*renamed, *gone], batch and collection.kept(batch))
 
