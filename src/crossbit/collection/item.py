@@ -46,13 +46,17 @@ class Raw:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[Modality, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str | None:
+        """The whole path of its picture, if that is a file."""
+        return str(self.picture.resolve()) if isinstance(self.picture, Path) else None
+
     def item(self) -> Item:
         """Return what will be kept of it; what cannot be kept is refused with the reason."""
         refuse_id(self.id)
-        place = str(self.picture.resolve()) if isinstance(self.picture, Path) else None
-        for text in (*self.texts, place or ""):
+        for text in (*self.texts, self.place or ""):
             refuse_undecodable(text)
-        return Item(self.id, self.texts, place, checked(self.metadata), content(self.picture))
+        return Item(self.id, self.texts, self.place, checked(self.metadata), content(self.picture))
 
 
 def content(picture: Picture | None) -> str | None:
