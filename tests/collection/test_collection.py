@@ -204,6 +204,38 @@ def test_items_that_cannot_be_used_are_named_and_left_out(shelf, scenes, tmp_pat
         shelf.add(odd, on_error="fail")
 
 
+def nested(levels):
+    value = 1
+    for level in range(levels):
+        value = [value] if level % 2 and level < levels - 1 else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ({"a": "\ud800"}, "is not UTF-8"),
+        ({"\udfff": 1}, "is not UTF-8"),
+        ({"a": {"b": ["\udc80"]}}, "is not UTF-8"),
+        (nested(33), "may be nested 32 levels deep, but is deeper"),
+        (nested(500), "may be nested 32 levels deep, but is deeper"),
+        (nested(5000), "may be nested 32 levels deep, but is deeper"),
+    ],
+)
+def test_metadata_that_cannot_be_shown_is_refused(shelf, metadata, why):
+    (failure,) = shelf.add([Raw("odd", None, ("red",), metadata)]).failures
+    assert why in failure.reason
+    with pytest.raises(InputError, match=why):
+        shelf.update(["000003"], metadata=metadata)
+
+
+def test_metadata_that_can_be_shown_comes_back(shelf):
+    metadata = {"größe": "\U0001f600", **nested(32)}
+    assert shelf.add([Raw("even", None, ("red",), metadata)]).added == 1
+    assert shelf.item("even").metadata == metadata
+    json.dumps(shelf.item("even").metadata, ensure_ascii=False).encode()
+
+
 def test_an_interrupted_add_goes_on(model, scenes, tmp_path, monkeypatch):
     monkeypatch.setattr(crossbit.collection.adding, "BATCH", 8)
     with Collection.create(tmp_path / "shelf", model, thumbnail=0) as shelf:
