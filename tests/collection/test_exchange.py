@@ -68,6 +68,18 @@ def test_codes_of_another_model_are_refused(shelf, tmp_path):
         export(shelf, tmp_path / "a.txt")
 
 
+def test_vectors_come_after_codes(shelf, model, tmp_path):
+    export(shelf, tmp_path / "with.parquet")
+    with Collection.create(tmp_path / "plain", model) as plain:
+        import_parquet(plain, tmp_path / "with.parquet")
+        export(plain, tmp_path / "without.parquet")
+    with Collection.create(tmp_path / "again", model, vectors=True) as again:
+        assert import_parquet(again, tmp_path / "without.parquet").added == 60
+        assert import_parquet(again, tmp_path / "with.parquet").replaced == 60
+        assert import_parquet(again, tmp_path / "without.parquet").unchanged == 60
+        assert again.search(words("red")).hits == shelf.search(words("red")).hits
+
+
 @pytest.mark.parametrize(
     ("column", "value", "why"),
     [
