@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossbit.collection import Collection, NoItemError
+from crossbit.collection import Collection, NoItemError, Raw
 from crossbit.collection import text as words
 from crossbit.collection.model import Model
 from crossbit.collection.sync import sync
@@ -122,6 +122,51 @@ def test_sync_leaves_items_from_elsewhere_alone(shelf, photos):
         path.unlink()
     assert sync(shelf, photos).removed == 4
     assert len(shelf) == 62
+
+
+def test_sync_refuses_to_replace_an_item_of_another_folder(album, photos, scenes, tmp_path):
+    album.update(["1.png"], texts=["a red circle"], metadata={"place": "Rome"})
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("1.png", "9.png"):
+        Image.fromarray(scenes[9].picture).save(other / name)
+    before = album.snapshot().head
+    with pytest.raises(
+        InputError, match=f"'1.png' .*is {photos / '1.png'}, and would be replaced by {other / '1.png'}"
+    ):
+        sync(album, other)
+    assert album.snapshot().head == before
+    (other / "1.png").unlink()
+    assert sync(album, other).added.added == 1
+    album.add([Raw("8.png", None, ("a star",))])
+    shutil.copy(other / "9.png", other / "8.png")
+    with pytest.raises(InputError, match=r"the item '8\.png' of this collection is without a file"):
+        sync(album, other)
+
+
+def test_sync_renames_no_item_to_the_id_of_another(album, photos):
+    shutil.copy(photos / "1.png", photos / "sea" / "1.png")
+    sync(album, photos)
+    with pytest.raises(InputError, match=f"is {photos / '1.png'}, and would be replaced by {photos / 'sea' / '1.png'}"):
+        sync(album, photos / "sea")
+    assert len(album) == 7
+
+
+def test_a_link_that_leads_out_of_the_folder_is_of_the_folder(album, photos, tmp_path):
+    shutil.move(photos / "3.png", tmp_path / "3.png")
+    (photos / "3.png").symlink_to(tmp_path / "3.png")
+    album.remove(["3.png"])
+    sync(album, photos)
+    album.update(["3.png"], metadata={"place": "Rome"})
+    assert sync(album, photos).added.unchanged == 6
+    assert album.item("3.png").metadata == {"place": "Rome"}
+
+
+def test_a_name_that_cannot_be_kept_is_named(album, photos):
+    shutil.move(photos / "3.png", photos / "a\tb.png")
+    done = sync(album, photos)
+    assert (done.renamed, done.removed) == (0, 1)
+    assert [failure.id for failure in done.added.failures] == ["'a\\tb.png'"]
 
 
 def test_compact_gives_space_back_and_changes_nothing_else(shelf, folder):

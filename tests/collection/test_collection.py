@@ -13,14 +13,17 @@ import pytest
 from PIL import Image
 
 import crossbit.collection.adding
-from crossbit.bundle import Bundle
+from crossbit.bundle import Bundle, Origin
 from crossbit.codes import Codes, hamming
 from crossbit.collection import BusyError, Collection, NoItemError, OtherModelError, Part, Raw, Settings, image, like
 from crossbit.collection import text as words
-from crossbit.data import Paired
+from crossbit.collection.sources import dataset_of
+from crossbit.data import Corpus, Paired
 from crossbit.errors import InputError
+from crossbit.features import featurise
 from crossbit.features.hog import Hog
 from crossbit.methods import Recipe
+from crossbit.splits import ordered_split
 
 HAMMING = Settings(shortlist=0)
 
@@ -150,6 +153,27 @@ def test_adding_twice_adds_nothing(shelf, scenes):
     assert shelf.snapshot().head == before
 
 
+@pytest.mark.parametrize("vectors", [True, False])
+def test_precomputed_features_that_have_changed_are_seen(rng, tmp_path, vectors):
+    rows = {modality: rng.normal(size=(20, 6)) for modality in ("image", "text")}
+    ids = tuple(f"i{row}" for row in range(20))
+    corpus = Corpus("rows", ids, ordered_split("rows", ids, query=4, train=16), features=rows)
+    made = featurise(corpus, "precomputed", "precomputed")
+    recipe = Recipe.parse("cca(ridge=0.1)+sign")
+    origin = Origin(recipe.name, recipe.parameters, 0, "rows")
+    Bundle(recipe.fit(made.dataset.train, 4), made.pipelines, made.dataset.split, origin).save(tmp_path / "model")
+    raws = list(dataset_of(corpus))
+    with Collection.create(tmp_path / "shelf", tmp_path / "model", vectors=vectors) as shelf:
+        assert shelf.add(raws).added == 20
+        assert shelf.add(raws).unchanged == 20
+        old = shelf.snapshot().sides["image"].codes.packed
+        counts = shelf.add([replace(raws[0], features={m: -4 * row for m, row in raws[0].features.items()}), *raws[1:]])
+        assert (counts.replaced, counts.unchanged) == (1, 19)
+        new = shelf.snapshot().sides["image"].codes.packed
+        assert new[-1] != old[0]
+        assert (new[:-1] == old[1:]).all()
+
+
 def test_what_has_changed_is_replaced(shelf, scenes):
     counts = shelf.add([replace(scenes[5], texts=("a purple cow",)), scenes[6]])
     assert (counts.added, counts.replaced, counts.unchanged) == (0, 1, 1)
@@ -202,6 +226,38 @@ def test_items_that_cannot_be_used_are_named_and_left_out(shelf, scenes, tmp_pat
     assert reasons["twice"] == "two items of this batch have this id"
     with pytest.raises(InputError, match="absent cannot be used: No such file"):
         shelf.add(odd, on_error="fail")
+
+
+def nested(levels):
+    value = 1
+    for level in range(levels):
+        value = [value] if level % 2 and level < levels - 1 else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ({"a": "\ud800"}, "is not UTF-8"),
+        ({"\udfff": 1}, "is not UTF-8"),
+        ({"a": {"b": ["\udc80"]}}, "is not UTF-8"),
+        (nested(33), "may be nested 32 levels deep, but is deeper"),
+        (nested(500), "may be nested 32 levels deep, but is deeper"),
+        (nested(5000), "may be nested 32 levels deep, but is deeper"),
+    ],
+)
+def test_metadata_that_cannot_be_shown_is_refused(shelf, metadata, why):
+    (failure,) = shelf.add([Raw("odd", None, ("red",), metadata)]).failures
+    assert why in failure.reason
+    with pytest.raises(InputError, match=why):
+        shelf.update(["000003"], metadata=metadata)
+
+
+def test_metadata_that_can_be_shown_comes_back(shelf):
+    metadata = {"größe": "\U0001f600", **nested(32)}
+    assert shelf.add([Raw("even", None, ("red",), metadata)]).added == 1
+    assert shelf.item("even").metadata == metadata
+    json.dumps(shelf.item("even").metadata, ensure_ascii=False).encode()
 
 
 def test_an_interrupted_add_goes_on(model, scenes, tmp_path, monkeypatch):

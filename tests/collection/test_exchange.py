@@ -37,6 +37,7 @@ def test_a_collection_comes_back_as_it_left(shelf, model, scenes, tmp_path, vect
 def test_codes_go_to_other_programs(shelf, tmp_path, suffix):
     shelf.remove(["000000"])
     path = tmp_path / f"codes{suffix}"
+    (tmp_path / "codes.jsonl").write_text("captions")
     assert export(shelf, path, "text") == 59
     codes = shelf.snapshot().sides["text"].codes.packed
     if suffix == ".npy":
@@ -44,9 +45,10 @@ def test_codes_go_to_other_programs(shelf, tmp_path, suffix):
     else:
         index = faiss.read_index_binary(str(path))
         assert (faiss.vector_to_array(index.xb).reshape(codes.shape) == codes).all()
-    lines = [json.loads(line) for line in (tmp_path / "codes.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / f"{path.name}.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == shelf.ids()
-    assert sorted(each.name for each in tmp_path.glob("codes*")) == sorted([path.name, "codes.jsonl"])
+    assert {each.name for each in tmp_path.glob("codes*")} == {path.name, f"{path.name}.jsonl", "codes.jsonl"}
+    assert (tmp_path / "codes.jsonl").read_text() == "captions"
 
 
 def test_codes_of_another_model_are_refused(shelf, tmp_path):
@@ -64,6 +66,60 @@ def test_codes_of_another_model_are_refused(shelf, tmp_path):
         import_parquet(shelf, tmp_path / "d.parquet")
     with pytest.raises(InputError, match=r"should end in \.parquet, \.faiss, \.npy"):
         export(shelf, tmp_path / "a.txt")
+
+
+def test_vectors_come_after_codes(shelf, model, tmp_path):
+    export(shelf, tmp_path / "with.parquet")
+    with Collection.create(tmp_path / "plain", model) as plain:
+        import_parquet(plain, tmp_path / "with.parquet")
+        export(plain, tmp_path / "without.parquet")
+    with Collection.create(tmp_path / "again", model, vectors=True) as again:
+        assert import_parquet(again, tmp_path / "without.parquet").added == 60
+        assert import_parquet(again, tmp_path / "with.parquet").replaced == 60
+        assert import_parquet(again, tmp_path / "without.parquet").unchanged == 60
+        assert again.search(words("red")).hits == shelf.search(words("red")).hits
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("id", "x" * 5000, r"bad.parquet: an id has 1 to 1,000 characters"),
+        ("id", "\x1b[31m", r"bad.parquet: the id .* holds control characters"),
+        ("id", None, "is no export of a collection"),
+        ("id", "000004", r"bad.parquet has 2 items '000004'.*import each export alone"),
+        ("metadata", "{", "is no export of a collection: JSONDecodeError"),
+        ("metadata", "[1]", "is no export of a collection: TypeError"),
+        ("metadata", "[" * 100_000, "is no export of a collection: RecursionError"),
+        ("metadata", '{"a": "\\ud800"}', r"bad.parquet: .* is not UTF-8"),
+        ("metadata", '{"a": NaN}', "bad.parquet: metadata must be an object of JSON values"),
+        ("metadata", '{"a":' * 40 + "1" + "}" * 40, "may be nested 32 levels deep"),
+        ("content", "no hash", "is no export of a collection"),
+        ("image_code", b"short", "is no export of a collection"),
+    ],
+)
+def test_what_no_export_holds_is_refused(shelf, tmp_path, column, value, why):
+    export(shelf, tmp_path / "good.parquet")
+    table = parquet.read_table(tmp_path / "good.parquet")
+    values = table.column(column).to_pylist()
+    values[3] = value
+    changed = table.set_column(table.schema.get_field_index(column), column, pyarrow.array(values))
+    parquet.write_table(changed.replace_schema_metadata(table.schema.metadata), tmp_path / "bad.parquet")
+    before = shelf.snapshot().head
+    with pytest.raises(InputError, match=why):
+        import_parquet(shelf, tmp_path / "bad.parquet")
+    assert shelf.snapshot().head == before
+
+
+def test_joined_exports_and_broken_notes_are_refused(shelf, tmp_path):
+    export(shelf, tmp_path / "one.parquet")
+    table = parquet.read_table(tmp_path / "one.parquet")
+    parquet.write_table(pyarrow.concat_tables([table, table]), tmp_path / "two.parquet")
+    with pytest.raises(InputError, match=r"two.parquet has 2 items '000000'"):
+        import_parquet(shelf, tmp_path / "two.parquet")
+    for note in (b"{", b"3", b'{"model": 3}', b"\xff"):
+        parquet.write_table(table.replace_schema_metadata({b"crossbit": note}), tmp_path / "note.parquet")
+        with pytest.raises(InputError, match="does not say which model made its codes"):
+            import_parquet(shelf, tmp_path / "note.parquet")
 
 
 def test_stats_count_what_is_there(shelf, scenes):

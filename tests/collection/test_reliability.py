@@ -14,6 +14,8 @@ import crossbit.collection.store
 from crossbit.collection import Collection, DamagedError, DiskError, Raw
 from crossbit.collection import text as words
 from crossbit.collection.repair import repair
+from crossbit.collection.stats import stats
+from crossbit.collection.store import address
 from crossbit.collection.verify import verify
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
@@ -135,6 +137,45 @@ def test_lost_changes_are_noticed(folder, scenes, tmp_path):
     assert report.damage[0].what == "the last 1 acknowledged changes are lost"
     assert not (folder / "head.json").unlink()
     assert verify(folder, model=False).damage[0].where == "head.json"
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    """Return a function that makes all disks read-only, or not, as far as the collection asks."""
+
+    def switch(on):
+        monkeypatch.setattr(crossbit.collection.store.os, "access", lambda place, mode: not on)
+
+    return switch
+
+
+def test_a_disk_that_cannot_be_written_can_be_searched(folder, scenes, read_only):
+    assert address(folder).endswith("items.db?mode=rw")
+    read_only(True)
+    before = address(folder)
+    assert "immutable=1" in before
+    with Collection(folder) as shelf:
+        assert shelf.search(words("red"), k=60).searched == stats(shelf).items == 60
+        assert verify(folder).sound
+        with pytest.raises(DiskError, match="cannot be read or written"):
+            shelf.remove([scenes[0].id])
+        read_only(False)
+        with Collection(folder) as writer:
+            writer.remove([scenes[0].id])
+            read_only(True)
+            assert address(folder).endswith("items.db?mode=ro")
+            assert shelf.search(words("red"), k=60).searched == 59
+            read_only(False)
+        shelf.close()
+        read_only(True)
+        assert address(folder) != before
+        assert shelf.search(words("red"), k=60).searched == 59
+
+
+def test_what_cannot_be_opened_is_not_called_damaged(folder, monkeypatch):
+    monkeypatch.setattr("crossbit.collection.salvage.address", lambda folder: f"file:{folder}/absent/items.db?mode=rw")
+    with pytest.raises(DiskError, match=r"cannot be read or written \(unable to open database file\)"):
+        verify(folder)
 
 
 def test_a_damaged_model_is_named(folder):

@@ -65,6 +65,12 @@ def test_lines_of_json_come_from_stdin(photos):
     assert found[1].picture == photos / "a.png"
 
 
+def test_lines_that_cannot_be_decoded_are_refused():
+    stream = io.TextIOWrapper(io.BytesIO(b'{"id": 1, "text": "a"}\n{"id": 2, "text": "\xff"}\n'), "utf-8", "strict")
+    with pytest.raises(InputError, match="what follows line 0 is not utf-8; JSON is written in UTF-8"):
+        list(read_source("-", stream))
+
+
 def test_parquet_holds_paths_or_pictures(photos):
     data = (photos / "a.png").read_bytes()
     table = pyarrow.Table.from_pylist(

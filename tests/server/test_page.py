@@ -1,11 +1,13 @@
 """The page in a real Chromium: searching, comparing, the keys, both dresses, and a phone."""
 
+import keyword
 import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from crossbit.collection import Raw
 from crossbit.server import create_app, serving
 
 pytestmark = pytest.mark.browser
@@ -140,6 +142,16 @@ def test_filters_are_offered_set_and_taken_back(open_page):
     assert "equality is written ==" in page.inner_text(".fault")
 
 
+def test_a_field_of_any_name_becomes_a_filter(open_page, own):
+    names = [*keyword.kwlist, "id", "picture", "text", "metadata", "größe", "ﬁ", 'a "b"', "c.d", "\\", "e\nf", "year"]
+    own.add([Raw("odd", None, ("red",), {**dict.fromkeys(names, "A"), "deep": {"class": ["A"]}})])
+    write = "async (given) => (await import('/page/details.js')).filterOf(...given)"
+    page = open_page()
+    for given in [*([[name], "A", False] for name in names), [["deep", "class"], "A", True]]:
+        assert own.ids(page.evaluate(write, given)) == ["odd"], given
+    assert page.evaluate(write, [["camera", "model"], 3, False]) == "camera.model == 3"
+
+
 def test_a_part_can_be_turned_into_its_opposite(open_page, client):
     page = open_page("?q=star")
     page.wait_for_selector(".measures")
@@ -219,8 +231,6 @@ def test_a_phone_needs_no_sideways_scrolling(open_page, query):
 
 
 def test_a_caption_that_is_a_script_is_a_caption(open_page, own):
-    from crossbit.collection import Raw
-
     wicked = "<img src=x onerror=alert(1)><script>document.title='pwned'</script>"
     own.add([Raw(wicked, None, (wicked,), {"year": 1, "note": wicked})])
     with serving(create_app([own])) as address:

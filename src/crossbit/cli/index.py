@@ -166,7 +166,8 @@ def sync(
     """Make a collection hold what a folder holds.
 
     New pictures are added, items whose picture has left the folder are removed, and a picture that only has another
-    name keeps its codes, texts and metadata. Items from elsewhere are left alone.
+    name keeps its codes, texts and metadata. Items from elsewhere are left alone; a folder that would replace one, for
+    it has the same id, is refused.
     """
     from ..collection import Collection
     from ..collection.sync import sync as sync_folder

@@ -89,7 +89,7 @@ def export_(
 ) -> None:
     """Write the items, or the codes of one side, to a file.
 
-    The rows of a .faiss or .npy file are named by the lines of a .jsonl file beside it.
+    The rows of a .faiss or .npy file are named by the lines of a file beside it, as codes.npy.jsonl.
     """
     from ..collection import Collection
     from ..collection.exchange import export

@@ -15,10 +15,10 @@ from ..errors import InputError
 from ..progress import Log, silent
 from .batch import Batch
 from .change import change, chunks
-from .encoding import Failure, encode, kept_features
+from .encoding import Failure, brings_features, encode, kept_features
 from .item import Item, Raw
 from .model import Model
-from .reading import COLUMNS, digests, read_item
+from .reading import COLUMNS, Digests, digests, read_item
 from .store import Store
 
 #: Items of one transaction.
@@ -64,7 +64,7 @@ def add(
     """Add items, replacing those that have changed; yield the counts after each batch that is on the disk.
 
     With `on_error="fail"` the first unusable item ends the work; the batches before it stay. Features that are in
-    `cache` are read, and new ones added to it.
+    `cache` are read, and new ones added to it. An item with precomputed features is encoded again to see its change.
     """
     counts, features = Added(), kept_features(model, cache)
 
@@ -75,7 +75,7 @@ def add(
     rest = iter(raws)
     with store.locked():
         while part := list(islice(rest, BATCH)):
-            _add_batch(store, encoder, part, counts)
+            _add_batch(store, model, encoder, part, counts)
             if counts.failures and on_error == "fail":
                 first = counts.failures[0]
                 raise InputError(
@@ -87,38 +87,43 @@ def add(
             yield counts
 
 
-def _add_batch(store: Store, encoded: Encoder, raws: Sequence[Raw], counts: Added) -> None:
+def _add_batch(store: Store, model: Model, encoded: Encoder, raws: Sequence[Raw], counts: Added) -> None:
     usable = dict(_items(raws, counts.failures))
     with store.reading() as connection:
-        known = stored(connection, [item.id for item in usable.values()])
-    fresh = {row: item for row, item in usable.items() if item.id not in known or known[item.id][1] != item}
+        known = {item.id: item for _, item in stored(connection, [item.id for item in usable.values()]).values()}
+    fresh = {row: i for row, i in usable.items() if known.get(i.id) != i or brings_features(raws[row], model)}
     counts.unchanged += len(usable) - len(fresh)
-    if not fresh:
-        return
-    batch, failures = encoded([raws[row] for row in fresh], list(fresh.values()))
-    counts.failures += failures
-    _write(store, batch, [known[item.id][0] for item in batch.items if item.id in known], counts)
+    if fresh:
+        batch, failures = encoded([raws[row] for row in fresh], list(fresh.values()))
+        counts.failures += failures
+        _write(store, batch, counts)
 
 
 def put(store: Store, batch: Batch) -> Added:
     """Add items that are encoded already, replacing those that differ from what is there, in one change."""
     counts = Added()
     with store.locked():
-        with store.reading() as connection:
-            known = digests(connection, [item.id for item in batch.items])
-        same = [item.id in known and known[item.id][1] == batch.digest(row) for row, item in enumerate(batch.items)]
-        counts.unchanged = sum(same)
-        fresh = batch[np.flatnonzero(~np.array(same, bool))]
-        _write(store, fresh, [known[item.id][0] for item in fresh.items if item.id in known], counts)
+        _write(store, batch, counts)
     return counts
 
 
-def _write(store: Store, batch: Batch, old: Sequence[int], counts: Added) -> None:
-    if len(batch):
+def _write(store: Store, batch: Batch, counts: Added) -> None:
+    kept = batch if store.facts["vectors"] else batch.without_vectors()
+    with store.reading() as connection:
+        known = digests(connection, [item.id for item in kept.items])
+    fresh = kept[np.flatnonzero([not _is(known.get(item.id), kept, row) for row, item in enumerate(kept.items)])]
+    old = [known[item.id].number for item in fresh.items if item.id in known]
+    if len(fresh):
         with store.changing() as connection:
-            change(connection, old, batch if store.facts["vectors"] else batch.without_vectors())
+            change(connection, old, fresh)
     counts.replaced += len(old)
-    counts.added += len(batch) - len(old)
+    counts.added += len(fresh) - len(old)
+    counts.unchanged += len(batch) - len(fresh)
+
+
+def _is(known: Digests | None, batch: Batch, row: int) -> bool:
+    """Return whether what is known of an item is all that a batch has of it."""
+    return known is not None and known.item == batch.digest(row) and batch.vectors_digest(row) in (None, known.vectors)
 
 
 def _items(raws: Sequence[Raw], failures: list[Failure]) -> Iterator[tuple[int, Item]]:

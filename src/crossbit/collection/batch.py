@@ -99,6 +99,11 @@ class Batch:
         """Return the checksum of an item with its codes."""
         return digest.of_item(self.items[row], self.code(row, "image"), self.code(row, "text"))
 
+    def vectors_digest(self, row: int) -> int | None:
+        """Return the checksum of an item's vectors, or none where it has none."""
+        vectors = [self.vector(row, modality) for modality in MODALITIES]
+        return digest.of_parts(*vectors) if any(vectors) else None
+
 
 def unit(values: Float[ndarray, "n d"]) -> Float[ndarray, "n d"]:
     """Return rows of length one; a row of zeros stays."""

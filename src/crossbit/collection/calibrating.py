@@ -61,8 +61,7 @@ def calibrate(collection: Collection, by: str = "") -> list[Calibrated]:
     directions = [(a, b) for a in MODALITIES for b in MODALITIES] if by else list(CROSSINGS)
     fitted: dict[str, Any] = {}
     results = []
-    with collection.store.reading() as connection:
-        snapshot = collection.snapshot()
+    with collection.view() as (connection, snapshot):
         for source, target in directions:
             judged = _judged(collection, connection, snapshot, source, target, by)
             right = np.concatenate([each.relevant for each in judged[::2]]) if len(judged) > 1 else np.zeros(0, bool)

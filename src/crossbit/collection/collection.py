@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Unpack, final
-
-import numpy as np
-from jaxtyping import Int64
-from numpy import ndarray
 
 from .. import files, spec
 from ..codes import Codes
@@ -23,6 +20,7 @@ from . import adding, reading, restating
 from .batch import Batch
 from .calibration import DOUBT, Calibration, features_of
 from .change import change, compact
+from .current import Current
 from .engines import Engines
 from .faults import OtherModelError
 from .filters import parse
@@ -33,13 +31,11 @@ from .query import Part, checked_target, point
 from .schema import Head
 from .search import Search, Stage
 from .settings import Settings
-from .snapshot import Snapshot
+from .snapshot import Side, Snapshot
 from .store import DATABASE, MODEL, Store
 
 #: The longer side of a thumbnail, in pixels.
 THUMBNAIL = 256
-#: Filters whose result is kept.
-_FILTERS = 64
 
 
 @final
@@ -57,9 +53,7 @@ class Collection:
                 f" codes are of {self.store.facts['model'][:12]}): put that model back, or create a new collection with"
                 " this one and add the items to it"
             )
-        self._lock = threading.Lock()
-        self._snapshot = Snapshot.empty(self.bits)
-        self._filters: dict[str, tuple[Head, Int64[ndarray, "n"]]] = {}
+        self._current = Current(self.store)
         self._settings: tuple[Mapping[str, Any], Settings] = ({}, Settings())
         self.engines = Engines(folder)
 
@@ -121,12 +115,12 @@ class Collection:
 
     def snapshot(self) -> Snapshot:
         """Return the codes as they are now; what other processes have changed is read."""
-        with self.store.reading() as connection:
-            head = Head.read(connection)
-            with self._lock:
-                if head.sequence > self._snapshot.head.sequence:
-                    self._snapshot = self._snapshot.refreshed(connection, head)
-                return self._snapshot
+        with self.view() as (_, snapshot):
+            return snapshot
+
+    def view(self) -> AbstractContextManager[tuple[sqlite3.Connection, Snapshot]]:
+        """Return a block that reads one state of the collection: a connection to it, and its codes."""
+        return self._current.view()
 
     def add(self, raws: Iterable[Raw], **how: Unpack[adding.How]) -> adding.Added:
         """Add items, replacing those that have changed; return the counts, with a reason for each that was left out.
@@ -175,12 +169,12 @@ class Collection:
 
         The metadata is merged into what is there; a value of None drops its name.
         """
-        with self.store.locked(), self.store.reading() as connection:
+        with self.store.locked(), self.view() as (connection, snapshot):
             numbers = [reading.number_of(connection, id_) for id_ in dict.fromkeys(ids)]
             items = reading.items_of(connection, numbers)
             told = {number: restating.merged(items[number], metadata or {}) for number in numbers}
             if told:
-                batch = restating.restated(connection, self.snapshot(), told)
+                batch = restating.restated(connection, snapshot, told)
                 if texts is not None:
                     batch = restating.with_texts(batch, texts, self.model)
                 with self.store.changing() as writing:
@@ -229,13 +223,12 @@ class Collection:
         the filter `where` allows are searched.
         """
         chosen = checked_target(target, parts)
-        with self.store.reading() as connection:
-            snapshot = self.snapshot()
+        with self.view() as (connection, snapshot):
             start = time.perf_counter()
             asked = point(parts, lambda: self.model, connection, snapshot)
             encoding = Stage("query", len(parts), 1, time.perf_counter() - start, "encoded by the model, or looked up")
             side = snapshot.sides[chosen]
-            allowed = side.rows(self.matching(where, snapshot.head)) if where else None
+            allowed = side.rows(self._current.matching(connection, where)) if where else None
             search = Search(side, chosen, self.engines, settings or self.settings, asked.asking)
             rows, distances, scores = search.run(asked.values, k, radius, allowed, connection)
             numbers = side.numbers[rows].tolist()
@@ -253,7 +246,9 @@ class Collection:
 
     def nearest(self, queries: Codes, target: Modality, k: int, *, settings: Settings | None = None) -> Neighbours:
         """Return the numbers of the `k` items whose `target` side is nearest to each query's code: the first stage."""
-        side = self.snapshot().sides[target]
+        return self._nearest(self.snapshot().sides[target], queries, target, k, settings)
+
+    def _nearest(self, side: Side, queries: Codes, target: Modality, k: int, settings: Settings | None) -> Neighbours:
         found, _ = self.engines.nearest(side, target, queries, k, None, settings or self.settings)
         return Neighbours(side.numbers[found.rows], found.distances)
 
@@ -261,8 +256,8 @@ class Collection:
         self, queries: Codes, target: Modality, k: int = 10, *, settings: Settings | None = None
     ) -> list[list[Hit]]:
         """Return the `k` items whose `target` side is nearest to each query's code, ties in order of the items."""
-        with self.store.reading() as connection:
-            found = self.nearest(queries, target, k, settings=settings)
+        with self.view() as (connection, snapshot):
+            found = self._nearest(snapshot.sides[target], queries, target, k, settings)
             rows = found.rows.tolist()
             items = reading.items_of(connection, [*{number for row in rows for number in row}])
         bits = self.bits
@@ -270,23 +265,6 @@ class Collection:
             [Hit(items[n], d, 1 - 2 * d / bits) for n, d in zip(numbers, distances, strict=True)]
             for numbers, distances in zip(rows, found.distances.tolist(), strict=True)
         ]
-
-    def matching(self, where: str, head: Head) -> Int64[ndarray, "n"]:
-        """Return the numbers of the items that a filter allows; some that are removed by now may be among them.
-
-        What a number stands for never changes, so that after a change only new numbers are looked at.
-        """
-        with self._lock:
-            known, numbers = self._filters.get(where, (None, np.empty(0, np.int64)))
-        start = 0 if known is None else known.next
-        if known is None or start < head.next:
-            with self.store.reading() as connection:
-                numbers = np.concatenate([numbers, reading.matching(connection, parse(where), start)])
-            with self._lock:
-                if len(self._filters) >= _FILTERS:
-                    self._filters.pop(next(iter(self._filters)))
-                self._filters[where] = (head, numbers)
-        return numbers
 
 
 def refuse_full(folder: Path) -> None:

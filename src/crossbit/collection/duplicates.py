@@ -30,8 +30,8 @@ def duplicates(
     collection: Collection, radius: int, side: Modality = "image", log: Log = silent
 ) -> list[tuple[str, ...]]:
     """Return the ids of items that a chain of steps of at most `radius` bits connects, the largest groups first."""
-    with collection.store.reading() as connection:
-        codes = collection.snapshot().sides[side]
+    with collection.view() as (connection, snapshot):
+        codes = snapshot.sides[side]
         if not len(codes):
             return []
         groups = grouped(codes.codes, radius, log)

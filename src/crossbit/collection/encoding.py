@@ -154,9 +154,18 @@ def embed_one(model: Model, raw: Any, modality: Modality) -> Float[ndarray, "dim
     return values
 
 
+def brings_features(raw: Raw, model: Model) -> bool:
+    """Return whether a model reads features that come with an item, and of which the item that is kept says nothing."""
+    return any(_brings(raw, model, modality) for modality in MODALITIES)
+
+
+def _brings(raw: Raw, model: Model, modality: Modality) -> bool:
+    return modality in raw.features and isinstance(model.pipelines[modality].extractor, Precomputed)
+
+
 def _raw(model: Model, raw: Raw, modality: Modality) -> Any:
     """Return what the model reads of an item in one modality, or none."""
-    if isinstance(model.pipelines[modality].extractor, Precomputed) and modality in raw.features:
+    if _brings(raw, model, modality):
         return raw.features[modality]
     if modality == "image":
         return raw.picture

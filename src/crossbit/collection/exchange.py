@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from .adding import Added
 from .batch import FLAG, Batch
 from .collection import Collection
 from .faults import OtherModelError
-from .item import Item
+from .item import Item, checked, refuse_id, refuse_undecodable
 from .reading import items_of
 from .restating import restated
 
@@ -32,22 +33,22 @@ _ABOUT = b"crossbit"
 def export(collection: Collection, path: Path, side: Modality = "image", log: Log = silent) -> int:
     """Write the items to a .parquet file, or the codes of one side to a .faiss or .npy file; return how many.
 
-    The rows of a .faiss or .npy file are named by the lines of a .jsonl file beside it. Files appear when they are
-    complete.
+    The rows of a .faiss or .npy file are named by the lines of a file beside it, as codes.npy.jsonl. Files appear when
+    they are complete.
     """
     if path.suffix == ".parquet":
         return _parquet(collection, path, log)
     if path.suffix not in FORMATS:
         raise InputError(f"{path} should end in {', '.join(FORMATS)}, which says what to write")
-    with collection.store.reading() as connection:
-        codes = collection.snapshot().sides[side]
+    with collection.view() as (connection, snapshot):
+        codes = snapshot.sides[side]
         with _whole(path) as made:
             if path.suffix == ".npy":
                 with made.open("wb") as file:
                     np.save(file, codes.codes.packed)
             else:
                 _faiss(codes.codes, made)
-        with _whole(path.with_suffix(".jsonl")) as made, made.open("w", encoding="utf-8") as lines:
+        with _whole(path.with_name(f"{path.name}.jsonl")) as made, made.open("w", encoding="utf-8") as lines:
             for start in range(0, len(codes), BATCH):
                 numbers = codes.numbers[start : start + BATCH].tolist()
                 items = items_of(connection, numbers)
@@ -60,27 +61,47 @@ def export(collection: Collection, path: Path, side: Modality = "image", log: Lo
 
 def import_parquet(collection: Collection, path: Path, log: Log = silent) -> Added:
     """Add the items of a Parquet file that `export` wrote; codes of another model are refused."""
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
     counts = Added()
-    try:
-        file = ParquetFile(path)
-        _refuse_other(collection, path, (file.schema_arrow.metadata or {}).get(_ABOUT))
-        for table in file.iter_batches(BATCH):
-            added = collection.put(_batch(table.to_pylist(), collection.bits))
-            counts.added += added.added
-            counts.replaced += added.replaced
-            counts.unchanged += added.unchanged
-            log(counts.done, max(file.metadata.num_rows, counts.done), {})
-    except (ArrowException, KeyError, TypeError, OSError) as fault:
-        raise InputError(f"{path} is no export of a collection: {fault!r}") from None
+    for batch, total in _batches(collection, path):
+        added = collection.put(batch)
+        counts.added += added.added
+        counts.replaced += added.replaced
+        counts.unchanged += added.unchanged
+        log(counts.done, max(total, counts.done), {})
     return counts
 
 
+def _batches(collection: Collection, path: Path) -> Iterator[tuple[Batch, int]]:
+    """Yield the items of a Parquet file, and how many there are in all; what no export holds is refused."""
+    from pyarrow import ArrowException, Table
+    from pyarrow.parquet import ParquetFile
+
+    schema = _schema(collection.bits)
+    try:
+        with ParquetFile(path) as file:
+            _refuse_other(collection, path, (file.schema_arrow.metadata or {}).get(_ABOUT))
+            _refuse_repeated(path, file.read(["id"]).column("id").to_pylist())
+            for part in file.iter_batches(BATCH):
+                rows = Table.from_batches([part]).select(schema.names).cast(schema).to_pylist()
+                yield _batch(path, rows, collection.bits), file.metadata.num_rows
+    except InputError:
+        raise
+    except (ArrowException, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError) as fault:
+        raise InputError(f"{path} is no export of a collection: {fault!r}") from None
+
+
+def _refuse_repeated(path: Path, ids: Sequence[str]) -> None:
+    id_, times = Counter(ids).most_common(1)[0] if ids else ("", 0)
+    if times > 1:
+        raise InputError(f"{path} has {times} items {id_!r}, and a collection one of each id: import each export alone")
+
+
 def _refuse_other(collection: Collection, path: Path, about: bytes | None) -> None:
-    told = json.loads(about) if about else {}
-    if not isinstance(told, dict) or "model" not in told:
+    try:
+        told = json.loads(about) if about else {}
+    except ValueError:
+        told = {}
+    if not isinstance(told, dict) or not isinstance(told.get("model"), str):
         raise InputError(f"{path} does not say which model made its codes; `crossbit index add` encodes its items anew")
     if told["model"] != collection.store.facts["model"]:
         raise OtherModelError(
@@ -96,8 +117,11 @@ def _parquet(collection: Collection, path: Path, log: Log) -> int:
 
     about = {"model": collection.store.facts["model"], "bits": collection.bits}
     schema = _schema(collection.bits).with_metadata({_ABOUT: json.dumps(about).encode()})
-    with collection.store.reading() as connection, _whole(path) as made, ParquetWriter(made, schema) as writer:
-        snapshot = collection.snapshot()
+    with (
+        collection.view() as (connection, snapshot),
+        _whole(path) as made,
+        ParquetWriter(made, schema) as writer,
+    ):
         numbers = np.union1d(*(side.numbers for side in snapshot.sides.values()))
         for start in range(0, len(numbers), BATCH):
             items = items_of(connection, numbers[start : start + BATCH].tolist())
@@ -136,12 +160,22 @@ def _row(batch: Batch, row: int) -> dict[str, Any]:
     return cells
 
 
-def _batch(rows: list[dict[str, Any]], bits: int) -> Batch:
+def _item(path: Path, row: Mapping[str, Any]) -> Item:
+    """Return the item of a row; one that could not have been added is refused."""
+    texts, picture, content = tuple(row["texts"] or ()), row["picture"], row["content"]
+    try:
+        refuse_id(row["id"])
+        for text in (*texts, picture or ""):
+            refuse_undecodable(text)
+        metadata = checked(dict(json.loads(row["metadata"] or "{}")))
+    except InputError as fault:
+        raise InputError(f"{path}: {fault}") from None
+    return Item(row["id"], texts, picture, metadata, bytes.fromhex(content).hex() if content else None)
+
+
+def _batch(path: Path, rows: Sequence[Mapping[str, Any]], bits: int) -> Batch:
     width = -(-bits // 8)
-    items = [
-        Item(row["id"], tuple(row["texts"] or ()), row["picture"], json.loads(row["metadata"] or "{}"), row["content"])
-        for row in rows
-    ]
+    items = [_item(path, row) for row in rows]
     present = np.array([sum(FLAG[m] for m in MODALITIES if row[f"{m}_code"] is not None) for row in rows], np.uint8)
     codes: dict[Modality, Codes] = {}
     vectors: dict[Modality, np.ndarray] = {}

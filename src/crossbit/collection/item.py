@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ Picture: TypeAlias = Path | bytes | ndarray
 
 MAX_ID = 1000
 MAX_METADATA = 1 << 16
+#: Levels of objects and lists in metadata, which is the outermost.
+MAX_DEPTH = 32
 _JSON = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @final
@@ -46,13 +50,17 @@ class Raw:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[Modality, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str | None:
+        """The whole path of its picture, if that is a file."""
+        return str(self.picture.resolve()) if isinstance(self.picture, Path) else None
+
     def item(self) -> Item:
         """Return what will be kept of it; what cannot be kept is refused with the reason."""
         refuse_id(self.id)
-        place = str(self.picture.resolve()) if isinstance(self.picture, Path) else None
-        for text in (*self.texts, place or ""):
+        for text in (*self.texts, self.place or ""):
             refuse_undecodable(text)
-        return Item(self.id, self.texts, place, checked(self.metadata), content(self.picture))
+        return Item(self.id, self.texts, self.place, checked(self.metadata), content(self.picture))
 
 
 def content(picture: Picture | None) -> str | None:
@@ -75,24 +83,38 @@ def refuse_id(id_: str) -> None:
         raise InputError(f"the id {id_!r} holds control characters or is not UTF-8; rename it")
 
 
+def storable(text: str) -> bool:
+    """Return whether a text can be written as UTF-8, which half a surrogate pair cannot."""
+    return not _SURROGATES.search(text)
+
+
 def refuse_undecodable(text: str) -> None:
     """Refuse a text that is not UTF-8."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(f"{text[:60]!r} is not UTF-8; rename the file, or convert the text") from None
+    if not storable(text):
+        raise InputError(f"{text[:60]!r} is not UTF-8; rename the file, or convert the text")
 
 
 def checked(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return metadata as JSON holds it; what JSON does not have, or too much of it, is refused."""
     try:
         text = written(metadata)
-    except (TypeError, ValueError, RecursionError) as fault:
+        kept: dict[str, Any] = json.loads(text)
+        depth = _depth(kept)
+    except (TypeError, ValueError) as fault:
         raise InputError(f"metadata must be an object of JSON values: {fault}") from None
+    except RecursionError:
+        depth = MAX_METADATA
+    if depth > MAX_DEPTH:
+        raise InputError(f"metadata may be nested {MAX_DEPTH} levels deep, but is deeper")
     if len(text) > MAX_METADATA:
         raise InputError(f"metadata may take {MAX_METADATA:,} characters as JSON, but takes {len(text):,}")
-    kept: dict[str, Any] = json.loads(text)
+    refuse_undecodable(json.dumps(kept, ensure_ascii=False))
     return kept
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
 def written(value: Mapping[str, Any] | Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -59,12 +59,21 @@ def number_of(connection: sqlite3.Connection, id_: str) -> int:
     return number
 
 
-def digests(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return the number and checksum of those of the items that are there, by id."""
-    found: dict[str, tuple[int, int]] = {}
+class Digests(NamedTuple):
+    """The number of an item, its checksum, and that of its vectors if it has them."""
+
+    number: int
+    item: int
+    vectors: int | None
+
+
+def digests(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, Digests]:
+    """Return the checksums of those of the items that are there, by id."""
+    query = "SELECT id, number, items.digest, vectors.digest FROM items LEFT JOIN vectors USING (number)"
+    found: dict[str, Digests] = {}
     for marks, part in chunks(names):
-        rows = connection.execute(f"SELECT id, number, digest FROM items WHERE id IN ({marks})", part)  # noqa: S608
-        found |= {id_: (number, digest_) for id_, number, digest_ in rows}
+        rows = connection.execute(f"{query} WHERE id IN ({marks})", part)
+        found |= {id_: Digests(*rest) for id_, *rest in rows}
     return found
 
 

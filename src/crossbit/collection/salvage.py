@@ -19,7 +19,7 @@ from .change import numbers_of, segment_digest
 from .faults import DamagedError
 from .item import Item
 from .reading import COLUMNS, read_item
-from .store import DATABASE
+from .store import address
 
 #: Rows that are read together; where that fails, each half is read alone.
 TOGETHER = 512
@@ -143,8 +143,7 @@ class Salvage:
 @contextmanager
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """Yield a connection to one state of a file that may be damaged; text that is not UTF-8 is read as it can be."""
-    address = (folder / DATABASE).absolute().as_uri() + "?mode=rw"
-    with closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=10)) as connection:
+    with closing(sqlite3.connect(address(folder), uri=True, isolation_level=None, timeout=10)) as connection:
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
         connection.execute("BEGIN")
         yield connection

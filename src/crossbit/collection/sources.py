@@ -73,11 +73,15 @@ def records_of(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def lines_of(stream: TextIO) -> Iterator[Raw]:
     """Yield an item for each line of JSON; a picture's path is taken from the working folder."""
-    for number, line in enumerate(stream, 1):
-        if line.strip():
-            record = _object(line, f"line {number}")
-            name = record.get("image")
-            yield _raw(record, Path(str(name)) if name else None, f"line {number}")
+    number = 0
+    try:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                record = _object(line, f"line {number}")
+                name = record.get("image")
+                yield _raw(record, Path(str(name)) if name else None, f"line {number}")
+    except UnicodeDecodeError as fault:
+        raise InputError(f"what follows line {number} is not {fault.encoding}; JSON is written in UTF-8") from None
 
 
 def parquet_of(path: Path) -> Sequence[Raw]:

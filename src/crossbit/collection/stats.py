@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from .collection import Collection
-from .schema import Head
 
 
 @final
@@ -33,9 +32,8 @@ class Stats:
 
 def stats(collection: Collection) -> Stats:
     """Return the facts of a collection as it is now."""
-    with collection.store.reading() as connection:
-        head, snapshot = Head.read(connection), collection.snapshot()
-        sides = snapshot.sides
+    with collection.view() as (connection, snapshot):
+        head, sides = snapshot.head, snapshot.sides
         return Stats(
             head.items,
             len(sides["image"]),

@@ -29,6 +29,9 @@ DATABASE, HEAD, MODEL = "items.db", "head.json", "model"
 #: Seconds that a reader waits while another process recovers or checkpoints the file.
 PATIENCE = 10.0
 _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+WRITABLE = "?mode=rw"
+#: Beginnings of SQLite's names for what keeps a sound file closed.
+CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
 @final
@@ -154,16 +157,20 @@ class Store:
         self.facts = {**self.facts, name: value}
 
     def _connection(self) -> sqlite3.Connection:
+        """Return the connection of this thread, a new one where the file has to be opened in another way."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+        place = address(self.folder)
+        if connection is None or (self._local.address != place and not connection.in_transaction):
             connection = self._local.connection = self._connect()
+            self._local.address, self._local.version = place, None
             self._opened.append(connection)
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        address = (self.folder / DATABASE).absolute().as_uri() + "?mode=rw"
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")  # already so, unless the file is not ours
+        place = address(self.folder)
+        connection = sqlite3.connect(place, uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False)
+        if place.endswith(WRITABLE):
+            connection.execute("PRAGMA journal_mode = WAL")  # already so, unless the file is not ours
         return connection
 
     @contextmanager
@@ -172,33 +179,47 @@ class Store:
         try:
             yield
         except DamagedError as fault:
-            raise fault if str(self.folder) in str(fault) else self.damaged(str(fault)) from None
+            raise fault if str(self.folder) in str(fault) else damaged(self.folder, str(fault)) from None
         except sqlite3.Error as fault:
-            raise self._translated(fault) from None
+            raise translated(self.folder, fault) from None
 
-    def damaged(self, what: str) -> DamagedError:
-        """Return the error for a file that does not hold what was written."""
-        return DamagedError(
-            f"{self.folder} is damaged: {what}; `crossbit index verify {self.folder}` names the damage, and with"
-            " --repair keeps what is sound"
+
+def address(folder: Path) -> str:
+    """Return the address of a collection's file for SQLite, to be changed too unless the folder cannot be written.
+
+    There a file that has no log beside it is taken as it is, and as another one when it has changed.
+    """
+    path, log = (folder / DATABASE).absolute(), folder / f"{DATABASE}-wal"
+    if os.access(folder, os.W_OK):
+        return path.as_uri() + WRITABLE
+    if log.exists() and log.stat().st_size:
+        return f"{path.as_uri()}?mode=ro"
+    return f"{path.as_uri()}?immutable=1&changed={path.stat().st_mtime_ns}"
+
+
+def damaged(folder: Path, what: str) -> DamagedError:
+    """Return the error for a file that does not hold what was written."""
+    return DamagedError(
+        f"{folder} is damaged: {what}; `crossbit index verify {folder}` names the damage, and with --repair keeps what"
+        " is sound"
+    )
+
+
+def translated(folder: Path, fault: sqlite3.Error) -> Exception:
+    """Return the error that says what SQLite's means for a collection, or SQLite's own."""
+    name = getattr(fault, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return DiskError(f"{folder}: the disk is full; nothing that was acknowledged is lost: make room, go on")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return BusyError(f"{folder} is in use by another process; try again")
+    if name in _DAMAGE or name.startswith("SQLITE_CORRUPT") or "no such table" in str(fault):
+        return damaged(folder, str(fault))
+    if name.startswith(("SQLITE_IOERR", *CLOSED)):
+        return DiskError(
+            f"{folder} cannot be read or written ({fault}); nothing that was acknowledged is lost: see whether the disk"
+            " is full, a limit or permission is in the way, or a log was left where nothing can be written"
         )
-
-    def _translated(self, fault: sqlite3.Error) -> Exception:
-        name = getattr(fault, "sqlite_errorname", "")
-        if name.startswith("SQLITE_FULL"):
-            return DiskError(
-                f"{self.folder}: the disk is full; nothing that was acknowledged is lost: make room, go on"
-            )
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return BusyError(f"{self.folder} is in use by another process; try again")
-        if name in _DAMAGE or name.startswith("SQLITE_CORRUPT") or "no such table" in str(fault):
-            return self.damaged(str(fault))
-        if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
-            return DiskError(
-                f"{self.folder} cannot be read or written ({fault}); nothing that was acknowledged is lost: see whether"
-                " the disk is full or a limit or permission is in the way"
-            )
-        return fault
+    return fault
 
 
 def acknowledge(folder: Path, head: Head) -> None:

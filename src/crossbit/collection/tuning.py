@@ -42,8 +42,7 @@ def tune(collection: Collection, recall: float) -> tuple[Trial, list[Trial]]:
     refuse_without_vectors(collection)
     if not 0 < recall <= 1:
         raise InputError(f"a recall lies above 0 and up to 1, not {recall}")
-    with collection.store.reading() as connection:
-        snapshot = collection.snapshot()
+    with collection.view() as (connection, snapshot):
         queries: list[tuple[Modality, Query]] = [
             (target, query)
             for source, target in CROSSINGS

@@ -14,7 +14,7 @@ from . import digest
 from .model import bundle_sha256, fingerprint, load
 from .salvage import Damage, Salvage, reading
 from .schema import Head
-from .store import DATABASE, HEAD, MODEL
+from .store import CLOSED, DATABASE, HEAD, MODEL, translated
 
 #: Lines of SQLite's own check that are shown.
 LINES = 20
@@ -35,7 +35,10 @@ class Report:
 
 
 def verify(folder: Path, *, model: bool = True) -> Report:
-    """Return what is damaged in a collection; without `model` its model is told apart, but not loaded."""
+    """Return what is damaged in a collection; one that cannot be opened is refused, for it may well be sound.
+
+    Without `model` its model is told apart, but not loaded.
+    """
     if not (folder / DATABASE).is_file():
         raise InputError(f"{folder} is no collection: it has no {DATABASE}")
     damage: list[Damage] = []
@@ -49,6 +52,8 @@ def verify(folder: Path, *, model: bool = True) -> Report:
             head = _head(connection, salvage, items)
             damage += [*salvage.damage, *_acknowledged(folder, head)]
     except sqlite3.Error as fault:
+        if getattr(fault, "sqlite_errorname", "").startswith(CLOSED):
+            raise translated(folder, fault) from None
         damage.append(Damage(DATABASE, f"it cannot be read: {fault}"))
         facts = {}
     damage += _model(folder, facts, load_it=model)

@@ -2,8 +2,16 @@
 
 import { make } from "./elements.js";
 
-/** Return the filter that an item's value passes. */
-export function filterOf(name, value, listed) {
+// Names that a filter reads as something other than a field of the metadata: Python's keywords, columns, constants.
+const TAKEN = new Set(`and as assert async await break class continue def del elif else except finally for from global if
+  import in is lambda nonlocal not or pass raise return try while with yield id metadata picture text
+  true false null none`.split(/\s+/));
+
+const free = (key) => /^[A-Za-z_]\w*$/.test(key) && !TAKEN.has(key.toLowerCase());
+
+/** Return the filter that an item's value passes; `keys` lead to it in the metadata. */
+export function filterOf(keys, value, listed) {
+  const name = keys.every(free) ? keys.join(".") : `metadata${keys.map((key) => `[${JSON.stringify(key)}]`).join("")}`;
   const written = typeof value === "string" ? JSON.stringify(value) : String(value);
   return listed ? `${written} in ${name}` : `${name} == ${written}`;
 }
@@ -11,10 +19,10 @@ export function filterOf(name, value, listed) {
 function values(name, value, filter) {
   const listed = Array.isArray(value);
   const each = listed ? value : [value];
-  const simple = /^[A-Za-z_]\w*$/.test(name) && each.every((one) => ["string", "number"].includes(typeof one));
+  const simple = name && each.every((one) => ["string", "number"].includes(typeof one));
   if (!simple) return [make("code", {}, JSON.stringify(value))];
   return each.map((one) =>
-    make("button", { type: "button", class: "value", title: "Only these", onclick: () => filter(filterOf(name, one, listed)) }, String(one)));
+    make("button", { type: "button", class: "value", title: "Only these", onclick: () => filter(filterOf([name], one, listed)) }, String(one)));
 }
 
 /** Show an item in the dialog; `on.more`, `on.add` and `on.filter` act on it. */

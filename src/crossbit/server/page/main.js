@@ -106,7 +106,7 @@ async function lookAround(seed = 0) {
 /** Offer the fields of the first collection as filters. */
 async function suggest() {
   const { fields } = await api.fields(sides[0]).catch(() => ({ fields: [] }));
-  const filters = fields.flatMap(({ name, listed, values }) => values.map((value) => [String(value), filterOf(name, value, listed)]));
+  const filters = fields.flatMap(({ name, listed, values }) => values.map((value) => [String(value), filterOf(name.split("."), value, listed)]));
   byId("filters").replaceChildren(...filters.map(([, value]) => make("option", { value })));
   byId("suggestions").replaceChildren(...filters.slice(0, 10).map(([name, condition]) =>
     make("button", { type: "button", title: condition, "aria-pressed": String(byId("where").value.includes(condition)), onclick: () => on.filter(condition) }, name)));
