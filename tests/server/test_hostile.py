@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
-from refusals import refused
+from refusals import ALLOWED, refused
 
 SEARCH = "/api/collections/scenes24/search"
 
@@ -120,6 +121,34 @@ def test_a_wrong_type_or_size_is_named_by_its_place(client, question, at):
     assert refused(answer, 422, "input").startswith(at)
     assert answer.json()["error"]["at"] == at
     assert len(answer.content) < 500
+
+
+MANY = {f"{number:x}": 1 for number in range(100_000)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "at"),
+    [
+        ("search", {"parts": [{"text": "x"}], **MANY}, "body.0"),
+        ("search", {"parts": [{"text": "x", **MANY}]}, "body.parts.0.0"),
+        ("search", {"parts": [{"text": "x"}], "y" * 10_000_000: 1}, "body.yyy"),
+        ("search", {"parts": [1] * 1_000_000}, "body.parts"),
+        ("items", {"items": [{"id": "x"}], **MANY}, "body.0"),
+        ("items", {"items": [{"id": "x", **MANY}]}, "body.items.0.0"),
+        ("items", {"items": [{"id": "x", "texts": [1] * 1_000_000}]}, "body.items.0.texts"),
+    ],
+    ids=["names", "names in a part", "a long name", "parts", "names of items", "names in an item", "texts"],
+)
+def test_a_million_faults_cost_what_one_costs(client, path, body, at):
+    from crossbit.server.questions import NewItems, Question
+
+    with pytest.raises(ValidationError) as faults:
+        {"search": Question, "items": NewItems}[path].model_validate(body)
+    assert faults.value.error_count() < 100
+    answer = client.post(f"/api/collections/scenes24/{path}", json=body, headers=ALLOWED)
+    assert refused(answer, 422, "input").startswith(at)
+    assert answer.json()["error"]["at"].startswith(at)
+    assert len(answer.content) < 1000
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,23 @@ Where = Annotated[
 ]
 
 
-class QueryPart(BaseModel):
-    """One part of a query: a text, a picture, or an item of the collection. A negative weight leads away from it."""
+class Asked(BaseModel):
+    """What a client sends; it is refused at its first unknown name, for a million errors would take the server."""
 
     model_config = _STRICT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_unknown(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        known = {name: given[name] for name in cls.model_fields if name in given}
+        unknown = next((name for name in given if name not in known), None)
+        return known if unknown is None else {**known, unknown: None}
+
+
+class QueryPart(Asked):
+    """One part of a query: a text, a picture, or an item of the collection. A negative weight leads away from it."""
 
     text: Text | None = None
     image: Picture | None = None
@@ -52,11 +65,10 @@ class QueryPart(BaseModel):
         return (image(decoded(self.image)) if self.image is not None else like(self.like or "")) * self.weight
 
 
-class Question(BaseModel):
+class Question(Asked):
     """A search: its parts are one query together."""
 
     model_config = ConfigDict(
-        **_STRICT,
         json_schema_extra={
             "examples": [
                 {"parts": [{"text": "a red circle"}], "k": 5},
@@ -74,10 +86,8 @@ class Question(BaseModel):
     explain: bool = Field(False, description="Tell what each stage of the search did, and how long it took.")
 
 
-class NewItem(BaseModel):
+class NewItem(Asked):
     """An item to be added, or to replace the one of its id."""
-
-    model_config = _STRICT
 
     id: Id
     picture: Picture | None = None
@@ -90,11 +100,10 @@ class NewItem(BaseModel):
         return Raw(self.id, picture, tuple(self.texts), self.metadata)
 
 
-class NewItems(BaseModel):
+class NewItems(Asked):
     """Items to be added; each that can be used is safe on the disk when the answer comes."""
 
     model_config = ConfigDict(
-        **_STRICT,
         json_schema_extra={
             "examples": [{"items": [{"id": "note-1", "texts": ["a green square"], "metadata": {"year": 2024}}]}]
         },
