@@ -110,7 +110,18 @@ def test_no_answer_holds_a_place_on_the_disk(client, shelf, tmp_path_factory):
         shelf.remove(["placed"])
 
 
-@pytest.mark.parametrize("where", ['picture > "/a"', '"/home" in picture', 'not (year < 3 or picture == "x")'])
+@pytest.mark.parametrize(
+    "where",
+    [
+        'picture > "/a"',
+        '"/home" in picture',
+        'not (year < 3 or picture == "x")',
+        '"/home" in picture != None',
+        'None != picture >= "/home"',
+        'year != None and "/a" <= picture < "/b"',
+        'picture in (None, "/home/x")',
+    ],
+)
 def test_a_filter_does_not_find_out_places(client, where):
     message = refused(client.get(SEARCH, params={"text": "x", "where": where}), 422, "input")
     assert "not where it is" in message
@@ -119,6 +130,8 @@ def test_a_filter_does_not_find_out_places(client, where):
 def test_a_filter_may_ask_whether_there_is_a_picture(client):
     answer = client.get(SEARCH, params={"text": "x", "where": "picture == None", "k": 60}).json()
     assert answer["searched"] == 60
+    both = client.get(SEARCH, params={"text": "x", "where": "2000 <= year < 2010 and None == picture"}).json()
+    assert both["searched"] == 10
 
 
 def test_items_thumbnails_samples_and_fields(client, shelf):
