@@ -77,6 +77,14 @@ def test_a_bad_picture_is_refused_with_the_reason(client, name):
         assert any(word in message for word in reason.split("|")), message
 
 
+def test_the_pictures_of_a_query_share_a_bound_on_pixels(client):
+    huge, large = encoded(6000, 5400), base64.b64encode(encoded(3000, 3000)).decode()
+    assert "32,400,000" in refused(client.post(f"{SEARCH}/image", content=huge), 422, "input")
+    four = client.post(SEARCH, json={"parts": [{"image": large}] * 4})
+    assert "32,000,000 pixels together, but these have 36,000,000" in refused(four, 422, "input")
+    assert client.post(SEARCH, json={"parts": [{"image": large}, {"text": "red"}], "k": 1}).status_code == 200
+
+
 def test_a_mislabelled_picture_is_what_its_bytes_are(client):
     answer = client.post(f"{SEARCH}/image", content=encoded(64, 64, "JPEG"), headers={"content-type": "image/png"})
     assert answer.status_code == 200

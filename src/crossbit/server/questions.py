@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..collection import Part, Raw, image, like, text
 from ..errors import InputError
-from .limits import MAX_FILTER, MAX_HITS, MAX_ID, MAX_ITEMS, MAX_PARTS, MAX_TEXT, MAX_WEIGHT
+from ..features.pictures import pixels_of
+from .limits import MAX_FILTER, MAX_HITS, MAX_ID, MAX_ITEMS, MAX_PARTS, MAX_PIXELS, MAX_TEXT, MAX_WEIGHT
 
 _STRICT = ConfigDict(strict=True, extra="forbid")
 _ENCODED = "A picture's file (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM) as base64. Addresses are never fetched."
+_PIXELS = f"Their pictures have {MAX_PIXELS:,} pixels together at most."
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
@@ -78,7 +81,7 @@ class Question(Asked):
         },
     )
 
-    parts: Annotated[list[QueryPart], Field(min_length=1, max_length=MAX_PARTS)]
+    parts: Annotated[list[QueryPart], Field(min_length=1, max_length=MAX_PARTS, description=_PIXELS)]
     target: TargetField = ""
     k: Hits = 10
     radius: Radius | None = None
@@ -110,6 +113,22 @@ class NewItems(Asked):
     )
 
     items: Annotated[list[NewItem], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+def refuse_huge(parts: Sequence[Part]) -> None:
+    """Refuse pictures that together have more pixels than one request may decode."""
+    pixels = sum(_pixels(part.value) for part in parts if isinstance(part.value, bytes))
+    if pixels > MAX_PIXELS:
+        raise InputError(
+            f"the pictures of a query may have {MAX_PIXELS:,} pixels together, but these have {pixels:,}; shrink them"
+        )
+
+
+def _pixels(picture: bytes) -> int:
+    try:
+        return pixels_of(picture)
+    except InputError:
+        return 0  # the search says what is wrong with it
 
 
 def decoded(encoded: str) -> bytes:

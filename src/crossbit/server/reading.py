@@ -24,7 +24,7 @@ from .answers import (
 )
 from .assets import tag
 from .limits import MAX_PARTS
-from .questions import Hits, Id, QueryPart, Question, Radius, TargetField, Text, Where
+from .questions import Hits, Id, QueryPart, Question, Radius, TargetField, Text, Where, refuse_huge
 from .shelves import Shelf, refuse_places
 from .state import Here, Served, State
 
@@ -149,6 +149,7 @@ async def _search(here: State, shelf: Shelf, question: Question, parts: Any) -> 
     def work() -> SearchAnswer:
         start = time.perf_counter()
         asked: Sequence[Part] = parts()
+        refuse_huge(asked)
         found = shelf.collection.search(
             *asked, target=question.target, k=question.k, radius=question.radius, where=question.where
         )
