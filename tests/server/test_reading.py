@@ -69,6 +69,23 @@ def test_words_and_items_may_stand_in_the_address(client, shelf):
     assert "1 to 16" in refused(client.get(SEARCH), 422, "input")
 
 
+def test_the_address_may_hold_every_condition(client, shelf):
+    given = {"text": "red", "target": "text", "radius": 12, "k": 50, "where": "year < 2030", "explain": True}
+    answer = client.get(SEARCH, params=given).json()
+    assert answer["target"] == "text"
+    assert found(answer) == expected(shelf.search(text("red"), target="text", radius=12, k=50, where="year < 2030"))
+    assert answer["stages"]
+    assert "half of the 24 bits" in refused(client.get(SEARCH, params={"text": "red", "radius": 13}), 422, "input")
+
+
+def test_a_name_that_the_address_does_not_know_is_refused(client, png):
+    for answer in (
+        client.get(SEARCH, params={"text": "red", "limit": 3}),
+        client.post(f"{SEARCH}/image", params={"limit": 3}, content=png),
+    ):
+        assert refused(answer, 422, "input").startswith("query.limit")
+
+
 def test_a_filter_and_a_radius_hold(client, shelf):
     answer = ask(client, parts=[{"text": "star"}], where="year >= 2050", k=50)
     assert answer["searched"] == len(answer["hits"]) == 10
