@@ -345,3 +345,12 @@ def test_no_output_fails_for_the_encoding_of_the_terminal(captioned, encoding, m
     assert r"\u5706" in printed("-t", "a red circle")
     found = json.loads(printed("-t", "a red circle", "--json"))
     assert CAPTION in [text for hit in found for text in hit["texts"]]
+
+
+def test_a_text_without_a_known_word_is_named_on_stderr(crossbit_cli, made):
+    told = "crossbit: the model knows no word of 'xyzzy': what is found for it means nothing\n"
+    for words in ((), ("--json",)):
+        assert told in crossbit_cli("search", made / "items", "-t", "xyzzy", "--minus", "red", *words).err
+    assert told not in crossbit_cli("search", made / "items", "-t", "xyzzy red").err
+    explained = json.loads(crossbit_cli("search", made / "items", "-t", "xyzzy", "--explain", "--json").out)
+    assert explained["warning"].startswith("the model knows no word of 'xyzzy'")

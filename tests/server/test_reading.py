@@ -94,6 +94,12 @@ def test_a_filter_and_a_radius_hold(client, shelf):
     assert found(near) == expected(shelf.search(text("star"), radius=12, k=50))
 
 
+def test_a_text_without_a_known_word_is_named(client):
+    answer = ask(client, parts=[{"text": "a red circle"}, {"text": "xyzzy 红色"}, {"like": "000004"}])
+    assert answer["warning"] == "the model knows no word of 'xyzzy 红色': what is found for it means nothing"
+    assert ask(client, parts=[{"text": "xyzzy red"}, {"like": "000004"}])["warning"] is None
+
+
 def test_explaining_tells_the_stages(client):
     stages = ask(client, parts=[{"text": "star"}], explain=True)["stages"]
     assert {"shortlist", "asymmetric"} <= {stage["name"] for stage in stages}

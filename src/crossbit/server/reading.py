@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from .. import __version__
 from ..collection import Part, image
+from ..collection.query import warning
 from ..errors import InputError
 from .answers import (
     CollectionFacts,
@@ -126,6 +127,9 @@ async def _search(here: State, shelf: Shelf, wanted: Conditions, parts: Callable
             *asked, target=wanted.target, k=wanted.k, radius=wanted.radius, where=wanted.where
         )
         here.meters.searched(shelf.name, found)
-        return search_answer(shelf, found, time.perf_counter() - start, explain=wanted.explain)
+        seconds = time.perf_counter() - start
+        return search_answer(
+            shelf, found, seconds, warning(asked, lambda: shelf.collection.model), explain=wanted.explain
+        )
 
     return await here.search.run(work)
