@@ -1,5 +1,6 @@
 """The command line: starts at once, keeps data and progress apart, and ends bad input with a message and status 2."""
 
+import io
 import json
 import shutil
 import sqlite3
@@ -9,10 +10,12 @@ import sys
 import numpy as np
 import pytest
 import typer
+from PIL import Image
 
 import crossbit.cli
 import crossbit.methods
 from crossbit.cli.output import print_json
+from crossbit.collection import Collection, Raw
 
 SCENES = "scenes(train=40,database=40,query=10)"
 #: What takes long to import; no command needs all of it, and `--help` needs none.
@@ -283,3 +286,71 @@ def test_reproduce_fails_when_a_number_is_off(crossbit_cli, made, tmp_path):
 def test_a_number_that_json_does_not_have_is_null(capsys):
     print_json([{"value": float("nan"), "interval": (0.5, np.float64("inf"))}])
     assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == [{"value": None, "interval": [0.5, None]}]
+
+
+CAPTION = "a red 圆 \x1b[31mcircle\x1b]0;mine\x07\x9b1m"
+
+
+@pytest.fixture
+def captioned(made, tmp_path):
+    """Return a collection that holds a caption with control characters and letters of another script."""
+    folder = shutil.copytree(made / "items", tmp_path / "items")
+    with Collection(folder) as opened:
+        opened.add([Raw("mine", None, (CAPTION,))])
+    return folder
+
+
+def test_control_characters_never_reach_the_terminal(crossbit_cli, captioned, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    ended = crossbit_cli("search", captioned, "--in", "text", "-t", "a red circle", "-k", 60)
+    assert r"a red 圆 \x1b[31mcircle\x1b]0;mine\x07\x9b1m" in ended.out
+    refused = crossbit_cli("search", captioned, "--like", "\x1b[31m")
+    assert r"\x1b[31m" in refused.err
+    assert "\x1b" not in ended.out + ended.err + refused.err
+
+
+def test_the_name_of_an_item_that_is_left_out_is_made_visible(crossbit_cli, own_pictures, tmp_path):
+    words = ("-f", "image=hog,text=bow(min_count=1)", "--on-error", "skip", "--cache", tmp_path / "cache")
+    ended = crossbit_cli("extract", "-d", "folder(query=3)", "--data-dir", own_pictures, "-o", tmp_path / "out", *words)
+    assert r"left out x\x1b[31m" in ended.err
+    assert "\x1b" not in ended.out + ended.err
+
+
+@pytest.fixture
+def own_pictures(tmp_path):
+    """Return a folder of captioned pictures, of which one has a bad name and is damaged."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    names = [f"{number}.png" for number in range(12)]
+    for name in names:
+        Image.new("RGB", (16, 16), "red").save(folder / name)
+    (folder / "x\x1b[31m.png").touch()
+    rows = [json.dumps({"image": name, "text": "a red square"}) for name in [*names, "x\x1b[31m.png"]]
+    (folder / "captions.jsonl").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_no_output_fails_for_the_encoding_of_the_terminal(captioned, encoding, monkeypatch):
+    def printed(*words):
+        out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "argv", ["crossbit", "search", str(captioned), "--in", "text", "-k", "60", *words])
+            with pytest.raises(SystemExit):
+                crossbit.cli.main()
+        out.flush()
+        return out.buffer.getvalue().decode(encoding)
+
+    assert r"\u5706" in printed("-t", "a red circle")
+    found = json.loads(printed("-t", "a red circle", "--json"))
+    assert CAPTION in [text for hit in found for text in hit["texts"]]
+
+
+def test_a_text_without_a_known_word_is_named_on_stderr(crossbit_cli, made):
+    told = "crossbit: the model knows no word of 'xyzzy': what is found for it means nothing\n"
+    for words in ((), ("--json",)):
+        assert told in crossbit_cli("search", made / "items", "-t", "xyzzy", "--minus", "red", *words).err
+    assert told not in crossbit_cli("search", made / "items", "-t", "xyzzy red").err
+    explained = json.loads(crossbit_cli("search", made / "items", "-t", "xyzzy", "--explain", "--json").out)
+    assert explained["warning"].startswith("the model knows no word of 'xyzzy'")

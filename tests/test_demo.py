@@ -1,14 +1,16 @@
 """The demo, end to end on a handful of scenes: everything it promises to leave is there and agrees."""
 
 import json
+import shutil
 from contextlib import contextmanager
 
 import pytest
 
 from crossbit.bundle import Bundle
+from crossbit.cli import main
 from crossbit.collection import Collection
 from crossbit.data import Corpus, Split
-from crossbit.demo import Demo
+from crossbit.demo import MARK, Demo
 from crossbit.errors import InputError
 from crossbit.experiment import Setup
 from crossbit.features import featurise
@@ -21,17 +23,23 @@ def no_bar(title):
     yield silent
 
 
+QUICK = [
+    Recipe.parse("cfrh(hidden=8,decoder_hidden=8,epochs=2,batch=16)"),
+    *map(Recipe.parse, ("cca+itq", "cca+sign")),
+]
+
+
 @pytest.fixture(scope="module")
-def folder(tiny_scenes, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
-    quick = [
-        Recipe.parse("cfrh(hidden=8,decoder_hidden=8,epochs=2,batch=16)"),
-        *map(Recipe.parse, ("cca+itq", "cca+sign")),
-    ]
+def demo(tiny_scenes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Demo, "recipes", property(lambda self: quick))
-        demo = Demo(Setup("scenes"), tiny_scenes, featurise(tiny_scenes, "hog|pca16", "bow"))
-        demo.run(folder, no_bar)
+        patch.setattr(Demo, "recipes", property(lambda self: QUICK))
+        yield Demo(Setup("scenes"), tiny_scenes, featurise(tiny_scenes, "hog|pca16", "bow"))
+
+
+@pytest.fixture(scope="module")
+def folder(demo, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    demo.run(folder, no_bar)
     return folder
 
 
@@ -50,6 +58,40 @@ def test_the_page_shows_both_directions_with_right_and_wrong(folder):
         assert part in page
     assert "cca+sign is left out: &#x27;sign&#x27; keeps one bit per dimension" in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+
+
+def test_another_run_replaces_it_and_one_that_ends_early_leaves_it(demo, folder, tmp_path, monkeypatch):
+    older = shutil.copytree(folder, tmp_path / "older")
+    names = sorted(path.name for path in older.iterdir())
+    mine = older / "collection" / "mine.txt"
+    mine.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(Demo, "image_queries", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            demo.run(older, no_bar)
+    assert mine.exists()
+    assert sorted(path.name for path in older.iterdir()) == names
+    demo.run(older, no_bar)
+    assert not mine.exists()
+    with Collection(older / "collection") as collection:
+        assert len(collection) == 40
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["model", "collection"])
+def test_what_is_not_of_a_demo_is_never_replaced(demo, folder, tmp_path, name, monkeypatch, capsys):
+    own = shutil.copytree(folder / name, tmp_path / name)
+    (own / MARK).unlink()
+    monkeypatch.setattr("sys.argv", ["crossbit", "demo", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        main()
+    assert f"{own} was not made by `crossbit demo`" in capsys.readouterr().err
+    with pytest.raises(InputError, match="choose another --out"):
+        demo.run(tmp_path, no_bar)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_data_without_labels_is_refused(tiny_scenes):

@@ -24,6 +24,7 @@ from .encoder import DualEncoder
 from .errors import InputError
 from .experiment import Setup, score
 from .features import Featurised
+from .files import refuse_unwritable, written_whole
 from .methods import Recipe
 from .metrics.evaluation import Scores
 from .metrics.measure import Measure
@@ -36,6 +37,8 @@ TABLES = (Measure("MAP"), Measure("precision", 10))
 TOPN = tuple(Measure("precision", n) for n in (1, 10, 25, 50, 100, 200, 300, 400, 500, 750, 1000))
 RADII = range(BITS + 1)
 PR = {r: (Measure("lookup-recall", r=r), Measure("lookup-precision", r=r)) for r in RADII}
+#: The file in a folder that says that the demo made it, and may replace it.
+MARK = "demo.txt"
 QUERIES = 3
 HITS = 10
 
@@ -86,7 +89,11 @@ class Demo:
         return [small, *map(Recipe.parse, ("cca+itq", "cca+sign", "scm"))]
 
     def run(self, folder: Path, progress: Progress) -> Path:
-        """Fit, score and search; write the model, the collection, the scores and `report.html` into a folder."""
+        """Fit, score and search; write the model, the collection, the scores and `report.html` into a folder.
+
+        Those of an older demo are replaced when the new ones are complete; what is not of a demo is refused.
+        """
+        refuse_others(folder)
         first, *others = self.recipes
         fitted, notes = [self.fit(first, progress)], self.notes()
         for recipe in others:
@@ -97,11 +104,14 @@ class Demo:
         shown = fitted[0]
         origin = Origin(shown.recipe.name, shown.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
         bundle = Bundle(shown.encoder, self.made.pipelines, self.data.split, origin)
-        bundle.save(folder / "model")
-        with Collection.create(folder / "collection", folder / "model") as collection:
-            collection.put(self.database(bundle))
-            queries: list[report.TextQuery | report.ImageQuery] = [*self.text_queries(collection, bundle)]
-            queries += self.image_queries(collection, bundle)
+        with written_whole(folder / "model") as model, written_whole(folder / "collection") as home:
+            bundle.save(model)
+            with Collection.create(home, model) as collection:
+                collection.put(self.database(bundle))
+                queries: list[report.TextQuery | report.ImageQuery] = [*self.text_queries(collection, bundle)]
+                queries += self.image_queries(collection, bundle)
+            for made in (model, home):
+                (made / MARK).write_text("`crossbit demo` made this folder, and replaces it when it runs again.\n")
         rows = {f.recipe.name: {task: scores.means() for task, scores in f.scores.items()} for f in fitted}
         (folder / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         report.save(self.page(fitted, queries, notes), folder / "report.html")
@@ -210,6 +220,16 @@ class Demo:
         )
         title, right = f"crossbit on {data.name}", "it shares a label with the query's item"
         return report.Report(title, summary, facts, tables, figures, queries, right, cost, notes)
+
+
+def refuse_others(folder: Path) -> None:
+    """Refuse a folder that cannot be written, or whose model or collection is not of a demo: it would be replaced."""
+    refuse_unwritable(folder)
+    for place in (folder / "model", folder / "collection"):
+        if place.exists() and not (place / MARK).is_file():
+            raise InputError(
+                f"{place} was not made by `crossbit demo`, which would replace it; choose another --out or move it away"
+            )
 
 
 def curves(fitted: list[Fitted], task: str, name: str) -> list[report.Plot]:

@@ -83,3 +83,8 @@ def test_unusable_texts_are_refused(text, reason):
 
 def test_tokenise_splits_at_everything_else():
     assert tokenise("a\u00a0b\tc/d") == ["a", "b", "c", "d"]
+
+
+def test_it_says_whether_it_knows_a_word_of_a_text():
+    fitted = Bow(min_count=1).fit(["a red dog", "犬が走る"])
+    assert [fitted.knows(text) for text in ("RED!", "xyzzy", "!!", "犬が", "红色")] == [True, False, False, True, False]

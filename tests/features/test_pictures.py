@@ -11,7 +11,7 @@ from PIL import Image
 
 from crossbit.errors import InputError
 from crossbit.features import pictures
-from crossbit.features.pictures import centre_square, normalised, open_picture, squashed
+from crossbit.features.pictures import centre_square, normalised, open_picture, pixels_of, squashed
 
 
 def encoded(image, kind="PNG", **options):
@@ -54,6 +54,31 @@ def test_transparency_lies_on_white():
     palette = Image.new("P", (2, 2), 0)
     palette.putpalette([9, 9, 9])
     assert np.asarray(open_picture(encoded(palette, transparency=0))).min() == 255
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+def test_transparency_in_bands_is_transparency_at_once(mode, rng, monkeypatch):
+    image = Image.fromarray(rng.integers(0, 256, (37, 53, 4)).astype(np.uint8))
+    image = image.convert("RGB").convert("P") if mode == "P" else image.convert(mode)
+    kind, options = ("PNG", {"transparency": 3}) if mode == "P" else ("TIFF", {})
+    data = encoded(image, kind, **options)
+    layer = Image.open(BytesIO(data)).convert("RGBA")
+    whole = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    composed, sizes = Image.alpha_composite, []
+    monkeypatch.setattr(Image, "alpha_composite", lambda a, b: sizes.append(a.size) or composed(a, b))
+    monkeypatch.setattr(pictures, "_BAND", 200)
+    assert open_picture(data).tobytes() == whole.tobytes()
+    assert sizes == [(53, 3)] * 12 + [(53, 1)]
+
+
+def test_the_size_of_a_picture_is_known_before_it_is_decoded(tmp_path, monkeypatch):
+    huge = bomb(7_000, 6_000)
+    (tmp_path / "a.png").write_bytes(encoded(RED))
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    assert pixels_of(huge) == 42_000_000
+    assert pixels_of(tmp_path / "a.png") == 48
+    with pytest.raises(InputError, match="no image in a known format"):
+        pixels_of(b"hello")
 
 
 def test_an_animation_counts_by_its_first_frame():

@@ -32,6 +32,11 @@ def test_rows_are_ids_between_their_marks():
     assert rows.tolist() == [[2, 8, 7, 3, 0, 0], [2, 4, 1, 3, 0, 0], [2, 4, 5, 4, 5, 3]]
 
 
+def test_it_says_whether_it_knows_a_word_of_a_text():
+    fitted = Words(min_count=1).fit(TEXTS)
+    assert (fitted.knows("a zebra"), fitted.knows("zebra")) == (True, False)
+
+
 def test_marks_can_be_left_out():
     fitted = Words(min_count=1, longest=4, unknown="", begin="").fit(TEXTS)
     assert fitted(["a zebra dog a a a"]).tolist() == [[4, 5, 4, 3]]

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
-from refusals import refused
+from refusals import ALLOWED, refused
 
 SEARCH = "/api/collections/scenes24/search"
 
@@ -76,6 +77,14 @@ def test_a_bad_picture_is_refused_with_the_reason(client, name):
         assert any(word in message for word in reason.split("|")), message
 
 
+def test_the_pictures_of_a_query_share_a_bound_on_pixels(client):
+    huge, large = encoded(6000, 5400), base64.b64encode(encoded(3000, 3000)).decode()
+    assert "32,400,000" in refused(client.post(f"{SEARCH}/image", content=huge), 422, "input")
+    four = client.post(SEARCH, json={"parts": [{"image": large}] * 4})
+    assert "32,000,000 pixels together, but these have 36,000,000" in refused(four, 422, "input")
+    assert client.post(SEARCH, json={"parts": [{"image": large}, {"text": "red"}], "k": 1}).status_code == 200
+
+
 def test_a_mislabelled_picture_is_what_its_bytes_are(client):
     answer = client.post(f"{SEARCH}/image", content=encoded(64, 64, "JPEG"), headers={"content-type": "image/png"})
     assert answer.status_code == 200
@@ -120,6 +129,34 @@ def test_a_wrong_type_or_size_is_named_by_its_place(client, question, at):
     assert refused(answer, 422, "input").startswith(at)
     assert answer.json()["error"]["at"] == at
     assert len(answer.content) < 500
+
+
+MANY = {f"{number:x}": 1 for number in range(100_000)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "at"),
+    [
+        ("search", {"parts": [{"text": "x"}], **MANY}, "body.0"),
+        ("search", {"parts": [{"text": "x", **MANY}]}, "body.parts.0.0"),
+        ("search", {"parts": [{"text": "x"}], "y" * 10_000_000: 1}, "body.yyy"),
+        ("search", {"parts": [1] * 1_000_000}, "body.parts"),
+        ("items", {"items": [{"id": "x"}], **MANY}, "body.0"),
+        ("items", {"items": [{"id": "x", **MANY}]}, "body.items.0.0"),
+        ("items", {"items": [{"id": "x", "texts": [1] * 1_000_000}]}, "body.items.0.texts"),
+    ],
+    ids=["names", "names in a part", "a long name", "parts", "names of items", "names in an item", "texts"],
+)
+def test_a_million_faults_cost_what_one_costs(client, path, body, at):
+    from crossbit.server.questions import NewItems, Question
+
+    with pytest.raises(ValidationError) as faults:
+        {"search": Question, "items": NewItems}[path].model_validate(body)
+    assert faults.value.error_count() < 100
+    answer = client.post(f"/api/collections/scenes24/{path}", json=body, headers=ALLOWED)
+    assert refused(answer, 422, "input").startswith(at)
+    assert answer.json()["error"]["at"].startswith(at)
+    assert len(answer.content) < 1000
 
 
 @pytest.mark.parametrize(
@@ -238,21 +275,19 @@ def test_slow_clients_are_cut_and_take_no_slot(started):
 
 
 def test_a_client_that_does_not_read_is_cut(started):
-    address = started(idle_seconds=0.5, send_seconds=0.5)
+    limits = {"idle_seconds": 0.5, "body_seconds": 0.5, "seconds": 2, "write_seconds": 2, "send_seconds": 0.5}
+    address = started(connections=1, **limits)
     with _connection(address) as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        for _ in range(30):
+        for _ in range(300):  # of 36 kB each: more than the sockets hold
             raw.sendall(_head("GET", "/openapi.json"))
+        refused(httpx.get(f"{address}/api/health", timeout=60), 503, "overloaded")
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            time.sleep(0.3)
-            try:
+        while httpx.get(f"{address}/api/health", timeout=60).status_code != 200:
+            assert time.monotonic() < deadline, "the server still waits for a client that does not read"
+            with suppress(OSError):  # the server has closed
                 raw.sendall(b"\r\n")
-            except OSError:
-                break
-        else:
-            pytest.fail("the server still waits for a client that does not read")
-    assert httpx.get(f"{address}/api/health", timeout=60).status_code == 200
+            time.sleep(0.3)
 
 
 def test_too_many_connections_are_refused_and_forgotten(started):

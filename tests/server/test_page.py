@@ -242,6 +242,14 @@ def test_a_caption_that_is_a_script_is_a_caption(open_page, own):
         page.click("#details .close")
 
 
+def test_words_that_the_model_does_not_know_are_named(open_page):
+    page = open_page("?q=xyzzy")
+    page.wait_for_selector(".hit .measures")
+    assert "knows no word of 'xyzzy'" in page.inner_text(".doubtful")
+    ask(page, "a red circle")
+    page.wait_for_selector(".doubtful", state="detached")
+
+
 def test_a_search_that_fails_is_told_in_words(open_page):
     open_page.expected.append("a status of 404")
     page = open_page("?part=like:1:none")

@@ -69,12 +69,35 @@ def test_words_and_items_may_stand_in_the_address(client, shelf):
     assert "1 to 16" in refused(client.get(SEARCH), 422, "input")
 
 
+def test_the_address_may_hold_every_condition(client, shelf):
+    given = {"text": "red", "target": "text", "radius": 12, "k": 50, "where": "year < 2030", "explain": True}
+    answer = client.get(SEARCH, params=given).json()
+    assert answer["target"] == "text"
+    assert found(answer) == expected(shelf.search(text("red"), target="text", radius=12, k=50, where="year < 2030"))
+    assert answer["stages"]
+    assert "half of the 24 bits" in refused(client.get(SEARCH, params={"text": "red", "radius": 13}), 422, "input")
+
+
+def test_a_name_that_the_address_does_not_know_is_refused(client, png):
+    for answer in (
+        client.get(SEARCH, params={"text": "red", "limit": 3}),
+        client.post(f"{SEARCH}/image", params={"limit": 3}, content=png),
+    ):
+        assert refused(answer, 422, "input").startswith("query.limit")
+
+
 def test_a_filter_and_a_radius_hold(client, shelf):
     answer = ask(client, parts=[{"text": "star"}], where="year >= 2050", k=50)
     assert answer["searched"] == len(answer["hits"]) == 10
     assert all(hit["metadata"]["year"] >= 2050 for hit in answer["hits"])
     near = ask(client, parts=[{"text": "star"}], radius=12, k=50)
     assert found(near) == expected(shelf.search(text("star"), radius=12, k=50))
+
+
+def test_a_text_without_a_known_word_is_named(client):
+    answer = ask(client, parts=[{"text": "a red circle"}, {"text": "xyzzy 红色"}, {"like": "000004"}])
+    assert answer["warning"] == "the model knows no word of 'xyzzy 红色': what is found for it means nothing"
+    assert ask(client, parts=[{"text": "xyzzy red"}, {"like": "000004"}])["warning"] is None
 
 
 def test_explaining_tells_the_stages(client):
@@ -110,7 +133,18 @@ def test_no_answer_holds_a_place_on_the_disk(client, shelf, tmp_path_factory):
         shelf.remove(["placed"])
 
 
-@pytest.mark.parametrize("where", ['picture > "/a"', '"/home" in picture', 'not (year < 3 or picture == "x")'])
+@pytest.mark.parametrize(
+    "where",
+    [
+        'picture > "/a"',
+        '"/home" in picture',
+        'not (year < 3 or picture == "x")',
+        '"/home" in picture != None',
+        'None != picture >= "/home"',
+        'year != None and "/a" <= picture < "/b"',
+        'picture in (None, "/home/x")',
+    ],
+)
 def test_a_filter_does_not_find_out_places(client, where):
     message = refused(client.get(SEARCH, params={"text": "x", "where": where}), 422, "input")
     assert "not where it is" in message
@@ -119,6 +153,8 @@ def test_a_filter_does_not_find_out_places(client, where):
 def test_a_filter_may_ask_whether_there_is_a_picture(client):
     answer = client.get(SEARCH, params={"text": "x", "where": "picture == None", "k": 60}).json()
     assert answer["searched"] == 60
+    both = client.get(SEARCH, params={"text": "x", "where": "2000 <= year < 2010 and None == picture"}).json()
+    assert both["searched"] == 10
 
 
 def test_items_thumbnails_samples_and_fields(client, shelf):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -27,6 +28,7 @@ from . import (
     serve,
     upkeep,
 )
+from .output import visible
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -62,6 +64,8 @@ def main() -> None:
     """Run the command line; bad input and a failing disk end with a message and status 2, an interrupt with 130."""
     # Threads that spin while they wait make small networks several times slower on a machine that is not idle.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a caption may hold what the encoding does not
     try:
         app()
     except BrokenPipeError:
@@ -71,7 +75,7 @@ def main() -> None:
         print(f"crossbit: there is not enough memory: {fault}; use fewer items or shorter codes", file=sys.stderr)
         sys.exit(2)
     except (InputError, OSError) as fault:
-        print(f"crossbit: {fault}", file=sys.stderr)
+        print(visible(f"crossbit: {fault}"), file=sys.stderr)
         sys.exit(2)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +15,9 @@ def demo(
     dataset: Annotated[str, typer.Option("--dataset", "-d", help="A dataset with labels.")] = "scenes",
     features: Features = "",
     captions: Captions = "join",
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; an older demo is replaced.")] = Path(
-        "runs/demo"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The folder to write; an older demo is replaced, nothing else.")
+    ] = Path("runs/demo"),
     data_dir: DataDir = None,
     cache: Cache = None,
     on_error: OnError = "skip",
@@ -29,15 +28,14 @@ def demo(
     It extracts features, fits CFRH and the baselines at 64 bits, scores both directions, and searches with words and
     with pictures.
     """
-    from ..demo import Demo
+    from ..demo import Demo, refuse_others
     from ..progress import bar
     from .run import featurised, read_setup
 
+    refuse_others(out)
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir)
     made = Demo(setup, corpus, featurised(setup, corpus, cache, on_error, data_dir=data_dir))
-    if (out / "collection" / "items.db").is_file():
-        shutil.rmtree(out / "collection")
     page = made.run(out, bar)
     if json:
         print_json({"report": str(page), "scores": str(out / "scores.json"), "model": str(out / "model")})

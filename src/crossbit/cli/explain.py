@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import DataDir
-from .output import JsonFlag, print_json, print_table
+from .output import JsonFlag, print_json, print_table, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ def explain(
     else:
         for rows in _tables(facts.get("nearest", {})):
             print_table(rows)
-        typer.echo(sentence)
+        typer.echo(visible(sentence))
 
 
 def _attention(bundle: Bundle, image: Path, out: Path) -> tuple[dict[str, Any], str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from .options import Cache, DataDir, DatasetIfAny, OnError
-from .output import JsonFlag, print_json
+from .output import JsonFlag, print_json, visible
 
 if TYPE_CHECKING:
     from ..collection import Raw
@@ -242,7 +242,7 @@ def _checked(on_error: str) -> Any:
 
 def _name_failures(counts: Added) -> None:
     for failure in counts.failures[:10]:
-        print(f"left out {failure.id}: {failure.reason}", file=sys.stderr)
+        print(visible(f"left out {failure.id}: {failure.reason}"), file=sys.stderr)
     if len(counts.failures) > 10:
         print(f"and {len(counts.failures) - 10} more; --json names all", file=sys.stderr)
 

@@ -15,6 +15,7 @@ from ..features.extraction import OnError
 from ..progress import bar
 from ..protocols import protocol as find_protocol
 from ..spec import split_list
+from .output import visible
 
 if TYPE_CHECKING:
     from ..training import Precision
@@ -89,7 +90,7 @@ def featurised(
             log=log,
         )
     for failure in made.failures[:10]:
-        print(f"left out {failure.id} ({failure.modality}): {failure.reason}", file=sys.stderr)
+        print(visible(f"left out {failure.id} ({failure.modality}): {failure.reason}"), file=sys.stderr)
     if made.failures:
         left_out = {failure.id for failure in made.failures}
         print(f"{len(left_out)} of {len(corpus)} items were left out", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .output import JsonFlag, print_json, print_table
+from .output import JsonFlag, print_json, print_table, visible
 
 if TYPE_CHECKING:
     from ..collection import Found, Part
@@ -41,6 +41,7 @@ def search(
     from dataclasses import replace
 
     from ..collection import Collection
+    from ..collection.query import warning
     from ..errors import known
 
     if index not in ("", "auto", "flat", "ivf"):
@@ -51,8 +52,10 @@ def search(
         found = opened.search(*parts, target=target, k=k, radius=radius, where=where, settings=settings)
         told = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"
         told += "; no good match" if found.doubtful else ""
+        if doubt := warning(parts, lambda: opened.model):
+            print(f"crossbit: {visible(doubt)}", file=sys.stderr)
     if json:
-        print_json(_as_json(found, explain=explain))
+        print_json({**_explained(found), "warning": doubt} if explain else _as_json(found))
         return
     print_table([_row(rank, hit) for rank, hit in enumerate(found.hits, 1)])
     if explain:
@@ -86,12 +89,15 @@ def _weighed(value: str) -> tuple[str, float]:
     return (match[1], float(match[2])) if match else (value, 1.0)
 
 
-def _as_json(found: Found, *, explain: bool) -> Any:
-    hits = [
+def _explained(found: Found) -> dict[str, Any]:
+    return {"hits": _as_json(found), "stages": [stage._asdict() for stage in found.stages]}
+
+
+def _as_json(found: Found) -> list[dict[str, Any]]:
+    return [
         {"rank": rank, "distance": hit.distance, "score": hit.score, "probability": hit.probability, **asdict(hit.item)}
         for rank, hit in enumerate(found.hits, 1)
     ]
-    return {"hits": hits, "stages": [stage._asdict() for stage in found.stages]} if explain else hits
 
 
 def _stage_row(stage: Stage) -> dict[str, Any]:

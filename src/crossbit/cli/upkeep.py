@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .index import Folder
-from .output import JsonFlag, print_json, print_table
+from .output import JsonFlag, print_json, print_table, visible
 
 #: Joined into `crossbit index`.
 app = typer.Typer()
@@ -57,7 +57,7 @@ def verify(
         print_json(facts)
     else:
         for damage in report.damage:
-            typer.echo(f"{damage.where}: {damage.what}")
+            typer.echo(visible(f"{damage.where}: {damage.what}"))
         typer.echo(f"{report.items:,} items are as they were written, {len(report.damage):,} faults")
         if "kept" in facts:
             typer.echo(f"{facts['kept']:,} items kept; the damaged file is in {facts['aside']}")

@@ -22,6 +22,9 @@ from .model import Model
 from .reading import number_of, vectors_of
 from .snapshot import Snapshot
 
+#: Characters of a text that a message repeats.
+_TOLD = 60
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -101,6 +104,13 @@ def checked_target(target: str, parts: Sequence[Part]) -> Modality:
     if target:
         raise known(target, "modality", MODALITIES)
     return "text" if [part.kind for part in parts] == ["image"] else "image"
+
+
+def warning(parts: Sequence[Part], model: Callable[[], Model]) -> str | None:
+    """Return what to tell whoever asks with a text of which the model knows no word: its code looks like any other."""
+    texts = [str(part.value) for part in parts if part.kind == "text"]
+    unknown = [repr(text[:_TOLD]) for text in texts if not model().pipelines["text"].extractor.knows(text)]
+    return f"the model knows no word of {', '.join(unknown)}: what is found for it means nothing" if unknown else None
 
 
 def part_of_file(path: Path) -> Part:

@@ -79,6 +79,10 @@ class Bow(Extractor):
         ends = np.cumsum([0, *map(len, ordered)], dtype=np.int32)
         return csr_array((counts, columns, ends), shape=(len(rows), len(self.vocabulary)))
 
+    def knows(self, raw: str) -> bool:
+        """Return whether a word of a text is in the vocabulary."""
+        return not self._column.keys().isdisjoint(self.prepare(raw))
+
     @cached_property
     def _column(self) -> dict[str, int]:
         return {word: column for column, word in enumerate(self.vocabulary)}

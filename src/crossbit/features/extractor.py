@@ -43,6 +43,10 @@ class Extractor(ABC):
     def compute(self, prepared: Sequence[Any]) -> Array:
         """Return the features of prepared items, one row each; a row does not depend on its neighbours."""
 
+    def knows(self, raw: Any) -> bool:
+        """Return whether it finds anything in a raw item that it was fitted to; features without it mean nothing."""
+        return True
+
     def __call__(self, raws: Sequence[Any]) -> Array:
         """Return the features of raw items, one row each, float32 where they are vectors; one at fault is named."""
         prepared = []

@@ -5,6 +5,8 @@ Files are hostile: what is not a picture of sensible size in a common format is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +23,8 @@ Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"]
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 200
+#: Pixels that are laid on white at once.
+_BAND = 1 << 18
 #: Formats that Pillow decodes itself; EPS, for one, would start an interpreter.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
@@ -33,12 +37,25 @@ def open_picture(raw: Picture) -> Image.Image:
     """
     if isinstance(raw, ndarray):
         return _from_pixels(raw)
+    with _opened(raw) as image:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return _rgb(image)
+
+
+def pixels_of(raw: Path | bytes) -> int:
+    """Return how many pixels an image file says it has; none is decoded."""
+    with _opened(raw) as image:
+        return image.width * image.height
+
+
+@contextmanager
+def _opened(raw: Path | bytes) -> Iterator[Image.Image]:
     source = BytesIO(raw) if isinstance(raw, bytes) else existing(raw)
     try:
         with Image.open(source, formats=FORMATS) as image:
             _refuse_size(*image.size)
-            image.load()
-            return _rgb(ImageOps.exif_transpose(image))
+            yield image
     except ItemError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -78,14 +95,21 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ItemError("its pixels are floating-point numbers, whose range is not defined; save it with 8 or 16 bits")
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.int64)
+        grey = np.asarray(image)
         if grey.min() < 0 or grey.max() > 0xFFFF:
             raise ItemError("its grey values exceed 16 bits; save it with 8 or 16 bits")
         return Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return image.convert("RGB")
+    return _on_white(image) if image.has_transparency_data else image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return a transparent picture on white, made in bands: a huge one would fill the memory five times over."""
+    made = Image.new("RGB", image.size)
+    rows = max(1, _BAND // image.width)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
+        made.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("RGB"), (0, top))
+    return made
 
 
 def squashed(image: Image.Image, size: int) -> UInt8[ndarray, "size size 3"]:

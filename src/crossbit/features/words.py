@@ -90,6 +90,10 @@ class Words(Extractor):
             row[: len(ids)] = ids
         return rows
 
+    def knows(self, raw: str) -> bool:
+        """Return whether a word of a text is in the vocabulary."""
+        return not self._id.keys().isdisjoint(self.prepare(raw))
+
     def _framed(self, ids: list[int]) -> list[int]:
         begin, end = [BEGIN] if self.begin else [], [END] if self.end else []
         return [*begin, *ids[: self.longest - len(begin) - len(end)], *end]

@@ -42,13 +42,17 @@ class ShownStage(BaseModel):
 
 
 class SearchAnswer(BaseModel):
-    """What was found among `searched` codes; `doubtful` means that probably nothing here matches."""
+    """What was found among `searched` codes; `doubtful` means that probably nothing here matches.
+
+    `warning` names the texts of which the model knows no word.
+    """
 
     collection: str
     target: Literal["image", "text"]
     searched: int
     seconds: float
     doubtful: bool | None
+    warning: str | None
     hits: list[ShownHit]
     stages: list[ShownStage] | None
 
@@ -148,7 +152,7 @@ def shown(shelf: Shelf, item: Item) -> dict[str, Any]:
     return {"id": item.id, "texts": list(item.texts), "metadata": dict(item.metadata), "thumbnail": address}
 
 
-def search_answer(shelf: Shelf, found: Found, seconds: float, *, explain: bool) -> SearchAnswer:
+def search_answer(shelf: Shelf, found: Found, seconds: float, warning: str | None, *, explain: bool) -> SearchAnswer:
     """Return what a search found as JSON tells it."""
     hits = [
         ShownHit(
@@ -166,6 +170,7 @@ def search_answer(shelf: Shelf, found: Found, seconds: float, *, explain: bool) 
         searched=found.searched,
         seconds=seconds,
         doubtful=getattr(found, "doubtful", None),
+        warning=warning,
         hits=hits,
         stages=[ShownStage(**stage._asdict()) for stage in found.stages] if explain else None,
     )

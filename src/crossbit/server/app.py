@@ -27,6 +27,8 @@ from .state import Here, State, state_of
 
 _LOG = logging.getLogger("crossbit.server")
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
+#: Characters of a place in a request that an answer repeats; an unknown name may be as long as the request.
+_PLACE = 200
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": FaultAnswer, "description": "No HTTP, no JSON, or another host name"},
     404: {"model": FaultAnswer, "description": "No such item or collection"},
@@ -129,7 +131,7 @@ async def _invalid(request: Request, fault: Exception) -> Response:
     first = fault.errors()[0]
     if first["type"] == "json_invalid":
         return _answer(400, "malformed", "the body is no JSON", "body")
-    at = ".".join(map(str, first["loc"]))
+    at = ".".join(map(str, first["loc"]))[:_PLACE]
     return _answer(422, "input", f"{at}: {first['msg']}", at)
 
 

@@ -8,6 +8,7 @@ from typing import Final, final
 #: Bounds of what a request asks; part of the OpenAPI document, so that a client knows them before it asks.
 MAX_HITS: Final = 1000
 MAX_PARTS: Final = 16
+MAX_PIXELS: Final = 32_000_000  # of all pictures that ask; to decode them takes 0.5 GB and a second at most
 MAX_TEXT: Final = 10_000
 MAX_ID: Final = 1000
 MAX_FILTER: Final = 4000

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..collection import Part, Raw, image, like, text
 from ..errors import InputError
-from .limits import MAX_FILTER, MAX_HITS, MAX_ID, MAX_ITEMS, MAX_PARTS, MAX_TEXT, MAX_WEIGHT
+from ..features.pictures import pixels_of
+from .limits import MAX_FILTER, MAX_HITS, MAX_ID, MAX_ITEMS, MAX_PARTS, MAX_PIXELS, MAX_TEXT, MAX_WEIGHT
 
-_STRICT = ConfigDict(strict=True, extra="forbid")
 _ENCODED = "A picture's file (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM) as base64. Addresses are never fetched."
+_PIXELS = f"Their pictures have {MAX_PIXELS:,} pixels together at most."
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 Picture = Annotated[str, Field(min_length=1, description=_ENCODED, json_schema_extra={"format": "byte"})]
-Target = Literal["", "image", "text"]
-TargetField = Annotated[
-    Target, Field(description="Search pictures or texts; empty: texts for a picture alone, else pictures.")
-]
-Hits = Annotated[int, Field(ge=1, le=MAX_HITS, description="How many hits.")]
-Radius = Annotated[int, Field(ge=0, le=1 << 16, description="Only hits within this many bits.")]
-Where = Annotated[
-    str, Field(max_length=MAX_FILTER, description="A filter, as in year >= 2020 and license in ('cc-by', 'cc0').")
-]
 
 
-class QueryPart(BaseModel):
+class Asked(BaseModel):
+    """What a client sends; it is refused at its first unknown name, for a million errors would take the server."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_unknown(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        known = {name: given[name] for name in cls.model_fields if name in given}
+        unknown = next((name for name in given if name not in known), None)
+        return known if unknown is None else {**known, unknown: None}
+
+
+class QueryPart(Asked):
     """One part of a query: a text, a picture, or an item of the collection. A negative weight leads away from it."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(strict=True)
 
     text: Text | None = None
     image: Picture | None = None
@@ -52,11 +60,41 @@ class QueryPart(BaseModel):
         return (image(decoded(self.image)) if self.image is not None else like(self.like or "")) * self.weight
 
 
-class Question(BaseModel):
+class Conditions(Asked):
+    """What a search asks beside its parts, as it may stand in an address."""
+
+    target: Annotated[
+        Literal["", "image", "text"],
+        Field(description="Search pictures or texts; empty: texts for a picture alone, else pictures."),
+    ] = ""
+    k: Annotated[int, Field(ge=1, le=MAX_HITS, description="How many hits.")] = 10
+    radius: Annotated[int | None, Field(ge=0, le=1 << 16, description="Only hits within this many bits.")] = None
+    where: Annotated[
+        str, Field(max_length=MAX_FILTER, description="A filter, as in year >= 2020 and license in ('cc-by', 'cc0').")
+    ] = ""
+    explain: bool = Field(False, description="Tell what each stage of the search did, and how long it took.")
+
+
+class Address(Conditions):
+    """A search whose parts stand in its address too."""
+
+    text: Annotated[list[Text], Field(max_length=MAX_PARTS)] = []
+    minus: Annotated[list[Text], Field(max_length=MAX_PARTS, description="Texts to lead away from.")] = []
+    like: Annotated[list[Id], Field(max_length=MAX_PARTS, description="Ids of items: more like these.")] = []
+
+    def parts(self) -> list[Part]:
+        """Return the parts as the library knows them; none, or too many, are refused."""
+        found = [*map(text, self.text), *(-text(each) for each in self.minus), *map(like, self.like)]
+        if not 0 < len(found) <= MAX_PARTS:
+            raise InputError(f"a search has 1 to {MAX_PARTS} of text, minus and like, but this has {len(found)}")
+        return found
+
+
+class Question(Conditions):
     """A search: its parts are one query together."""
 
     model_config = ConfigDict(
-        **_STRICT,
+        strict=True,
         json_schema_extra={
             "examples": [
                 {"parts": [{"text": "a red circle"}], "k": 5},
@@ -66,18 +104,13 @@ class Question(BaseModel):
         },
     )
 
-    parts: Annotated[list[QueryPart], Field(min_length=1, max_length=MAX_PARTS)]
-    target: TargetField = ""
-    k: Hits = 10
-    radius: Radius | None = None
-    where: Where = ""
-    explain: bool = Field(False, description="Tell what each stage of the search did, and how long it took.")
+    parts: Annotated[list[QueryPart], Field(min_length=1, max_length=MAX_PARTS, description=_PIXELS)]
 
 
-class NewItem(BaseModel):
+class NewItem(Asked):
     """An item to be added, or to replace the one of its id."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(strict=True)
 
     id: Id
     picture: Picture | None = None
@@ -90,17 +123,33 @@ class NewItem(BaseModel):
         return Raw(self.id, picture, tuple(self.texts), self.metadata)
 
 
-class NewItems(BaseModel):
+class NewItems(Asked):
     """Items to be added; each that can be used is safe on the disk when the answer comes."""
 
     model_config = ConfigDict(
-        **_STRICT,
+        strict=True,
         json_schema_extra={
             "examples": [{"items": [{"id": "note-1", "texts": ["a green square"], "metadata": {"year": 2024}}]}]
         },
     )
 
     items: Annotated[list[NewItem], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+def refuse_huge(parts: Sequence[Part]) -> None:
+    """Refuse pictures that together have more pixels than one request may decode."""
+    pixels = sum(_pixels(part.value) for part in parts if isinstance(part.value, bytes))
+    if pixels > MAX_PIXELS:
+        raise InputError(
+            f"the pictures of a query may have {MAX_PIXELS:,} pixels together, but these have {pixels:,}; shrink them"
+        )
+
+
+def _pixels(picture: bytes) -> int:
+    try:
+        return pixels_of(picture)
+    except InputError:
+        return 0  # the search says what is wrong with it
 
 
 def decoded(encoded: str) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from .. import __version__
 from ..collection import Part, image
+from ..collection.query import warning
 from ..errors import InputError
 from .answers import (
     CollectionFacts,
@@ -23,8 +24,7 @@ from .answers import (
     shown,
 )
 from .assets import tag
-from .limits import MAX_PARTS
-from .questions import Hits, Id, QueryPart, Question, Radius, TargetField, Text, Where
+from .questions import Address, Conditions, Id, Question, refuse_huge
 from .shelves import Shelf, refuse_places
 from .state import Here, Served, State
 
@@ -37,8 +37,6 @@ _JPEG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
     304: {"description": "The client has it already"},
 }
-Texts = Annotated[list[Text], Query(max_length=MAX_PARTS)]
-Ids = Annotated[list[Id], Query(max_length=MAX_PARTS)]
 
 
 @router.get("")
@@ -55,45 +53,20 @@ async def search(question: Question, shelf: Served, here: Here) -> SearchAnswer:
 
 
 @router.get("/{name}/search")
-async def search_by_address(
-    shelf: Served,
-    here: Here,
-    *,
-    text_: Annotated[Texts, Query(alias="text")] = [],  # noqa: B006
-    minus: Texts = [],  # noqa: B006
-    like_: Annotated[Ids, Query(alias="like")] = [],  # noqa: B006
-    k: Annotated[Hits, Query()] = 10,
-    where: Annotated[Where, Query()] = "",
-) -> SearchAnswer:
+async def search_by_address(asked: Annotated[Address, Query()], shelf: Served, here: Here) -> SearchAnswer:
     """Search by texts and items that stand in the address."""
-    parts = [
-        *(QueryPart(text=each) for each in text_),
-        *(QueryPart(text=each, weight=-1.0) for each in minus),
-        *(QueryPart(like=each) for each in like_),
-    ]
-    if not 0 < len(parts) <= MAX_PARTS:
-        raise InputError(f"a search has 1 to {MAX_PARTS} of text, minus and like, but this has {len(parts)}")
-    question = Question.model_construct(parts=parts, k=k, where=where)
-    return await _search(here, shelf, question, lambda: [part.part() for part in parts])
+    return await _search(here, shelf, asked, asked.parts)
 
 
 @router.post("/{name}/search/image", openapi_extra=_PICTURE)
 async def search_by_picture(
-    request: Request,
-    shelf: Served,
-    here: Here,
-    *,
-    target: Annotated[TargetField, Query()] = "",
-    k: Annotated[Hits, Query()] = 10,
-    radius: Annotated[Radius | None, Query()] = None,
-    where: Annotated[Where, Query()] = "",
+    request: Request, asked: Annotated[Conditions, Query()], shelf: Served, here: Here
 ) -> SearchAnswer:
     """Search by a picture, whose file is the body."""
     content = await request.body()
     if not content:
         raise InputError("the body is the file of a picture, but it is empty")
-    question = Question.model_construct(parts=[], target=target, k=k, radius=radius, where=where, explain=False)
-    return await _search(here, shelf, question, lambda: [image(content)])
+    return await _search(here, shelf, asked, lambda: [image(content)])
 
 
 @router.get("/{name}/item")
@@ -139,20 +112,24 @@ async def fields(shelf: Served, here: Here) -> Fields:
     return Fields(fields=[ShownField(**each) for each in found])
 
 
-async def _search(here: State, shelf: Shelf, question: Question, parts: Any) -> SearchAnswer:
-    refuse_places(question.where)
-    if question.radius is not None and question.radius > shelf.collection.bits // 2:
+async def _search(here: State, shelf: Shelf, wanted: Conditions, parts: Callable[[], Sequence[Part]]) -> SearchAnswer:
+    refuse_places(wanted.where)
+    if wanted.radius is not None and wanted.radius > shelf.collection.bits // 2:
         raise InputError(
             f"a radius is at most half of the {shelf.collection.bits} bits: there lie what has nothing in common"
         )
 
     def work() -> SearchAnswer:
         start = time.perf_counter()
-        asked: Sequence[Part] = parts()
+        asked = parts()
+        refuse_huge(asked)
         found = shelf.collection.search(
-            *asked, target=question.target, k=question.k, radius=question.radius, where=question.where
+            *asked, target=wanted.target, k=wanted.k, radius=wanted.radius, where=wanted.where
         )
         here.meters.searched(shelf.name, found)
-        return search_answer(shelf, found, time.perf_counter() - start, explain=question.explain)
+        seconds = time.perf_counter() - start
+        return search_answer(
+            shelf, found, seconds, warning(asked, lambda: shelf.collection.model), explain=wanted.explain
+        )
 
     return await here.search.run(work)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, final
 
@@ -153,11 +154,15 @@ def refuse_places(where: str) -> None:
         tree = ast.parse(where.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Compare):
-            sides = [node.left, *node.comparators]
-            about_places = any(isinstance(side, ast.Name) and side.id == "picture" for side in sides)
-            if about_places and not any(isinstance(side, ast.Constant) and side.value is None for side in sides):
-                raise InputError(
-                    "a filter here may ask whether there is a picture, as in picture != None, but not where it is"
-                )
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    pairs = [pair for node in compared for pair in pairwise([node.left, *node.comparators])]
+    if any(_is_place(side) for pair in pairs if not any(map(_is_none, pair)) for side in pair):
+        raise InputError("a filter here may ask whether there is a picture, as in picture != None, but not where it is")
+
+
+def _is_place(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "picture"
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None

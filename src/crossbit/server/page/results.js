@@ -57,6 +57,7 @@ export function column(facts, outcome, on, options = {}) {
     "section",
     { class: "column", "aria-label": facts.name },
     head,
+    found.warning ? make("p", { class: "doubtful" }, found.warning) : null,
     found.doubtful ? make("p", { class: "doubtful" }, "Probably nothing here matches. These are the nearest.") : null,
     found.hits.length
       ? grid(found.hits, on, facts.bits, { words, shared: options.shared })
