@@ -65,8 +65,8 @@ class Shelf:
 
     def sample(self, count: int, seed: int) -> list[Item]:
         """Return some items, drawn with a seed: those with pictures if there are any."""
-        with self.collection.store.reading() as connection:
-            sides = self.collection.snapshot().sides
+        with self.collection.view() as (connection, snapshot):
+            sides = snapshot.sides
             numbers = sides["image"].numbers if len(sides["image"]) else sides["text"].numbers
             rng = np.random.default_rng(seed)
             wanted: list[int] = rng.choice(numbers, min(count, len(numbers)), replace=False, shuffle=False).tolist()
