@@ -55,7 +55,7 @@ class Filter:
 def parse(text: str) -> Filter:
     """Return the filter that a text describes.
 
-    >>> parse('id == "a"')
+    Filter(text='id == "a"', sql="(coalesce(typeof(id) IN ('text') AND id = ?, 0))", parameters=('a',))
     Filter(text='id == "a"', sql="(coalesce(typeof(id) = 'text' AND id = ?, 0))", parameters=('a',))
     """
     if len(text) > MAX_CHARACTERS:
