@@ -114,8 +114,8 @@ class SSAH(Method):
     passes: int = 15  # released code: over images and texts at the first of three rates, 1/2 and 1/3 at the others
     lr_label: float = 1e-2  # released code: first rates, all of Adam
     lr_adversary: float = 1e-3  # released code
-    lr_image: float = 10**-4.5  # released code, above a pretrained CNN-F
-    lr_text: float = 10**-3.5  # released code
+    lr_image: float = 10**-4.5  # released code, above a pretrained CNN-F; small for features, which 1e-3 suits
+    lr_text: float = 10**-3.5  # released code; 1e-3 suits features here too
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return networks into `dim` bits; an epoch is an outer one, its log the means over all passes of all turns."""
