@@ -47,7 +47,7 @@ WAYS: dict[str, tuple[Way, Way]] = {
     "djsrh": (Way("djsrh"), Way("djsrh(hidden=2048,batch=128,lr_image=0.004,lr_text=0.04)", "bfloat16")),
     "dgcpn": (Way("dgcpn(epochs=12)"), Way("dgcpn(epochs=12,hidden=2048,batch=128,lr=0.02)", "bfloat16")),
     "ucch": (Way("ucch"), Way("ucch", "bfloat16")),
-    "cfrh": (Way("cfrh"), Way("cfrh(hidden=2048,decoder_hidden=1024)", "bfloat16")),
+    "cfrh": (Way("cfrh"), Way("cfrh", "bfloat16")),
 }
 _QUICK = {"cfrh": (Way("cfrh(hidden=32,epochs=2)"), Way("cfrh(hidden=32,epochs=2,batch=64)", "bfloat16"))}
 
