@@ -55,8 +55,8 @@ class Filter:
 def parse(text: str) -> Filter:
     """Return the filter that a text describes.
 
+    >>> parse('id == "a"')
     Filter(text='id == "a"', sql="(coalesce(typeof(id) IN ('text') AND id = ?, 0))", parameters=('a',))
-    Filter(text='id == "a"', sql="(coalesce(typeof(id) = 'text' AND id = ?, 0))", parameters=('a',))
     """
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"a filter may have {MAX_CHARACTERS:,} characters, but this has {len(text):,}")
