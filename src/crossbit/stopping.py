@@ -34,8 +34,8 @@ RECALLS: Mapping[Space, tuple[str, ...]] = {"hamming": ("R@10",), "cosine": ("R@
 FEWEST = 20
 
 
-def judges(held: Paired | None, space: Space) -> Paired:
-    """Return the held pairs of a run that is to stop early; none, or too few for its recalls, are refused."""
+def refuse_few(held: Paired | None, space: Space) -> None:
+    """Refuse to judge a run that is to stop early by no held pairs, or by too few for the recalls of its space."""
     if held is None:
         raise InputError("a patience needs held-out pairs to judge by: give `held`, or fit through a Recipe")
     count = len(np.unique(held.item))
@@ -44,7 +44,6 @@ def judges(held: Paired | None, space: Space) -> Paired:
             f"{count} items are held out, of whose codes most would be among the ten nearest of any: train without a"
             f" patience, or on data of which a tenth is {FEWEST} items"
         )
-    return held
 
 
 def agreement(encoder: DualEncoder, held: Paired) -> float:

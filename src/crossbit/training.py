@@ -37,7 +37,7 @@ from .distributed import in_step, rank, shard
 from .encoder import DualEncoder, Space, device
 from .memory import keep_freed
 from .progress import Log, silent
-from .stopping import agreement, judges
+from .stopping import agreement, refuse_few
 from .towers import sparse_tensor, tensor
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
@@ -178,7 +178,7 @@ class Training:
         changed in place.
         """
         if self.patience:
-            judges(self.held, space)
+            refuse_few(self.held, space)
         return Run(self, rng, DualEncoder(image, text, space, dim), parts)
 
 
