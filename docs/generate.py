@@ -72,12 +72,7 @@ def features_page() -> str:
     ]
     steps = [
         {"step": f"`{name}`", "does": _first_line(step)}
-        for name, step in (
-            ("pcaN", feature_steps.Pca),
-            ("l2", feature_steps.L2),
-            ("centre", feature_steps.Centre),
-            ("standard", feature_steps.Standard),
-        )
+        for name, step in {"pcaN": feature_steps.Pca, **feature_steps.STEPS}.items()
     ]
     return _page(
         "Features",

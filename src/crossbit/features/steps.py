@@ -6,6 +6,7 @@ Each is a frozen value; `fit` returns another. A row's result is the same bytes 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, final
 
@@ -110,6 +111,8 @@ class Pca:
 
 
 Step: TypeAlias = L2 | Centre | Standard | Pca
+#: The steps that a name alone stands for; `pcaN` brings a number.
+STEPS: Mapping[str, type[L2 | Centre | Standard]] = {"l2": L2, "centre": Centre, "standard": Standard}
 
 
 def parse_step(text: str, where: str) -> Step:
@@ -121,11 +124,10 @@ def parse_step(text: str, where: str) -> Step:
     name = text.strip()
     if match := re.fullmatch(r"pca([1-9]\d{0,5})", name):
         return Pca(int(match[1]))
-    steps: dict[str, Step] = {"l2": L2(), "centre": Centre(), "standard": Standard()}
-    if name not in steps:
+    if name not in STEPS:
         known = "after the extractor may follow pcaN, l2, centre or standard"
         raise InputError(f"{where}: there is no step {name!r}; {known}")
-    return steps[name]
+    return STEPS[name]()
 
 
 def _principal_axes(x: Float[ndarray, "n d"], width: int) -> Float[ndarray, "width d"]:
