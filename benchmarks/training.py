@@ -4,8 +4,8 @@ On MIRFLICKR-25K with precomputed features (`CROSSBIT_DATA` names the folder of 
 bits. An epoch's seconds are those of the processor, the median over epochs of short runs that take turns, on one
 thread. MAP is over the whole ranking, mean of both directions, last epoch, seed 0, after the epochs that the table
 names, so that speed never hides a loss of quality; finished runs are taken from runs/compare.jsonl. Faithful is the
-paper's batch, width and precision, with a sparse first layer; faster is a larger batch with the learning rate scaled
-to it, narrower where it is so named, and bfloat16.
+paper's batch, width and precision, with a sparse first layer; faster is bfloat16, and where it is so named narrower,
+with a larger batch and the learning rate scaled to it.
 With `--quick`, generated scenes and two epochs, for the machinery alone.
 """
 

@@ -50,17 +50,17 @@ def run(name: str, data_dir: Path | None) -> None:
     found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if found.get("setting") != where:
         found = {"setting": where, "chance": fmean(v["MAP"] for v in chance_levels(data, [MAP]).values()), "curves": {}}
-    for text in methods(study):
+    for text in recipes(study["methods"]):
         if text not in found["curves"]:
             found["curves"][text] = curve(Recipe.parse(text), data, study)
             path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    found["curves"] = {text: found["curves"][text] for text in methods(study)}
+    found["curves"] = {text: found["curves"][text] for text in recipes(study["methods"])}
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def methods(study: dict[str, Any]) -> list[str]:
-    """Return the recipes of a study."""
-    return [text.strip("' \n") for text in split_list(study["methods"])]
+def recipes(listed: str) -> list[str]:
+    """Return the recipes written between commas."""
+    return [text.strip("' \n") for text in split_list(listed)]
 
 
 def curve(recipe: Recipe, data: Dataset, study: dict[str, Any]) -> list[dict[str, float]]:
@@ -84,8 +84,7 @@ def curve(recipe: Recipe, data: Dataset, study: dict[str, Any]) -> list[dict[str
             entries[done]["agreement"] = values["agreement"]
             log(done, total, {"agreement": values["agreement"]})
 
-        halved = recipe.name in split_list(study.get("bfloat16", ""))
-        precision: Precision = "bfloat16" if halved else "float32"
+        precision: Precision = "bfloat16" if recipe.name in recipes(study.get("bfloat16", "")) else "float32"
         how = Training(told, precision=precision, held=held, patience=epochs, watch=watch)
         recipe.fit(train, study["bits"], seed=study["seed"], training=how)
     return list(entries.values())

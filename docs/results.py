@@ -116,7 +116,7 @@ def recipes(methods: str | dict[str, str]) -> list[str]:
     >>> recipes("a, 'b(x=1,y=2)'")
     ['a', 'b(x=1,y=2)']
     """
-    return [*methods.values()] if isinstance(methods, dict) else [part.strip("' \n") for part in split_list(methods)]
+    return [*methods.values()] if isinstance(methods, dict) else curves.recipes(methods)
 
 
 def named(results: list[Result], methods: str | dict[str, str]) -> list[Result]:
