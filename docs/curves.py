@@ -23,7 +23,7 @@ from crossbit.methods import Recipe
 from crossbit.metrics import Measure
 from crossbit.progress import bar
 from crossbit.results import chance_levels, setting
-from crossbit.spec import split_list
+from crossbit.spec import parse_call, split_list
 from crossbit.stopping import hold_out
 from crossbit.training import Precision, Training
 from generate import table as markdown
@@ -145,9 +145,10 @@ def draw(name: str) -> None:
     lines = {}
     for text, entries in found.items():
         scored = [entry for entry in entries if "image->text" in entry]
-        last = entries[-1]["epoch"]
-        x = np.array([entry["epoch"] / last for entry in scored])
-        lines[f"{text.partition('(')[0]}, {last:.0f} epochs"] = x, np.array([mean_map(entry) for entry in scored])
+        x = np.array([entry["epoch"] / entries[-1]["epoch"] for entry in scored])
+        method, options = parse_call(text)
+        others = [f"{key} {value}" for key, value in options.items() if key != "epochs"]
+        lines[", ".join([method, *others])] = x, np.array([mean_map(entry) for entry in scored])
     figure = plots.epoch_curves(lines, title=CURVES[name]["title"])
     plots.save(figure, HERE / "images" / f"curves-{name}.svg")
 
