@@ -173,7 +173,7 @@ class MFSR(Method):
         if self.D2 == "swapped":
             loss = loss + accepted(D["D1"](x2)[0])
         if self.delta:
-            near = (D["D1"](x)[1] - Phi1).square().mean() + self.beta * (x - x1).square().mean()
+            near = (D["D1"](x)[1].detach() - Phi1).square().mean() + self.beta * (x - x1).square().mean()
             loss = loss + self.delta * near / 2
         return loss
 
