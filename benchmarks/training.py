@@ -5,8 +5,8 @@ bits. An epoch's seconds are those of the processor, the median over epochs of s
 thread. MAP is over the whole ranking, mean of both directions, last epoch, seed 0, after the epochs that the table
 names, so that speed never hides a loss of quality; finished runs are taken from runs/compare.jsonl. Faithful is the
 paper's batch, width and precision, with a sparse first layer; faster is bfloat16, half or a quarter as wide, all but
-UCCH with a larger batch, and the learning rate scaled to width and batch. Rates of UCCH and CFRH were chosen on a fifth
-of the training pairs, held out; no query was seen.
+UCCH with a larger batch, and the learning rate scaled to width and batch; those of UCCH and CFRH were chosen by the MAP
+of a fifth of the training pairs, held out.
 With `--quick`, generated scenes and two epochs, for the machinery alone.
 """
 

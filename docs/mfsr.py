@@ -44,7 +44,7 @@ SIZES = (
     "d=512,width=64,layers=1,hidden=128,convolutions=3,pooling=flatten,specific=square,side=32,channels=32,batch=64,"
     "epochs=24,lr=0.001,lr_update=20,warm_up=24,reduction=mean,lam_cap=10"
 )
-#: The paper's losses alone, and with R2GAN's reconstruction, which the notes on the paper do not speak of, and its rate.
+#: The paper's losses alone; and with R2GAN's reconstruction, of which the notes on the paper say nothing, and its rate.
 RECIPES = {
     "GAN alone": f"mfsr({SIZES})",
     "with R2GAN's reconstruction": f"mfsr({SIZES},delta=1,beta=4000,lr_gan=0.001)",
