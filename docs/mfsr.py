@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from crossbit.data import PADDING, Modality, Paired, Vocabulary
 from crossbit.datasets import load
 from crossbit.datasets.scenes import objects
-from crossbit.datasets.scenes.objects import COLOURS, SHAPES
+from crossbit.datasets.scenes.objects import COLOURS, RADII, SHAPES
 from crossbit.datasets.scenes.picture import picture
 from crossbit.encoder import DualEncoder
 from crossbit.features import featurise
@@ -160,6 +160,7 @@ def main() -> None:
     things = [objects(0, int(corpus.ids[item])) for item in query.item]
     single = np.array([len(each) == 1 for each in things])
     kinds = np.array([kind(each[0].colour, each[0].shape) for each in things])[single]
+    sizes = np.array([each[0].size for each in things])[single]
     judge = probe(*one_thing(1, PROBED, 0))
     chance = [max(np.bincount(kinds[:, i])) / len(kinds) for i in range(2)]
     print(f"colour and shape of {single.sum()} unseen scenes with one thing, told by a probe that saw only originals:")
@@ -172,7 +173,11 @@ def main() -> None:
         kept = Training(told, RUNS / name.replace(" ", "-"), facts=facts, precision="bfloat16")
         encoder = Recipe.parse(recipe).fit(data.train, DIM, training=kept)
         pictures[name], said = rebuilt(encoder, query, words)
-        print("{}: colour {:.3f}, shape {:.3f}".format(name, *accuracy(judge, pictures[name][single], kinds)))
+        painted = pictures[name][single]
+        print("{}: colour {:.3f}, shape {:.3f}".format(name, *accuracy(judge, painted, kinds)))
+        for size in RADII:
+            shape = accuracy(judge, painted[sizes == size], kinds[sizes == size])[1]
+            print(f"{name}: of {size} things, shape {shape:.3f}")
         bleu = corpus_bleu(said, [originals]).score
         print(
             f"{name}: of the words of {len(said)} captions {words_told(encoder, query.text):.3f} told, BLEU {bleu:.1f}"
