@@ -4,9 +4,9 @@ On MIRFLICKR-25K with precomputed features (`CROSSBIT_DATA` names the folder of 
 bits. An epoch's seconds are those of the processor, the median over epochs of short runs that take turns, on one
 thread. MAP is over the whole ranking, mean of both directions, last epoch, seed 0, after the epochs that the table
 names, so that speed never hides a loss of quality; finished runs are taken from runs/compare.jsonl. Faithful is the
-paper's batch, width and precision, with a sparse first layer; faster is bfloat16, half or a quarter as wide, all but
-UCCH with a larger batch, and the learning rate scaled to width and batch; those of UCCH and CFRH were chosen by the MAP
-of a fifth of the training pairs, held out.
+paper's batch, width and precision, with a sparse first layer; faster is bfloat16, half as wide, all but UCCH with a
+larger batch, and the learning rate scaled to width and batch; those of UCCH and CFRH were chosen by the MAP of a fifth
+of the training pairs, held out.
 With `--quick`, generated scenes and two epochs, for the machinery alone.
 """
 
