@@ -40,7 +40,7 @@ FIGURE = Path(__file__).parent / "images" / "mfsr-scenes.png"
 RUNS = Path("runs/mfsr-scenes")
 SIDE, DIM, SHOWN = 32, 256, 6
 TRAIN, QUERIES, PROBED, PASSES, JUDGED = 20_000, 1200, 4000, 4, 1000
-#: Of scenes: what trains and is drawn, what the probe learns from, and what is judged; settings were tried on seed 2.
+#: Of scenes: what trains and is drawn, what the probe learns from, and what is judged; settings were tried on 0 and 2.
 SEED, PROBE_SEED, JUDGED_SEED = 0, 1, 3
 #: An hour on one core: all sizes are small, and L_se is a mean over all negatives.
 SIZES = (
