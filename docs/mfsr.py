@@ -1,6 +1,6 @@
 """Train mFSR on scenes and measure what it rebuilds of unseen ones; draw the first of them, so that none is chosen.
 
-python docs/mfsr.py    two hours on one core; interrupted, it goes on from runs/mfsr-scenes
+python docs/mfsr.py    an hour and a quarter on one core; interrupted, it goes on from runs/mfsr-scenes
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SIDE, DIM, SHOWN = 32, 256, 6
 TRAIN, QUERIES, PROBED, PASSES, JUDGED = 20_000, 1200, 4000, 4, 1000
 #: Of scenes: what trains and is drawn, what the probe learns from, and what is judged; settings were tried on 0 and 2.
 SEED, PROBE_SEED, JUDGED_SEED = 0, 1, 3
-#: An hour on one core: all sizes are small, and L_se is a mean over all negatives.
+#: Under forty minutes on one core: all sizes are small, and L_se is a mean over all negatives.
 SIZES = (
     "d=512,width=64,layers=1,hidden=128,convolutions=3,pooling=flatten,specific=square,side=32,channels=32,batch=64,"
     "epochs=24,lr=0.001,lr_update=20,warm_up=24,reduction=mean,lam_cap=10"
