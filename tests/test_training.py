@@ -1,7 +1,6 @@
 """Training: what is logged, kept, resumed to the same bytes, stopped early, and shared between processes."""
 
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import peers
 from crossbit.data import Paired
 from crossbit.encoder import DualEncoder
 from crossbit.errors import InputError
@@ -248,23 +248,9 @@ with joined():
 """
 
 
-def test_two_processes_train_the_same_encoder(tmp_path):
+def test_two_processes_train_the_same_encoder():
     """Both see other batches, average their gradients, and end with the same weights, which are not those of one."""
-    port = 29500 + os.getpid() % 2000
-    ended = []
-    for size in (2, 1):
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(size)}
-        peers = [
-            subprocess.Popen(
-                [sys.executable, "-c", PEERS, str(size)],
-                env={**os.environ, **place, "RANK": str(r)},
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for r in range(size)
-        ]
-        ended.append([peer.communicate(timeout=120)[0].strip() for peer in peers])
-        assert [peer.returncode for peer in peers] == [0] * size
+    ended = [[printed.strip() for printed in peers.run(PEERS, size, str(size), timeout=120)] for size in (2, 1)]
     assert ended[0][0] == ended[0][1]
     assert ended[0][0] != ended[1][0]
     assert "2 processes need a batch each, and the data makes 1" in ended[0][0]

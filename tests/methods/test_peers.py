@@ -1,10 +1,8 @@
 """Every method that trains in epochs, in two processes: each sees other batches, and all end with the same weights."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+
+import peers
 
 #: Small fits; those of the second block read pixels and word ids, so that they rebuild both.
 VECTORS = [
@@ -38,15 +36,12 @@ from crossbit.features import featurise
 from crossbit.methods import Recipe
 
 torch.set_num_threads(1)
-vectors, pairs = (group.split() for group in sys.argv[1:])
-told = load("scenes", train=192, database=192, query=10, task="captions")
-found = {
-    "vectors": featurise(load("scenes", train=192, database=192, query=10), "hog", "bow").dataset.train,
-    "pairs": featurise(told, "pixels(size=16)", "words", captions="first").dataset.train,
-}
+labelled, told = (load("scenes", train=192, database=192, query=10, task=task) for task in ("labels", "captions"))
+vectors = featurise(labelled, "hog", "bow").dataset.train
+pairs = featurise(told, "pixels(size=16)", "words", captions="first").dataset.train
 with joined():
-    for train, recipes in zip(found.values(), (vectors, pairs), strict=True):
-        for recipe in recipes:
+    for train, recipes in zip((vectors, pairs), sys.argv[1:], strict=True):
+        for recipe in recipes.split():
             weights = Recipe.parse(recipe).fit(train, 8).parameters()
             print(recipe, hashlib.sha256(b"".join(each.numpy().tobytes() for each in weights)).hexdigest())
 """
@@ -55,13 +50,6 @@ with joined():
 @pytest.mark.slow
 def test_two_processes_train_the_same_weights():
     """Weights alone: running statistics of batch normalisation are a process's own, and the first one's are kept."""
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(29500 + os.getpid() % 2000), "WORLD_SIZE": "2"}
-    command = [sys.executable, "-c", PEER, " ".join(VECTORS), " ".join(PAIRS)]
-    peers = [
-        subprocess.Popen(command, env={**os.environ, **place, "RANK": str(r)}, stdout=subprocess.PIPE, text=True)
-        for r in range(2)
-    ]
-    first, second = (peer.communicate(timeout=300)[0] for peer in peers)
-    assert [peer.returncode for peer in peers] == [0, 0]
+    first, second = peers.run(PEER, 2, " ".join(VECTORS), " ".join(PAIRS), timeout=300)
     assert first.splitlines() == second.splitlines()
     assert [line.split()[0] for line in first.splitlines()] == [*VECTORS, *PAIRS]
