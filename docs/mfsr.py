@@ -21,7 +21,7 @@ from sacrebleu import corpus_bleu
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from crossbit.data import PADDING, Modality, Paired, Vocabulary
+from crossbit.data import PADDING, Vocabulary
 from crossbit.datasets import load
 from crossbit.datasets.scenes import objects
 from crossbit.datasets.scenes.objects import COLOURS, RADII, SHAPES, Thing
@@ -56,9 +56,10 @@ RECIPES = {
 
 def one_thing(seed: int, count: int) -> tuple[UInt8[ndarray, "n side side 3"], list[Thing]]:
     """Return the first pictures of scenes with one thing, and the thing of each."""
-    single = ((index, things[0]) for index in itertools.count() if len(things := objects(seed, index)) == 1)
-    indices, things = zip(*itertools.islice(single, count), strict=True)
-    return np.stack([centre_square(open_picture(picture(seed, i)), SIDE, SIDE) for i in indices]), list(things)
+    scenes = ((index, objects(seed, index)) for index in itertools.count())
+    single = list(itertools.islice(((index, things[0]) for index, things in scenes if len(things) == 1), count))
+    pictures = [centre_square(open_picture(picture(seed, index)), SIDE, SIDE) for index, _ in single]
+    return np.stack(pictures), [thing for _, thing in single]
 
 
 def kinds_of(things: list[Thing]) -> Int[ndarray, "n 2"]:
@@ -116,14 +117,18 @@ def words_told(encoder: DualEncoder, text: Int[ndarray, "n length"]) -> float:
     return float(right[words != PADDING].float().mean())
 
 
-def rebuilt(encoder: DualEncoder, query: Paired, words: Vocabulary) -> tuple[UInt8[ndarray, "n s s 3"], list[str]]:
-    """Return the rebuilt pictures and sentences of some pairs."""
-    sides: tuple[Modality, Modality] = ("image", "text")
-    v, l = (parts(encoder, query.of(m), m) for m in sides)
-    painted, said = repainted(encoder, v), retold(encoder, l, query.text.shape[1])
-    assert painted is not None
-    assert said is not None
-    return painted, [words.sentence(row) for row in said]
+def painted(encoder: DualEncoder, pictures: UInt8[ndarray, "n s s 3"]) -> UInt8[ndarray, "n s s 3"]:
+    """Return pictures as they are rebuilt from their parts."""
+    found = repainted(encoder, parts(encoder, pictures, "image"))
+    assert found is not None
+    return found
+
+
+def said_again(encoder: DualEncoder, text: Int[ndarray, "n length"], words: Vocabulary) -> list[str]:
+    """Return sentences as they are rebuilt from their parts."""
+    found = retold(encoder, parts(encoder, text, "text"), text.shape[1])
+    assert found is not None
+    return [words.sentence(row) for row in found]
 
 
 def drawn(rows: Mapping[str, UInt8[ndarray, "n s s 3"]], sentences: Mapping[str, list[str]]) -> Figure:
@@ -166,12 +171,11 @@ def main() -> None:
         facts = {"recipe": recipe, "data": data.sha256, "dim": DIM}
         kept = Training(told, RUNS / name.replace(" ", "-"), facts=facts, precision="bfloat16")
         encoder = Recipe.parse(recipe).fit(data.train, DIM, training=kept)
-        pictures[name], said = rebuilt(encoder, query, words)
-        painted = repainted(encoder, parts(encoder, seen, "image"))
-        assert painted is not None
-        print("{}: colour {:.3f}, shape {:.3f}".format(name, *accuracy(judge, painted, kinds)))
+        pictures[name], said = painted(encoder, query.image[:SHOWN]), said_again(encoder, query.text, words)
+        again = painted(encoder, seen)
+        print("{}: colour {:.3f}, shape {:.3f}".format(name, *accuracy(judge, again, kinds)))
         for size in RADII:
-            shape = accuracy(judge, painted[sizes == size], kinds[sizes == size])[1]
+            shape = accuracy(judge, again[sizes == size], kinds[sizes == size])[1]
             print(f"{name}: of {size} things, shape {shape:.3f}")
         bleu = corpus_bleu(said, [originals]).score
         print(
