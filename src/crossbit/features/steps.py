@@ -125,8 +125,10 @@ def parse_step(text: str, where: str) -> Step:
     if match := re.fullmatch(r"pca([1-9]\d{0,5})", name):
         return Pca(int(match[1]))
     if name not in STEPS:
-        known = "after the extractor may follow pcaN, l2, centre or standard"
-        raise InputError(f"{where}: there is no step {name!r}; {known}")
+        *most, last = ("pcaN", *STEPS)
+        raise InputError(
+            f"{where}: there is no step {name!r}; after the extractor may follow {', '.join(most)} or {last}"
+        )
     return STEPS[name]()
 
 
