@@ -27,11 +27,11 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python docs/generate.py --check
-	$(BIN)/python docs/results.py --check
+	$(BIN)/python tools/docs/generate.py --check
+	$(BIN)/python tools/docs/results.py --check
 
 docs: $(INSTALLED)
-	$(BIN)/python docs/generate.py
+	$(BIN)/python tools/docs/generate.py
 
 wheel: $(INSTALLED)
 	rm -rf dist

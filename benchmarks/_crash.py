@@ -21,9 +21,9 @@ import numpy as np
 from numpy import ndarray
 
 from crossbit.collection import Collection, DiskError, Item
-from crossbit.collection.batch import Batch
-from crossbit.collection.salvage import Salvage, Sound, reading
-from crossbit.data import MODALITIES, Modality
+from crossbit.collection.integrity.salvage import Salvage, Sound, reading
+from crossbit.collection.storage.batch import Batch
+from crossbit.data.pairs import MODALITIES, Modality
 
 #: Items that a change adds at most, and from how many on items are removed.
 MOST, ENOUGH = 60, 900

@@ -24,14 +24,14 @@ from typing import Any
 
 from _bench import Tables, main
 from _crash import Log, State, batch_of, fill_once, forged, found, kill_once
-from crossbit.bundle import Bundle, Origin
 from crossbit.collection import Collection
-from crossbit.collection.faults import DamagedError
-from crossbit.collection.repair import repair
-from crossbit.collection.verify import verify
+from crossbit.collection.errors import DamagedError
+from crossbit.collection.integrity.repair import repair
+from crossbit.collection.integrity.verify import verify
 from crossbit.datasets import load
 from crossbit.features import featurise
 from crossbit.methods import Recipe
+from crossbit.models.bundle import Bundle, Origin
 
 #: Seconds that a process may work before it is killed, at most.
 LONGEST = 0.15

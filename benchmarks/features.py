@@ -22,10 +22,10 @@ from PIL import Image
 
 from _bench import Row, Tables, in_turns, main, times_faster
 from crossbit.features import extraction
+from crossbit.features.base import Extractor
 from crossbit.features.extraction import extract
-from crossbit.features.extractor import Extractor
-from crossbit.features.hog import Hog
-from crossbit.features.onnx import Onnx
+from crossbit.features.extractors.hog import Hog
+from crossbit.features.extractors.onnx import Onnx
 
 SIZE = (500, 375)
 

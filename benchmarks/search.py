@@ -29,11 +29,11 @@ from _bench import Row, Tables, in_turns, main, times_faster
 from crash import made_model
 from crossbit.codes import Codes
 from crossbit.collection import Collection, Item, Settings
-from crossbit.collection.batch import Batch
-from crossbit.collection.change import SEGMENT, write_segment
 from crossbit.collection.model import bundle_sha256, fingerprint
-from crossbit.collection.schema import Head
-from crossbit.collection.store import Store
+from crossbit.collection.storage.batch import Batch
+from crossbit.collection.storage.schema import Head
+from crossbit.collection.storage.store import Store
+from crossbit.collection.storage.transactions import SEGMENT, write_segment
 
 K, BATCH = 10, 100
 #: What is measured, in this order, as long as there is time left: seconds.
@@ -44,7 +44,7 @@ BUDGET = 900.0
 #: Bits of all codes up to which a collection is filled with whole items, and up to which near codes are indexed.
 WHOLE, GROUPED = 64_000_000, 700_000_000
 FLAT, INVERTED = Settings("flat"), (Settings("ivf", 16), Settings("ivf", 64))
-READ = "assert crossbit.collection.inverted.Inverted.load(shelf.folder, 'image', side) is not None"
+READ = "assert crossbit.collection.search.ivf.Inverted.load(shelf.folder, 'image', side) is not None"
 
 
 def measure(quick: bool) -> Tables:
@@ -188,7 +188,7 @@ def opened(folder: Path, then: str = "") -> dict[str, float]:
     code = f"""
 import json, time, psutil
 from pathlib import Path
-import faiss, crossbit.collection.inverted
+import faiss, crossbit.collection.search.ivf
 process = psutil.Process()
 before, start = process.memory_info().rss, time.perf_counter()
 shelf = crossbit.collection.Collection(Path({str(folder)!r}))

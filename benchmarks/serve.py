@@ -30,13 +30,13 @@ from typing import Any
 import numpy as np
 
 from _bench import Tables, main
-from crossbit.bundle import Bundle, Origin
 from crossbit.codes import Codes
 from crossbit.collection import Collection, Item
-from crossbit.collection.batch import Batch
+from crossbit.collection.storage.batch import Batch
 from crossbit.datasets import load
 from crossbit.features import featurise
 from crossbit.methods import Recipe
+from crossbit.models.bundle import Bundle, Origin
 
 BITS, KEY, CHUNK = 64, "benchmark-of-this-machine", 50_000
 WORDS = ("a red circle", "two green stars", "a big blue square", "yellow triangle above a purple cross")

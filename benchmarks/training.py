@@ -23,13 +23,13 @@ from typing import Any, NamedTuple
 import torch
 
 from _bench import Row, Tables, main
-from crossbit.cli.run import featurised, read_setup
-from crossbit.data import Dataset, Paired
+from crossbit.cli.setup import featurised, read_setup
+from crossbit.data.pairs import Dataset, Paired
 from crossbit.errors import InputError
+from crossbit.evaluation.comparison import Ledger, Result, Run, compare, setting
 from crossbit.methods import Recipe
 from crossbit.metrics import Measure
-from crossbit.results import Ledger, Result, Run, compare, setting
-from crossbit.training import Precision, Training
+from crossbit.training.run import Precision, Training
 
 BITS = 64
 MAP = Measure.parse("MAP")

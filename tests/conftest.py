@@ -12,7 +12,7 @@ from jaxtyping import install_import_hook
 
 with install_import_hook("crossbit", "beartype.beartype"):
     import crossbit.methods  # noqa: F401
-    from crossbit.data import Corpus, Dataset, Paired, Split
+    from crossbit.data.pairs import Corpus, Dataset, Paired, Split
 
 torch.set_num_threads(1)  # several test processes share the cores, and the networks are tiny
 
@@ -59,7 +59,7 @@ def tiny_scenes() -> Corpus:
 @pytest.fixture(scope="session")
 def tiny_clip(tmp_path_factory) -> Path:
     """The folder of a tiny random CLIP."""
-    import tiny_clip
+    from helpers import tiny_clip
 
     return tiny_clip.write(tmp_path_factory.mktemp("clip"))
 

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
-from .data import Array, Modality
-from .encoder import DualEncoder
-from .separation import PARTS, separated
+from .data.pairs import Array, Modality
+from .models.encoder import DualEncoder
+from .nn.separation import PARTS, separated
 
 
 def parts(encoder: DualEncoder, x: Array, modality: Modality) -> Float32[ndarray, "n 3 part"]:

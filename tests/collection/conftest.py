@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from crossbit.bundle import Bundle, Origin
 from crossbit.collection import Collection
-from crossbit.collection.sources import dataset_of
+from crossbit.collection.ingest.sources import dataset_of
 from crossbit.features import featurise
 from crossbit.methods import Recipe
+from crossbit.models.bundle import Bundle, Origin
 
 
 @pytest.fixture(scope="session")

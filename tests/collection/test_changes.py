@@ -8,9 +8,9 @@ from PIL import Image
 
 from crossbit.collection import Collection, NoItemError, Raw
 from crossbit.collection import text as words
+from crossbit.collection.integrity.verify import verify
 from crossbit.collection.model import Model
-from crossbit.collection.sync import sync
-from crossbit.collection.verify import verify
+from crossbit.collection.operations.sync import sync
 from crossbit.errors import InputError
 
 
@@ -35,8 +35,8 @@ def no_encoding(monkeypatch):
     def refused(*args):
         raise AssertionError("something was encoded")
 
-    monkeypatch.setattr("crossbit.collection.adding.encode", refused)
-    monkeypatch.setattr("crossbit.collection.restating.embed_one", refused)
+    monkeypatch.setattr("crossbit.collection.ingest.add.encode", refused)
+    monkeypatch.setattr("crossbit.collection.ingest.edit.embed_one", refused)
 
 
 def test_metadata_is_merged_without_encoding(shelf, scenes, no_encoding):

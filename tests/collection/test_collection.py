@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import crossbit.collection.adding
-from crossbit.bundle import Bundle, Origin
+import crossbit.collection.ingest.add
 from crossbit.codes import Codes, hamming
 from crossbit.collection import BusyError, Collection, NoItemError, OtherModelError, Part, Raw, Settings, image, like
 from crossbit.collection import text as words
-from crossbit.collection.sources import dataset_of
-from crossbit.data import Corpus, Paired
+from crossbit.collection.ingest.sources import dataset_of
+from crossbit.data.pairs import Corpus, Paired
+from crossbit.data.splits import ordered_split
 from crossbit.errors import InputError
 from crossbit.features import featurise
-from crossbit.features.hog import Hog
+from crossbit.features.extractors.hog import Hog
 from crossbit.methods import Recipe
-from crossbit.splits import ordered_split
+from crossbit.models.bundle import Bundle, Origin
 
 HAMMING = Settings(shortlist=0)
 
@@ -261,7 +261,7 @@ def test_metadata_that_can_be_shown_comes_back(shelf):
 
 
 def test_an_interrupted_add_goes_on(model, scenes, tmp_path, monkeypatch):
-    monkeypatch.setattr(crossbit.collection.adding, "BATCH", 8)
+    monkeypatch.setattr(crossbit.collection.ingest.add, "BATCH", 8)
     with Collection.create(tmp_path / "shelf", model, thumbnail=0) as shelf:
         for counts in shelf.add_batches(scenes):
             if counts.added == 24:

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from crossbit.collection.filters import MAX_CHARACTERS, parse
 from crossbit.collection.item import written
+from crossbit.collection.storage.filters import MAX_CHARACTERS, parse
 from crossbit.errors import InputError
 
 ROWS = {

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-import crossbit.collection.store
+import crossbit.collection.storage.store
 from crossbit.collection import Collection, DamagedError, DiskError, Raw
 from crossbit.collection import text as words
-from crossbit.collection.repair import repair
-from crossbit.collection.stats import stats
-from crossbit.collection.store import address
-from crossbit.collection.verify import verify
+from crossbit.collection.integrity.repair import repair
+from crossbit.collection.integrity.verify import verify
+from crossbit.collection.operations.stats import stats
+from crossbit.collection.storage.store import address
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
@@ -62,7 +62,7 @@ def test_two_hundred_kills(crash, tmp_path):
 
 
 def test_a_full_disk_is_said_and_work_goes_on_after(shelf, monkeypatch, scenes):
-    connect = crossbit.collection.store.Store._connect
+    connect = crossbit.collection.storage.store.Store._connect
 
     def small(self):
         connection = connect(self)
@@ -72,7 +72,7 @@ def test_a_full_disk_is_said_and_work_goes_on_after(shelf, monkeypatch, scenes):
 
     more = [Raw(f"more{row}", raw.picture, raw.texts) for row, raw in enumerate(scenes)]
     with monkeypatch.context() as patch:
-        patch.setattr(crossbit.collection.store.Store, "_connect", small)
+        patch.setattr(crossbit.collection.storage.store.Store, "_connect", small)
         with pytest.raises(DiskError, match="the disk is full; nothing that was acknowledged is lost"):
             shelf.add(more)
     assert len(shelf) == 60
@@ -144,7 +144,7 @@ def read_only(monkeypatch):
     """Return a function that makes all disks read-only, or not, as far as the collection asks."""
 
     def switch(on):
-        monkeypatch.setattr(crossbit.collection.store.os, "access", lambda place, mode: not on)
+        monkeypatch.setattr(crossbit.collection.storage.store.os, "access", lambda place, mode: not on)
 
     return switch
 
@@ -173,7 +173,9 @@ def test_a_disk_that_cannot_be_written_can_be_searched(folder, scenes, read_only
 
 
 def test_what_cannot_be_opened_is_not_called_damaged(folder, monkeypatch):
-    monkeypatch.setattr("crossbit.collection.salvage.address", lambda folder: f"file:{folder}/absent/items.db?mode=rw")
+    monkeypatch.setattr(
+        "crossbit.collection.integrity.salvage.address", lambda folder: f"file:{folder}/absent/items.db?mode=rw"
+    )
     with pytest.raises(DiskError, match=r"cannot be read or written \(unable to open database file\)"):
         verify(folder)
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from crossbit.collection.sources import dataset_of, read_source
+from crossbit.collection.ingest.sources import dataset_of, read_source
 from crossbit.errors import InputError
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from crossbit.collection import Collection, Raw
 from crossbit.collection import text as words
-from crossbit.collection.snapshot import Snapshot
-from crossbit.collection.verify import verify
+from crossbit.collection.integrity.verify import verify
+from crossbit.collection.storage.snapshot import Snapshot
 
 NEW = Raw("new", None, ("a red circle",), {"year": 3000})
 

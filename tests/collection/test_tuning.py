@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
 
-import crossbit.collection.duplicates
+import crossbit.collection.operations.duplicates
 from crossbit.codes import Codes, hamming
 from crossbit.collection import Collection, Item, Settings
 from crossbit.collection import text as words
-from crossbit.collection.batch import Batch
-from crossbit.collection.calibrating import calibrate, calibration_error
-from crossbit.collection.calibration import Calibration
-from crossbit.collection.duplicates import duplicates, grouped
-from crossbit.collection.tuning import tune
+from crossbit.collection.operations.calibrate import calibrate, calibration_error
+from crossbit.collection.operations.duplicates import duplicates, grouped
+from crossbit.collection.operations.tune import tune
+from crossbit.collection.search.relevance import Calibration
+from crossbit.collection.storage.batch import Batch
 from crossbit.errors import InputError
 
 
@@ -116,9 +116,9 @@ def test_equal_codes_need_no_comparison():
 @pytest.mark.parametrize("way", ["sharing", "scan"])
 def test_groups_are_the_components_of_the_graph_of_near_codes(rng, monkeypatch, bits, radius, way):
     if way == "sharing":
-        monkeypatch.setattr(crossbit.collection.duplicates, "_DEARER", 0)
+        monkeypatch.setattr(crossbit.collection.operations.duplicates, "_DEARER", 0)
     else:
-        monkeypatch.setattr(crossbit.collection.duplicates, "SHARED", -1)
+        monkeypatch.setattr(crossbit.collection.operations.duplicates, "SHARED", -1)
     centres = rng.random((60, bits)) < 0.5
     codes = Codes.from_bits(centres[rng.integers(60, size=300)] ^ (rng.random((300, bits)) < 0.6 * radius / bits))
     right = connected_components(hamming(codes, codes) <= radius)[1]
@@ -127,8 +127,8 @@ def test_groups_are_the_components_of_the_graph_of_near_codes(rng, monkeypatch, 
 
 
 def test_too_many_comparisons_are_refused(monkeypatch):
-    monkeypatch.setattr(crossbit.collection.duplicates, "SCANNED", 3)
-    monkeypatch.setattr(crossbit.collection.duplicates, "SHARED", 0)
+    monkeypatch.setattr(crossbit.collection.operations.duplicates, "SCANNED", 3)
+    monkeypatch.setattr(crossbit.collection.operations.duplicates, "SHARED", 0)
     codes = Codes.from_bits(np.array([[0, 1], [1, 1], [0, 0]], bool))
     with pytest.raises(InputError, match=r"3 different codes are too many .* within 1 bits; use a smaller radius"):
         grouped(codes, 1)

@@ -6,9 +6,9 @@ import pytest
 from scipy.io import savemat
 from scipy.sparse import csr_array
 
-from crossbit import arrays
 from crossbit.datasets import load
 from crossbit.errors import InputError
+from crossbit.io import arrays
 
 SIZES = {"query": 2, "train": 2}
 LABELS = np.random.default_rng(0).integers(0, 2, (6, 24))

@@ -7,17 +7,17 @@ import pytest
 from jaxtyping import install_import_hook
 from PIL import Image
 
-from crossbit.data import Corpus, Split
+from crossbit.data.pairs import Corpus, Split
 
 with install_import_hook("crossbit.features", "beartype.beartype"):
-    import crossbit.features.bow
-    import crossbit.features.clip
-    import crossbit.features.hog
-    import crossbit.features.onnx
-    import crossbit.features.open_clip
-    import crossbit.features.pixels
-    import crossbit.features.precomputed
-    import crossbit.features.words  # noqa: F401
+    import crossbit.features.extractors.bow
+    import crossbit.features.extractors.clip
+    import crossbit.features.extractors.hog
+    import crossbit.features.extractors.onnx
+    import crossbit.features.extractors.open_clip
+    import crossbit.features.extractors.pixels
+    import crossbit.features.extractors.precomputed
+    import crossbit.features.extractors.words  # noqa: F401
 
 WORDS = ("red", "blue", "dog", "cat", "tree", "car", "sea", "sky")
 

@@ -6,7 +6,7 @@ from scipy.sparse import issparse
 
 from crossbit.errors import InputError
 from crossbit.features import parse
-from crossbit.features.bow import Bow, tokenise
+from crossbit.features.extractors.bow import Bow, tokenise
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 
 from crossbit.errors import InputError
 from crossbit.features import Pipeline, featurise, parse
-from crossbit.features.clip import Clip
-from crossbit.features.open_clip import OpenClip
-from crossbit.features.pictures import open_picture
-from tiny_clip import END, START, TOKENS
+from crossbit.features.extractors.clip import Clip
+from crossbit.features.extractors.open_clip import OpenClip
+from crossbit.features.raw import open_picture
+from helpers.tiny_clip import END, START, TOKENS
 
 
 @pytest.fixture(scope="module")
@@ -140,20 +140,20 @@ def test_another_fault_of_transformers_does_not_blame_torchvision(clip, tmp_path
 
 
 def test_transformers_missing_names_the_extra(clip, monkeypatch):
-    monkeypatch.setattr("crossbit.hub.find_spec", lambda name: None)
+    monkeypatch.setattr("crossbit.io.hub.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'crossbit\[clip\]'"):
         clip("text")(["a"])
 
 
 def test_open_clip_missing_or_broken_names_the_remedy(tmp_path, monkeypatch):
     extractor = OpenClip("text", model="ViT-B-32", weights=tmp_path / "w.safetensors")
-    monkeypatch.setattr("crossbit.features.open_clip.find_spec", lambda name: None)
+    monkeypatch.setattr("crossbit.features.extractors.open_clip.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"open_clip needs open_clip: pip install 'crossbit\[open-clip\]'"):
         extractor(["a"])
-    monkeypatch.setattr("crossbit.features.open_clip.find_spec", lambda name: name == "open_clip" or None)
+    monkeypatch.setattr("crossbit.features.extractors.open_clip.find_spec", lambda name: name == "open_clip" or None)
     with pytest.raises(InputError, match="open_clip needs torchvision"):
         extractor(["a"])
-    monkeypatch.setattr("crossbit.features.open_clip.find_spec", lambda name: name)
+    monkeypatch.setattr("crossbit.features.extractors.open_clip.find_spec", lambda name: name)
     shadow(monkeypatch, tmp_path, "open_clip", BROKEN)
     with pytest.raises(InputError, match=r"open_clip is installed but .*pip uninstall torchvision"):
         extractor(["a"])
@@ -181,7 +181,7 @@ def get_tokenizer(name):
 
 
 def test_open_clip_is_called_as_its_documentation_says(tmp_path, monkeypatch, pixels):
-    monkeypatch.setattr("crossbit.features.open_clip.find_spec", lambda name: name)
+    monkeypatch.setattr("crossbit.features.extractors.open_clip.find_spec", lambda name: name)
     shadow(monkeypatch, tmp_path, "open_clip", FAKE_OPEN_CLIP)
     weights = tmp_path / "w.safetensors"
     assert OpenClip("image", model="ViT-B-32", weights=weights)(pixels[:2]).tolist() == [[1, 1, 1]] * 2

@@ -16,12 +16,12 @@ from PIL import Image
 
 from crossbit.errors import InputError
 from crossbit.features import extraction
-from crossbit.features.bow import Bow
+from crossbit.features.base import Extractor
+from crossbit.features.cache import Shard, Store
 from crossbit.features.extraction import extract
-from crossbit.features.extractor import Extractor
-from crossbit.features.hog import Hog
-from crossbit.features.onnx import Onnx
-from crossbit.features.store import Shard, Store
+from crossbit.features.extractors.bow import Bow
+from crossbit.features.extractors.hog import Hog
+from crossbit.features.extractors.onnx import Onnx
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Mean(Extractor):
     gain: float = 1.0
 
     def prepare(self, raw):
-        from crossbit.features.pictures import open_picture
+        from crossbit.features.raw import open_picture
 
         return np.asarray(open_picture(raw))
 
@@ -127,7 +127,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from crossbit.features import extraction
-from crossbit.features.hog import Hog
+from crossbit.features.extractors.hog import Hog
 
 class Slow(list):
     def __getitem__(self, at):

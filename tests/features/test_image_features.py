@@ -7,9 +7,9 @@ import pytest
 
 from crossbit.errors import InputError
 from crossbit.features import parse
-from crossbit.features.hog import Hog
-from crossbit.features.onnx import Onnx
-from crossbit.features.pictures import centre_square, open_picture
+from crossbit.features.extractors.hog import Hog
+from crossbit.features.extractors.onnx import Onnx
+from crossbit.features.raw import centre_square, open_picture
 
 
 def test_hog_has_the_width_it_says(pixels):

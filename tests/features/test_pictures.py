@@ -11,7 +11,7 @@ from PIL import Image
 
 from crossbit.errors import InputError
 from crossbit.features import pictures
-from crossbit.features.pictures import centre_square, normalised, open_picture, pixels_of, squashed
+from crossbit.features.raw import centre_square, normalised, open_picture, pixels_of, squashed
 
 
 def encoded(image, kind="PNG", **options):

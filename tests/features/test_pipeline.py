@@ -7,7 +7,7 @@ import pytest
 
 from crossbit.errors import InputError
 from crossbit.features import EXTRACTORS, Pipeline, extractor_class, featurise, parse
-from crossbit.features.arrays import dense
+from crossbit.features.matrix import dense
 
 
 def test_the_table_names_every_extractor_by_its_own_name():

@@ -6,8 +6,8 @@ import pytest
 from crossbit.errors import InputError
 from crossbit.features import Pipeline, extraction, featurise, parse
 from crossbit.features.extraction import extract
-from crossbit.features.pictures import centre_square, open_picture
-from crossbit.features.pixels import Pixels
+from crossbit.features.extractors.pixels import Pixels
+from crossbit.features.raw import centre_square, open_picture
 
 
 def test_a_picture_becomes_its_central_square_in_bytes(pixels):

@@ -6,8 +6,8 @@ from scipy.sparse import csr_array
 
 from crossbit.errors import InputError
 from crossbit.features import featurise
-from crossbit.features.arrays import dense, finite
-from crossbit.features.precomputed import Precomputed
+from crossbit.features.extractors.precomputed import Precomputed
+from crossbit.features.matrix import dense, finite
 
 
 @pytest.mark.parametrize("make", [np.asarray, csr_array])

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from crossbit.errors import InputError
-from crossbit.features.arrays import dense
+from crossbit.features.matrix import dense
 from crossbit.features.steps import L2, Centre, Pca, Standard, parse_step
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from crossbit.data import BEGIN, END, PADDING, UNKNOWN
+from crossbit.data.pairs import BEGIN, END, PADDING, UNKNOWN
 from crossbit.errors import InputError
 from crossbit.features import Pipeline, featurise, parse
-from crossbit.features.words import Words, read_vectors
+from crossbit.features.extractors.words import Words, read_vectors
 
 TEXTS = ["A dog, a cat.", "the dog", "a bird"]
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from crossbit.attention import Attended, Attention
-from crossbit.data import Paired
-from crossbit.encoder import DualEncoder
+from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
 from crossbit.methods.adah import ADAH
 from crossbit.methods.adah_net import Both, Networks, attended, hashed, image_branch, opposite, text_branch
 from crossbit.methods.scm import SCM
-from crossbit.training import Training
+from crossbit.models.encoder import DualEncoder
+from crossbit.nn.attention import Attended, Attention
+from crossbit.training.run import Training
 
 H = Both(torch.tensor([[0.9, -0.5], [0.1, 0.8], [-0.7, -0.2]]), torch.tensor([[0.4, -0.9], [0.3, 0.2], [-0.6, 0.5]]))
 REST = Both(torch.tensor([[0.2, -0.1], [0.5, 0.5], [0.0, -0.8]]), torch.tensor([[0.7, 0.1], [-0.2, 0.6], [0.3, -0.3]]))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from crossbit.methods.cfrh import CFRH
-from crossbit.training import Training
+from crossbit.training.run import Training
 
 F_I = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
 F_T = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 3.0, 0.0]])

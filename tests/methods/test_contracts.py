@@ -10,11 +10,11 @@ import pytest
 
 import crossbit.methods
 from crossbit.codes import Codes, hamming
-from crossbit.data import CROSSINGS, MODALITIES, Dataset, Paired
-from crossbit.encoder import DualEncoder
+from crossbit.data.pairs import CROSSINGS, MODALITIES, Dataset, Paired
 from crossbit.errors import InputError
 from crossbit.methods import METHODS, Recipe, method
-from crossbit.training import Training
+from crossbit.models.encoder import DualEncoder
+from crossbit.training.run import Training
 
 #: How a method gets bits on the toy set, and what makes its fit take a second; nothing else may differ for a test.
 RECIPES = {

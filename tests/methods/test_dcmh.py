@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from crossbit.data import Paired
-from crossbit.encoder import DualEncoder
+from crossbit.data.pairs import Paired
 from crossbit.methods.dcmh import DCMH
-from crossbit.similarity import sign
-from crossbit.training import Training
+from crossbit.models.encoder import DualEncoder
+from crossbit.nn.similarity import sign
+from crossbit.training.run import Training
 
 
 def test_the_terms_by_hand():

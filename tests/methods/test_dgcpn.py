@@ -8,12 +8,12 @@ import scipy.sparse
 import torch
 
 import crossbit.methods.dgcpn as file
-from crossbit.data import Paired
+from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
 from crossbit.methods.dgcpn import DGCPN, losses
-from crossbit.similarity import sign
-from crossbit.towers import dense, mlp
-from crossbit.training import Training, placed, seeded
+from crossbit.nn.similarity import sign
+from crossbit.nn.towers import dense, mlp
+from crossbit.training.run import Training, placed, seeded
 
 H_I = torch.tensor([[0.9, -0.5], [0.1, 0.8], [-0.7, -0.2]])
 H_T = torch.tensor([[0.4, -0.9], [0.3, 0.2], [-0.6, 0.5]])

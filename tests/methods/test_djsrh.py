@@ -6,10 +6,10 @@ import torch
 from scipy.sparse import csr_array
 from torch.nn.functional import normalize
 
-from crossbit.data import Paired
+from crossbit.data.pairs import Paired
 from crossbit.methods.djsrh import DJSRH
-from crossbit.towers import frozen_trunk, mlp, perceptron, tensor
-from crossbit.training import Training
+from crossbit.nn.towers import frozen_trunk, mlp, perceptron, tensor
+from crossbit.training.run import Training
 
 F_I = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
 F_T = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 3.0, 0.0]])

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from crossbit.bundle import Bundle, Origin
-from crossbit.data import Dataset, Paired
+from crossbit.data.pairs import Dataset, Paired
 from crossbit.errors import InputError
-from crossbit.experiment import score
+from crossbit.evaluation.experiment import score
 from crossbit.features import featurise
 from crossbit.methods.infonce import InfoNCE, Scale
 from crossbit.metrics import parse_all
-from crossbit.towers import config, mlp
-from crossbit.training import Training
+from crossbit.models.bundle import Bundle, Origin
+from crossbit.nn.towers import config, mlp
+from crossbit.training.run import Training
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import torch
 from scipy.sparse import csr_array
 
 from crossbit.errors import InputError
-from crossbit.linear import Centred
 from crossbit.methods.lcmh import LCMH, assigned, canonical, k_means
-from crossbit.towers import Anchors
+from crossbit.nn.linear import Centred
+from crossbit.nn.towers import Anchors
 
 
 def centred(rng, n, k):

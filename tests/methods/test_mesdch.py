@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from crossbit.data import Paired
+from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
 from crossbit.methods.mesdch import EPSILON, MESDCH, divergence, labelled, relaxed
-from crossbit.similarity import cosine
-from crossbit.towers import config
-from crossbit.training import Training
+from crossbit.nn.similarity import cosine
+from crossbit.nn.towers import config
+from crossbit.training.run import Training
 
 SMALL = {"hidden": 8, "text_hidden": 8, "width": 8, "batch": 64}
 

@@ -8,19 +8,19 @@ import pytest
 import torch
 from torch import nn
 
-from crossbit.bundle import Bundle, Origin
-from crossbit.data import Paired
+from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
-from crossbit.experiment import score
+from crossbit.evaluation.experiment import score
 from crossbit.features import featurise
-from crossbit.losses import accepted, refused
 from crossbit.methods import Recipe
 from crossbit.methods.mfsr import MFSR, modality
 from crossbit.methods.mfsr_net import Discriminator, image_features, jittered, optimisers, slowed, target
 from crossbit.metrics import parse_all
+from crossbit.models.bundle import Bundle, Origin
+from crossbit.nn.losses import accepted, refused
+from crossbit.nn.separation import separated
 from crossbit.rebuild import parts, repainted, retold
-from crossbit.separation import separated
-from crossbit.training import Training
+from crossbit.training.run import Training
 
 SMALL = {"d": 16, "width": 8, "layers": 1, "hidden": 8, "convolutions": 2, "side": 8, "channels": 4}
 SMALL |= {"batch": 20, "epochs": 2}
@@ -179,7 +179,7 @@ def fitted(scenes, dim=6, training=None, train=None, **options):
 
 def test_each_step_moves_its_own_network_alone(scenes, monkeypatch):
     """D1 and D2 move under their losses and nothing else does; under L neither of them moves."""
-    from crossbit.training import Epoch
+    from crossbit.training.run import Epoch
 
     seen, step = [], Epoch.step
     nets = {}
@@ -317,7 +317,9 @@ def test_a_kill_in_the_middle_of_the_game_changes_no_byte(scenes, tmp_path):
 
 def test_the_snapshot_is_the_epoch_with_the_best_rsum_on_items_held_out(scenes, monkeypatch):
     values, sizes = iter([0.2, 0.6, 0.4, 0.1]), []
-    monkeypatch.setattr("crossbit.training.agreement", lambda encoder, held: sizes.append(len(held)) or next(values))
+    monkeypatch.setattr(
+        "crossbit.training.run.agreement", lambda encoder, held: sizes.append(len(held)) or next(values)
+    )
     seen = {}
     how = Training(watch=lambda epoch, encoder: seen.setdefault(epoch, encoder))
     best, _ = fitted(scenes, training=how, epochs=4, snapshot=0.1)
@@ -347,7 +349,7 @@ def test_a_pretrained_tower_rests_until_it_is_tuned(tiny_clip, rng, scenes):
 
 def test_it_learns_to_find_and_to_rebuild(scenes, tmp_path):
     """Sixty scenes by heart: found above chance, saved with all parts, painted nearer to themselves than to others."""
-    from crossbit.data import Dataset
+    from crossbit.data.pairs import Dataset
 
     data = scenes.dataset
     options = {"epochs": 35, "lr": 5e-3, "lr_update": 35, "warm_up": 35, "delta": 30.0, "lam_cap": 20.0}

@@ -3,7 +3,7 @@
 import pytest
 
 from crossbit.datasets import load
-from crossbit.experiment import score
+from crossbit.evaluation.experiment import score
 from crossbit.features import featurise
 from crossbit.methods import METHODS, Recipe
 from crossbit.metrics import Measure

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from crossbit.data import Paired
+from crossbit.data.pairs import Paired
 from crossbit.methods.ssah import SSAH, State, verdict
-from crossbit.training import Batch, Training
+from crossbit.training.run import Batch, Training
 
 SMALL = {"hidden": 8, "width": 8, "batch": 64, "passes": 2, "label_passes": 2}
 L = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])

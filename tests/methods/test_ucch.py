@@ -8,11 +8,11 @@ import scipy.sparse
 import torch
 from torch.nn.functional import normalize
 
-from crossbit.data import Paired
+from crossbit.data.pairs import Paired
 from crossbit.methods.ucch import UCCH, binary, contrast, everyone, remember
-from crossbit.similarity import sign
-from crossbit.towers import mlp
-from crossbit.training import Epoch, Training, seeded
+from crossbit.nn.similarity import sign
+from crossbit.nn.towers import mlp
+from crossbit.training.run import Epoch, Training, seeded
 
 M = torch.tensor([[0.9, 0.8, 0.1], [0.3, 0.4, 0.0], [-0.5, 0.3, 0.6]])
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from crossbit.data import Paired
+from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
 from crossbit.methods.ugach import UGACH, Game, hinge, tower
-from crossbit.towers import config
-from crossbit.training import Epoch, Training
+from crossbit.nn.towers import config
+from crossbit.training.run import Epoch, Training
 
 SMALL = {"hidden": 16, "pretraining": 1, "rounds": 1}
 #: Six pairs on a line: images at 0 1 2 10 11 12, texts at 0 10 1 11 2 12.

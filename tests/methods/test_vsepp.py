@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from crossbit.bundle import Bundle, Origin
-from crossbit.data import Dataset, Paired
-from crossbit.encoder import DualEncoder
-from crossbit.experiment import score
+from crossbit.data.pairs import Dataset, Paired
+from crossbit.evaluation.experiment import score
 from crossbit.features import featurise
 from crossbit.methods.vsepp import VSEPP, projection
 from crossbit.metrics import parse_all
-from crossbit.towers import SparseLinear, config
-from crossbit.training import Training
+from crossbit.models.bundle import Bundle, Origin
+from crossbit.models.encoder import DualEncoder
+from crossbit.nn.towers import SparseLinear, config
+from crossbit.training.run import Training
 
 S = torch.tensor([[0.9, 0.8, 0.1], [0.5, 0.6, 0.7], [0.85, 0.3, 0.4]])
 ITEM = torch.tensor([4, 9, 9])
@@ -125,7 +125,7 @@ def test_the_snapshot_is_the_best_by_rsum_of_held_pairs(scenes, monkeypatch):
     from crossbit.methods import Recipe
 
     values = iter([0.2, 0.6, 0.4, 0.1])
-    monkeypatch.setattr("crossbit.training.agreement", lambda encoder, held: next(values))
+    monkeypatch.setattr("crossbit.training.run.agreement", lambda encoder, held: next(values))
     seen = {}
     how = Training(watch=lambda epoch, encoder: seen.setdefault(epoch, encoder), patience=4)
     recipe = Recipe.parse("vsepp(epochs=4,width=8,batch=50)")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossbit.metrics import KINDS, Measure
 from crossbit.metrics.definitions import average_precision
-from crossbit.metrics.first import First
+from crossbit.metrics.first_match import First
 from crossbit.metrics.tally import Tally
 
 #: Up to four groups of ties, of up to four items; each item is its number of shared labels.

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossbit.bundle import Bundle
-from crossbit.experiment import Setup
+from crossbit.evaluation.experiment import Setup
 from crossbit.features import featurise
+from crossbit.models.bundle import Bundle
 from crossbit.protocols import PROTOCOLS
 
 PARTS = {"train": 10, "restval": 6, "val": 4, "test": 20}

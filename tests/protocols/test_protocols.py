@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 
-from crossbit.data import Corpus, Split
+from crossbit.data.pairs import Corpus, Split
+from crossbit.data.splits import memory
 from crossbit.datasets import load, loader
 from crossbit.errors import InputError
-from crossbit.experiment import Setup
+from crossbit.evaluation.experiment import Setup
 from crossbit.metrics.conventions import CONVENTIONS
 from crossbit.protocols import PROTOCOLS, protocol
-from crossbit.splits import memory
 
 CLASSES = {"coco": 80, "iaprtc12": 255, "mirflickr25k": 24, "nuswide": 21, "wikipedia": 10}
 #: The first digits of the checksum that each recipe has on `fake`: a recipe that changes is another protocol.

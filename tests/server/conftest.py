@@ -6,13 +6,13 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from crossbit.bundle import Bundle, Origin
 from crossbit.collection import Collection
-from crossbit.collection.sources import dataset_of
+from crossbit.collection.ingest.sources import dataset_of
 from crossbit.features import featurise
 from crossbit.methods import Recipe
+from crossbit.models.bundle import Bundle, Origin
 from crossbit.server import Limits, create_app, serving
-from refusals import KEY
+from helpers.refusals import KEY
 
 
 @pytest.fixture(scope="session")

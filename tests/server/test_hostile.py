@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from refusals import ALLOWED, refused
+from helpers.refusals import ALLOWED, refused
 
 SEARCH = "/api/collections/scenes24/search"
 
@@ -148,7 +148,7 @@ MANY = {f"{number:x}": 1 for number in range(100_000)}
     ids=["names", "names in a part", "a long name", "parts", "names of items", "names in an item", "texts"],
 )
 def test_a_million_faults_cost_what_one_costs(client, path, body, at):
-    from crossbit.server.questions import NewItems, Question
+    from crossbit.server.requests import NewItems, Question
 
     with pytest.raises(ValidationError) as faults:
         {"search": Question, "items": NewItems}[path].model_validate(body)
@@ -232,7 +232,7 @@ def test_a_request_that_is_too_large_is_refused_before_it_is_read(client, addres
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil:80", "[::2]"])
 def test_another_host_name_is_refused_where_only_this_machine_may_ask(shelf, host):
     from crossbit.server import create_app, serving
-    from crossbit.server.guard import LOCAL_NAMES
+    from crossbit.server.middleware import LOCAL_NAMES
 
     with serving(create_app([shelf], hosts=LOCAL_NAMES)) as address, httpx.Client(base_url=address) as client:
         assert client.get("/api/health").status_code == 200

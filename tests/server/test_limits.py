@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from crossbit.server.faults import RefusedError
-from crossbit.server.guard import Guard
+from crossbit.server.errors import RefusedError
 from crossbit.server.limits import Limits
-from crossbit.server.slots import Slots
+from crossbit.server.middleware import Guard
+from crossbit.server.workers import Slots
 
 
 def test_never_more_work_than_slots_and_the_rest_waits():

@@ -8,7 +8,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 from crossbit.server import create_app
-from refusals import ALLOWED
+from helpers.refusals import ALLOWED
 
 load_all_checks()
 NAMES = (

@@ -12,22 +12,9 @@ from io import TextIOWrapper
 import typer
 
 from ..errors import InputError
-from . import (
-    compare,
-    datasets,
-    demo,
-    doctor,
-    evaluate,
-    explain,
-    features,
-    fit,
-    index,
-    methods,
-    protocols,
-    search,
-    serve,
-    upkeep,
-)
+from . import compare, datasets, demo, doctor, evaluate, explain, features, fit, methods, protocols, search, serve
+from .index import items as index
+from .index import maintenance as upkeep
 from .output import visible
 
 app = typer.Typer(

@@ -53,13 +53,13 @@ def compare(
     dimensions to codes.
     """
     from ..errors import InputError
+    from ..evaluation.comparison import Ledger, Run, chance_levels, page, setting, table
+    from ..evaluation.comparison import compare as compare_runs
     from ..methods import Recipe
     from ..metrics import parse_all
     from ..progress import bar
-    from ..results import Ledger, Run, chance_levels, page, setting, table
-    from ..results import compare as compare_runs
     from ..spec import split_list
-    from .run import featurised, read_precision, read_setup
+    from .setup import featurised, read_precision, read_setup
 
     recipes = [Recipe.parse(text) for text in split_list(methods)]
     setup = read_setup(dataset, features, captions, protocol, split)
@@ -100,7 +100,7 @@ def reproduce(
 
     Each number comes with a verdict: OK, near or off. Exits with status 1 if any is off.
     """
-    from ..experiment import Experiment
+    from ..evaluation.experiment import Experiment
     from ..progress import bar
 
     loaded = Experiment.load(experiment)

@@ -28,9 +28,9 @@ def demo(
     It extracts features, fits CFRH and the baselines at 64 bits, scores both directions, and searches with words and
     with pictures.
     """
-    from ..demo import Demo, refuse_others
     from ..progress import bar
-    from .run import featurised, read_setup
+    from ..reporting.demo import Demo, refuse_others
+    from .setup import featurised, read_setup
 
     refuse_others(out)
     setup = read_setup(dataset, features, captions)

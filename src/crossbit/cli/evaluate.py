@@ -52,12 +52,12 @@ def model(
     distances that a scan computes, the items that hash lookup touches within 2 bits. The difference from another
     model on the same queries comes with the p of a paired permutation test.
     """
-    from ..bundle import Bundle
     from ..errors import InputError
+    from ..evaluation.tables import for_people
     from ..metrics import parse_all
+    from ..models.bundle import Bundle
     from .conventions import by_convention, read_conventions, side_by_side
-    from .run import read_setup
-    from .scoring import for_people
+    from .setup import read_setup
     from .trial import Trial
 
     bundle = Bundle.load(folder)

@@ -27,11 +27,11 @@ def codes(
     Codes are packed, 0/1, -1/+1 or bool; FILE:NAME chooses an array of several. Labels are multi-hot matrices or class
     numbers. Each value comes with its 95 % interval over queries.
     """
+    from ..evaluation.tables import for_people, quality
     from ..metrics import evaluate, parse_all
-    from ..metrics.files import read_codes, read_labels
+    from ..metrics.saved_codes import read_codes, read_labels
     from ..progress import bar
     from .conventions import by_convention, read_conventions
-    from .scoring import for_people, quality
 
     chosen = read_conventions(conventions)
     asked = parse_all(measure or ([] if chosen else ["MAP", "MAP@50(over=hits)", "precision@100"]))

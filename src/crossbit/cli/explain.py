@@ -13,8 +13,8 @@ from .output import JsonFlag, print_json, print_table, visible
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..bundle import Bundle
-    from ..explanation import Explained, Gallery
+    from ..models.bundle import Bundle
+    from ..reporting.explanation import Explained, Gallery
 
 #: The sides that a drawn picture has at least and at most, in pixels.
 SMALLEST, LARGEST = 256, 1024
@@ -36,9 +36,9 @@ def explain(
     the others are what it leaves out. These items are queries of the model's split. Of a picture that is no square the
     central square is shown: it is all that the model gets.
     """
-    from ..bundle import Bundle
     from ..errors import InputError
-    from ..separation import Separated
+    from ..models.bundle import Bundle
+    from ..nn.separation import Separated
 
     if out.suffix.lower() != ".png":
         raise InputError(f"--out is {out}, but should be a .png file")
@@ -59,9 +59,9 @@ def _attention(bundle: Bundle, image: Path, out: Path) -> tuple[dict[str, Any], 
     from PIL import Image
 
     from ..errors import InputError
-    from ..features.pictures import centre_square, open_picture
+    from ..features.raw import centre_square, open_picture
     from ..methods.adah_net import attended
-    from ..plots import dimmed
+    from ..reporting.plots import dimmed
 
     features = bundle.pipelines["image"]([image])
     mask = attended(bundle.encoder, features, "image")[0]
@@ -80,9 +80,9 @@ def _attention(bundle: Bundle, image: Path, out: Path) -> tuple[dict[str, Any], 
 
 def _parts(bundle: Bundle, pair: str, caption: str, data_dir: Path | None, out: Path) -> tuple[dict[str, Any], str]:
     from ..errors import InputError
-    from ..experiment import Setup
-    from ..explanation import Gallery, explained
-    from ..plots import save
+    from ..evaluation.experiment import Setup
+    from ..reporting.explanation import Gallery, explained
+    from ..reporting.plots import save
 
     gallery = Gallery.of(bundle, Setup(bundle.origin.dataset).corpus(data_dir, scored=False))
     if Path(pair).is_file():
@@ -99,8 +99,8 @@ def _parts(bundle: Bundle, pair: str, caption: str, data_dir: Path | None, out: 
 
 
 def _drawn(made: Explained, gallery: Gallery) -> Figure:
-    from ..explanation import shown
-    from ..plots import Row, picture_rows
+    from ..reporting.explanation import shown
+    from ..reporting.plots import Row, picture_rows
 
     pictures = [("original", made.picture)] + ([] if made.repainted is None else [("rebuilt", made.repainted)])
     said = [f"“{made.caption}”"] + ([] if made.retold is None else [f"rebuilt: “{made.retold}”"])

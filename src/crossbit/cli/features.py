@@ -67,7 +67,7 @@ def extract(
     run goes on where it stopped.
     """
     from ..features.export import export
-    from .run import featurised, read_setup
+    from .setup import featurised, read_setup
 
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir)

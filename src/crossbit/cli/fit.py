@@ -62,13 +62,13 @@ def fit(
 
     The training part is that of the protocol or of the split file, where one is given.
     """
-    from ..bundle import Bundle, Origin, refuse_other
-    from ..distributed import joined, rank
     from ..methods import Recipe
+    from ..models.bundle import Bundle, Origin, refuse_other
     from ..progress import bar
     from ..spec import options
-    from ..training import CHECKPOINT, Training
-    from .run import featurised, read_precision, read_setup
+    from ..training.distributed import joined, rank
+    from ..training.run import CHECKPOINT, Training
+    from .setup import featurised, read_precision, read_setup
 
     refuse_other(out)
     recipe = Recipe.parse(method, options(set_ or []))

@@ -14,7 +14,7 @@ from .output import JsonFlag, print_json, print_table, visible
 
 if TYPE_CHECKING:
     from ..collection import Found, Part
-    from ..collection.search import Stage
+    from ..collection.search.stages import Stage
 
 
 def search(
@@ -41,7 +41,7 @@ def search(
     from dataclasses import replace
 
     from ..collection import Collection
-    from ..collection.query import warning
+    from ..collection.search.query import warning
     from ..errors import known
 
     if index not in ("", "auto", "flat", "ivf"):
@@ -64,7 +64,7 @@ def search(
 
 
 def _parts(plus: dict[str, list[str] | None], minus: dict[str, list[str] | None]) -> list[Part]:
-    from ..collection import query
+    from ..collection.search import query
     from ..errors import InputError
 
     make = {"text": query.text, "image": lambda name: query.part_of_file(Path(name)), "like": query.like}
@@ -126,7 +126,7 @@ def tune(
     What counts is the share of the ten nearest by the stored real values, searched exactly, that a setting finds.
     """
     from ..collection import Collection
-    from ..collection.tuning import tune as find
+    from ..collection.operations.tune import tune as find
 
     with Collection(collection) as opened:
         chosen, trials = find(opened, recall)

@@ -58,8 +58,8 @@ def _serve(folders: list[Path], at: tuple[str, int], key: str | None, limits: Li
     from ..collection import Collection
     from ..progress import bar
     from ..server import create_app, run
-    from ..server.run import address_of, bound
-    from ..server.shelves import Shelf
+    from ..server.serve import address_of, bound
+    from ..server.served import Shelf
 
     with ExitStack() as stack:
         made = stack.enter_context(bound(*at))
@@ -92,7 +92,7 @@ def read_key(path: Path | None, given: str | None) -> str | None:
 
 def _hosts(host: str, allowed: list[str]) -> frozenset[str]:
     """Return the names under which the server may be asked; empty for any, where others can reach it anyway."""
-    from ..server.guard import LOCAL_NAMES, loopback
+    from ..server.middleware import LOCAL_NAMES, loopback
 
     if loopback(host):
         return LOCAL_NAMES | {host.lower()} | {name.lower() for name in allowed}

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..bundle import Bundle
-from ..data import Corpus, Dataset
+from ..data.pairs import Corpus, Dataset
 from ..errors import InputError
-from ..experiment import Search, Setup, score_searches, searches
+from ..evaluation.experiment import Search, Setup, score_searches, searches
+from ..evaluation.tables import cost, differences, quality
 from ..metrics import Measure, Scores
-from .run import featurised
-from .scoring import cost, differences, quality
+from ..models.bundle import Bundle
+from .setup import featurised
 
 
 class Trial(NamedTuple):

@@ -16,11 +16,11 @@ away. Nothing here imports torch until something must be encoded.
 from __future__ import annotations
 
 from .collection import Collection
-from .faults import BusyError, DamagedError, DiskError, NoItemError, OtherModelError
+from .errors import BusyError, DamagedError, DiskError, NoItemError, OtherModelError
 from .found import Found, Hit
 from .item import Item, Raw
-from .query import Part, image, like, text
-from .settings import Settings
+from .search.query import Part, image, like, text
+from .search.settings import Settings
 
 __all__ = [
     "BusyError",

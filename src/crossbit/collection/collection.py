@@ -11,28 +11,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Unpack, final
 
-from .. import files, spec
+from .. import spec
 from ..codes import Codes
-from ..data import Modality
+from ..data.pairs import Modality
 from ..errors import InputError
 from ..indexes import Neighbours
-from . import adding, reading, restating
-from .batch import Batch
-from .calibration import DOUBT, Calibration, features_of
-from .change import change, compact
+from ..io import atomic
 from .current import Current
-from .engines import Engines
-from .faults import OtherModelError
-from .filters import parse
+from .errors import OtherModelError
 from .found import Found, Hit
+from .ingest import add as adding
+from .ingest import edit as restating
 from .item import Item, Raw
 from .model import Model, bundle_sha256, fingerprint, install, load
-from .query import Part, checked_target, point
-from .schema import Head
-from .search import Search, Stage
-from .settings import Settings
-from .snapshot import Side, Snapshot
-from .store import DATABASE, MODEL, Store
+from .search.planner import Engines
+from .search.query import Part, checked_target, point
+from .search.relevance import DOUBT, Calibration, features_of
+from .search.settings import Settings
+from .search.stages import Search, Stage
+from .storage import reads as reading
+from .storage.batch import Batch
+from .storage.filters import parse
+from .storage.schema import Head
+from .storage.snapshot import Side, Snapshot
+from .storage.store import DATABASE, MODEL, Store
+from .storage.transactions import change, compact
 
 #: The longer side of a thumbnail, in pixels.
 THUMBNAIL = 256
@@ -65,7 +68,7 @@ class Collection:
         float16, for the last stage of a search.
         """
         refuse_full(folder)
-        with files.written_whole(folder) as made:
+        with atomic.written_whole(folder) as made:
             bits = install(model, made / MODEL).dim
             facts = {"model": fingerprint(made / MODEL), "bits": bits, "thumbnail": thumbnail, "vectors": vectors}
             facts["bundle"] = bundle_sha256(made / MODEL)
@@ -269,7 +272,7 @@ class Collection:
 
 def refuse_full(folder: Path) -> None:
     """Refuse a place for a collection that is not empty, or where nothing can be written."""
-    files.refuse_unwritable(folder)
+    atomic.refuse_unwritable(folder)
     if (folder / DATABASE).exists():
         raise InputError(
             f"{folder} is a collection already; add to it with `crossbit index add`, or choose another place"

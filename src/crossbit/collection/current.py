@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from . import reading
-from .filters import parse
-from .schema import Head
-from .snapshot import Snapshot
-from .store import Store
+from .storage import reads as reading
+from .storage.filters import parse
+from .storage.schema import Head
+from .storage.snapshot import Snapshot
+from .storage.store import Store
 
 #: Filters whose result is kept.
 _FILTERS = 64

@@ -14,18 +14,18 @@ from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 
-from ..data import MODALITIES, Array, Modality
+from ..data.pairs import MODALITIES, Array, Modality
 from ..errors import InputError
+from ..features.base import Extractor
+from ..features.cache import Kept, Store
 from ..features.extraction import content_key
-from ..features.extractor import Extractor
-from ..features.featurised import Captions
+from ..features.extractors.precomputed import Precomputed
+from ..features.featurise import Captions
 from ..features.item_error import ItemError
-from ..features.pictures import open_picture
-from ..features.precomputed import Precomputed
-from ..features.store import Kept, Store
-from .batch import Batch
+from ..features.raw import open_picture
 from .item import Item, Picture, Raw
 from .model import Model
+from .storage.batch import Batch
 
 #: Items whose features are computed together, and threads that open them.
 CHUNK, WORKERS = 32, 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
-from ..data import Modality
+from ..data.pairs import Modality
 from .item import Item
-from .search import Stage
+from .search.stages import Stage
 
 
 class Hit(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, final
 
 from numpy import ndarray
 
-from ..data import Modality
+from ..data.pairs import Modality
 from ..errors import InputError
 
 #: An image file, the bytes of one, or RGB pixels.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .faults import BusyError
+from .errors import BusyError
 
 LOCK = "lock"
 

@@ -7,8 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from .schema import PAGE
-from .store import DATABASE, Store
+from .storage.schema import PAGE
+from .storage.store import DATABASE, Store
 
 #: Where SQLite's header says how many pages there are, which of them are free, and as of which change.
 _PAGES, _FREE, _CHANGED, _VALID_FOR = slice(28, 32), slice(32, 40), slice(24, 28), slice(92, 96)

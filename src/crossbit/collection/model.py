@@ -11,10 +11,10 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from numpy import ndarray
 
-from ..data import Array, Modality
+from ..data.pairs import Array, Modality
 from ..errors import InputError
-from ..features.extractor import file_sha256
-from ..features.featurised import Captions
+from ..features.base import file_sha256
+from ..features.featurise import Captions
 from ..features.pipeline import Pipeline
 
 #: What decides a code: the towers, their weights, and the features that feed them.
@@ -47,14 +47,14 @@ class Model(Protocol):
 
 def load(folder: Path) -> Model:
     """Return the model saved in a folder."""
-    from ..bundle import Bundle  # imports torch, which searching stored codes does without
+    from ..models.bundle import Bundle  # imports torch, which searching stored codes does without
 
     return Bundle.load(folder)
 
 
 def install(source: Path, folder: Path) -> Model:
     """Copy a model into a collection and return it; one that makes no codes is refused."""
-    from ..bundle import Bundle
+    from ..models.bundle import Bundle
 
     bundle = Bundle.load(source)
     if bundle.encoder.space != "hamming":

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias, final
 
-from ..data import Corpus, Split
+from ..data.pairs import Corpus, Split
+from ..data.splits import instance_split
 from ..errors import InputError
-from ..splits import instance_split
-from .files import inside, leave_out, read_csv, read_lines, read_text
+from ..io.text import inside, leave_out, read_csv, read_lines, read_text
 
 #: What to do about captions whose picture is not there.
 Missing: TypeAlias = Literal["skip", "fail"]

@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from ..data import Corpus
+from ..data.pairs import Corpus
+from ..data.splits import random_split
 from ..errors import InputError
-from ..splits import random_split
+from ..io.text import leave_out
 from .base import DatasetInfo, Folder, Loader
 from .captioned import KARPATHY, Captioned, Missing, caption_corpus, read_json, read_karpathy, there
-from .files import leave_out
 
 ANNOTATIONS = ("annotations", ".", "mini_annotations")
 

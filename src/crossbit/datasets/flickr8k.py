@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, final
 
-from ..data import Corpus
+from ..data.pairs import Corpus
+from ..io.text import read_lines
 from .base import DatasetInfo, Folder, Loader
 from .captioned import (
     KARPATHY,
@@ -18,7 +19,6 @@ from .captioned import (
     read_tokens,
     there,
 )
-from .files import read_lines
 
 LISTS = {"train": "trainImages", "validation": "devImages", "query": "testImages"}
 

@@ -10,12 +10,12 @@ from typing import ClassVar, final
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..data import Corpus
+from ..data.pairs import Corpus
+from ..data.splits import instance_split, random_split
 from ..errors import InputError
-from ..splits import instance_split, random_split
+from ..io.text import inside, leave_out
 from .base import DatasetInfo, Folder, Loader
-from .files import inside, leave_out
-from .matrices import read_matrix, read_names
+from .matlab import read_matrix, read_names
 
 WORDS, CLASSES = 2912, 255
 ANNOTATIONS = "annotations_complete_eng"

@@ -11,14 +11,14 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from ..arrays import read_named
-from ..data import Corpus, Modality
+from ..data.pairs import Corpus, Modality
+from ..data.splits import random_split
 from ..errors import InputError
-from ..splits import random_split
+from ..io.arrays import read_named
+from ..io.text import leave_out, read_flags, read_lines
 from .base import DatasetInfo, Folder, Loader
-from .files import leave_out, read_flags, read_lines
-from .matrices import finite, indicator
-from .release import has_release, read_release, release_layout
+from .dcmh_release import has_release, read_release, release_layout
+from .matlab import finite, indicator
 
 # fmt: off
 CLASSES = (

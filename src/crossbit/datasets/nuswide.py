@@ -12,12 +12,12 @@ from jaxtyping import Bool, Int
 from numpy import ndarray
 from scipy.sparse import csr_array, vstack
 
-from ..data import Corpus, Split
+from ..data.pairs import Corpus, Split
+from ..data.splits import class_balanced_split, random_split
 from ..errors import InputError
-from ..splits import class_balanced_split, random_split
+from ..io.text import flag_blocks, inside, leave_out, read_flags, read_lines
 from .base import DatasetInfo, Folder, Loader
-from .files import flag_blocks, inside, leave_out, read_flags, read_lines
-from .release import has_release, read_release, release_layout
+from .dcmh_release import has_release, read_release, release_layout
 
 TAGS = 1000
 SIZES = {10: (2000, 5000), 21: (2100, 10_500), 81: (5000, 10_000)}  # query and train; published with each variant

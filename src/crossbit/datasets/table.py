@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-from ..data import Corpus
+from ..data.pairs import Corpus
 from ..errors import InputError
+from ..io.text import inside
 from .base import DatasetInfo, Folder, Loader
 from .captioned import Missing
-from .files import inside
-from .rows import Choices, Retrieval, Row, split_labels
+from .own_rows import Choices, Retrieval, Row, split_labels
 
 
 @final

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from ..arrays import read_named
-from ..data import Corpus, Split
+from ..data.pairs import Corpus, Split
 from ..errors import InputError
+from ..io.arrays import read_named
+from ..io.text import read_lines
 from .base import DatasetInfo, Folder, Loader
-from .files import read_lines
-from .matrices import finite
+from .matlab import finite
 
 PARTS = {"train": "tr", "test": "te"}
 

@@ -14,7 +14,7 @@ One line below, one file, one extractor; its file is imported when it is first u
 from __future__ import annotations
 
 from .extraction import OnError
-from .featurised import Captions, Failure, Featurised, featurise
+from .featurise import Captions, Failure, Featurised, featurise
 from .pipeline import Pipeline
 from .registry import EXTRACTORS, default_cache, extractor_class, parse
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..data import Array, Corpus, Dataset, Paired
-from .arrays import stacked
-from .featurised import Featurised
+from ..data.pairs import Array, Corpus, Dataset, Paired
+from .featurise import Featurised
+from .matrix import stacked
 
 
 def export(made: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]:

@@ -18,15 +18,15 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from ..data import Array
+from ..data.pairs import Array
 from ..errors import InputError
 from ..progress import Log, silent
-from .arrays import finite, stacked
-from .extractor import Extractor, file_sha256
+from .base import Extractor, file_sha256
+from .cache import Shard, Store
+from .extractors.precomputed import Precomputed
 from .item_error import ItemError
-from .pictures import existing
-from .precomputed import Precomputed
-from .store import Shard, Store
+from .matrix import finite, stacked
+from .raw import existing
 
 OnError: TypeAlias = Literal["fail", "skip"]
 K = TypeVar("K")

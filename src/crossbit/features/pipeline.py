@@ -14,9 +14,9 @@ from typing import Any, final
 from jaxtyping import Float32
 from numpy import ndarray
 
-from ..data import Array, Modality
+from ..data.pairs import Array, Modality
 from ..errors import InputError
-from .extractor import Extractor
+from .base import Extractor
 from .steps import Step, parse_step
 
 

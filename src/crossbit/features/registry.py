@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from .. import spec as specs
-from ..data import Modality
+from ..data.pairs import Modality
 from ..errors import InputError
-from .extractor import Extractor
+from .base import Extractor
 from .pipeline import Pipeline
 from .steps import parse_step
 
@@ -29,7 +29,7 @@ EXTRACTORS: dict[str, str] = {
 
 def extractor_class(name: str) -> type[Extractor]:
     """Return the class of the extractor called `name`, importing its file only now."""
-    found: type[Extractor] = specs.registered(name, "feature extractor", EXTRACTORS, __name__.rpartition(".")[0])
+    found: type[Extractor] = specs.registered(name, "feature extractor", EXTRACTORS, f"{__package__}.extractors")
     return found
 
 

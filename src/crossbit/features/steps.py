@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
-from ..data import Array
+from ..data.pairs import Array
 from ..errors import InputError
-from .arrays import dense
+from .matrix import dense
 
 
 def _nothing() -> Float32[ndarray, "..."]:

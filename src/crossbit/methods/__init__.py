@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
-from ..binarise import BINARISERS, Binariser, binarise
-from ..data import Paired
-from ..encoder import DualEncoder
+from ..data.pairs import Paired
 from ..errors import InputError, known
-from ..method import Method
+from ..models.binarise import BINARISERS, Binariser, binarise
+from ..models.encoder import DualEncoder
 from ..spec import build, parse_call, registered
-from ..stopping import hold_out
-from ..training import PLAIN, Training
+from ..training.early_stopping import hold_out
+from ..training.run import PLAIN, Training
+from .base import Method
 
 __all__ = ["METHODS", "Recipe", "method"]
 

@@ -40,13 +40,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from ..data import Paired
-from ..encoder import DualEncoder, device
-from ..losses import squared_distances, triplet
-from ..method import Method, Source
-from ..similarity import sharing
-from ..training import PLAIN, Training, seeded
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder, device
+from ..nn.losses import squared_distances, triplet
+from ..nn.similarity import sharing
+from ..training.run import PLAIN, Training, seeded
 from .adah_net import Both, Branch, Networks, Pooling, hashed, image_branch, opposite, text_branch
+from .base import Method, Source
 
 
 @final

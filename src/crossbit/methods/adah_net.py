@@ -10,11 +10,11 @@ from jaxtyping import Bool
 from numpy import ndarray
 from torch import Tensor, nn
 
-from ..attention import Attended, Attention
-from ..data import Array, Modality
-from ..encoder import DualEncoder
+from ..data.pairs import Array, Modality
 from ..errors import InputError
-from ..towers import CHANNELS, Places, Pool, convolutions, mlp, perceptron, tensor
+from ..models.encoder import DualEncoder
+from ..nn.attention import Attended, Attention
+from ..nn.towers import CHANNELS, Places, Pool, convolutions, mlp, perceptron, tensor
 
 Pooling: TypeAlias = Literal["flatten", "mean"]
 

@@ -22,11 +22,11 @@ from typing import ClassVar, final
 
 import torch
 
-from ..data import Paired
-from ..encoder import DualEncoder
-from ..linear import Centred, covariance
-from ..method import Method, Source
-from ..training import PLAIN, Training
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder
+from ..nn.linear import Centred, covariance
+from ..training.run import PLAIN, Training
+from .base import Method, Source
 
 
 @final

@@ -37,13 +37,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize
 
-from ..data import Paired
-from ..encoder import DualEncoder, device
-from ..losses import gram, pairing
-from ..method import Method, Source
-from ..similarity import rescaled_cosine, row_cosine, row_normed_product, vectors
-from ..towers import dense, mlp, perceptron
-from ..training import PLAIN, Training, hardening, seeded
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder, device
+from ..nn.losses import gram, pairing
+from ..nn.similarity import rescaled_cosine, row_cosine, row_normed_product, vectors
+from ..nn.towers import dense, mlp, perceptron
+from ..training.run import PLAIN, Training, hardening, seeded
+from .base import Method, Source
 
 
 class Target(NamedTuple):

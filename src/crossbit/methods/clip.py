@@ -15,12 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from ..data import Paired
-from ..encoder import DualEncoder
+from ..data.pairs import Paired
 from ..errors import InputError
-from ..method import Method, Source
-from ..towers import Normalise
-from ..training import PLAIN, Training
+from ..models.encoder import DualEncoder
+from ..nn.towers import Normalise
+from ..training.run import PLAIN, Training
+from .base import Method, Source
 
 
 @final

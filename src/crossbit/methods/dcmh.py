@@ -42,14 +42,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..data import Paired
-from ..distributed import remember
-from ..encoder import DualEncoder, device
-from ..losses import pairwise_nll
-from ..method import Method, Source
-from ..similarity import sharing, sign
-from ..towers import perceptron
-from ..training import PLAIN, Training, seeded
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder, device
+from ..nn.losses import pairwise_nll
+from ..nn.similarity import sharing, sign
+from ..nn.towers import perceptron
+from ..training.distributed import remember
+from ..training.run import PLAIN, Training, seeded
+from .base import Method, Source
 
 
 @final

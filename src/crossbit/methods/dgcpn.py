@@ -43,13 +43,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from ..data import Paired
-from ..encoder import DualEncoder, device
+from ..data.pairs import Paired
 from ..errors import InputError
-from ..method import Method, Source
-from ..similarity import cosine, sign, transitions, vectors
-from ..towers import dense, perceptron
-from ..training import PLAIN, Batch, Training, placed, seeded
+from ..models.encoder import DualEncoder, device
+from ..nn.similarity import cosine, sign, transitions, vectors
+from ..nn.towers import dense, perceptron
+from ..training.run import PLAIN, Batch, Training, placed, seeded
+from .base import Method, Source
 
 #: The number of training pairs that the released K and scale are made for.
 NOMINAL = 5000

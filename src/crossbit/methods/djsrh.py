@@ -34,13 +34,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..data import Paired
-from ..encoder import DualEncoder, device
-from ..losses import gram
-from ..method import Method, Source
-from ..similarity import rescaled_cosine
-from ..towers import dense, frozen_trunk, perceptron
-from ..training import PLAIN, Training, hardening, seeded
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder, device
+from ..nn.losses import gram
+from ..nn.similarity import rescaled_cosine
+from ..nn.towers import dense, frozen_trunk, perceptron
+from ..training.run import PLAIN, Training, hardening, seeded
+from .base import Method, Source
 
 
 @final

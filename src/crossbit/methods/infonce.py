@@ -37,16 +37,16 @@ import torch
 from torch import Tensor, nn
 
 from ..cached import cached
-from ..data import Paired
-from ..distributed import world
-from ..encoder import DualEncoder, device
+from ..data.pairs import Paired
 from ..errors import InputError
-from ..losses import Siblings, infonce
-from ..method import Method, Source
-from ..pretrained import sides
-from ..recurrent import sentence
-from ..towers import Normalise, perceptron
-from ..training import PLAIN, Training, seeded
+from ..models.encoder import DualEncoder, device
+from ..nn.gru import sentence
+from ..nn.losses import Siblings, infonce
+from ..nn.pretrained import sides
+from ..nn.towers import Normalise, perceptron
+from ..training.distributed import world
+from ..training.run import PLAIN, Training, seeded
+from .base import Method, Source
 
 #: Of images, of texts, and the number of dimensions that they lead to.
 Towers: TypeAlias = tuple[nn.Module, nn.Module, int]

@@ -43,14 +43,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..data import Paired
-from ..encoder import DualEncoder, device
+from ..data.pairs import Paired
 from ..errors import InputError
-from ..losses import gram, pairing
-from ..method import Method, Source
-from ..similarity import rescaled_cosine, row_cosine
-from ..towers import dense, frozen_trunk, perceptron
-from ..training import PLAIN, Training, hardening, placed, seeded
+from ..models.encoder import DualEncoder, device
+from ..nn.losses import gram, pairing
+from ..nn.similarity import rescaled_cosine, row_cosine
+from ..nn.towers import dense, frozen_trunk, perceptron
+from ..training.run import PLAIN, Training, hardening, placed, seeded
+from .base import Method, Source
 
 #: Training pairs that the spread is fitted to, at most. Ours: as many as the published sets train on.
 SAMPLE = 5000

@@ -46,14 +46,14 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from ..data import Array, Paired
-from ..encoder import DualEncoder
+from ..data.pairs import Array, Paired
 from ..errors import InputError
-from ..linear import Centred, covariance
-from ..method import Method, Source
-from ..similarity import vectors
-from ..towers import Anchors, tensor
-from ..training import PLAIN, Training
+from ..models.encoder import DualEncoder
+from ..nn.linear import Centred, covariance
+from ..nn.similarity import vectors
+from ..nn.towers import Anchors, tensor
+from ..training.run import PLAIN, Training
+from .base import Method, Source
 
 #: Training pairs for each cluster, at least. Ours: canonical correlations of k variables need several times k items.
 PAIRS = 5

@@ -38,14 +38,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from ..data import Paired
-from ..distributed import remember
-from ..encoder import DualEncoder, device
+from ..data.pairs import Paired
 from ..errors import InputError
-from ..method import Method, Source
-from ..similarity import cosine, sign
-from ..towers import MultiScale, mlp, perceptron
-from ..training import PLAIN, Training, seeded
+from ..models.encoder import DualEncoder, device
+from ..nn.similarity import cosine, sign
+from ..nn.towers import MultiScale, mlp, perceptron
+from ..training.distributed import remember
+from ..training.run import PLAIN, Training, seeded
+from .base import Method, Source
 
 #: How many words, or labels, the text and label networks see at once, and the step to the next (released code).
 WINDOWS = [(10, 10), (6, 5), (3, 3), (2, 2), (1, 1)]

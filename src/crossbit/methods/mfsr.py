@@ -46,14 +46,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..data import Paired
-from ..encoder import DualEncoder
-from ..losses import accepted, hinge, refused
-from ..method import Method, Source
-from ..separation import Separated, untold
-from ..stopping import hold_out
-from ..training import PLAIN, Batch, Epoch, Training, seeded
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder
+from ..nn.losses import accepted, hinge, refused
+from ..nn.separation import Separated, untold
+from ..training.early_stopping import hold_out
+from ..training.run import PLAIN, Batch, Epoch, Training, seeded
 from . import mfsr_net as net
+from .base import Method, Source
 from .mfsr_net import Judging, Nets, Pooling
 
 Pictures: TypeAlias = Float[Tensor, "m 3 h w"]

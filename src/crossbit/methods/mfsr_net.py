@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 from torch.optim import Adam
 
-from ..data import Array, Paired
-from ..encoder import device
+from ..data.pairs import Array, Paired
 from ..errors import InputError
-from ..pretrained import sides
-from ..recurrent import sentence
-from ..separation import as_dcgan, doublings, separated
-from ..towers import CHANNELS, Normalise, Pixels, Pool, convolutions, perceptron, tensor
-from ..training import Run
+from ..models.encoder import device
+from ..nn.gru import sentence
+from ..nn.pretrained import sides
+from ..nn.separation import as_dcgan, doublings, separated
+from ..nn.towers import CHANNELS, Normalise, Pixels, Pool, convolutions, perceptron, tensor
+from ..training.run import Run
 
 Pooling: TypeAlias = Literal["mean", "flatten"]
 #: Both discriminators, "D1" and "D2", or none.

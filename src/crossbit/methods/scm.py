@@ -25,12 +25,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..data import Paired
-from ..encoder import DualEncoder
-from ..linear import Centred, covariance, leading_singular
-from ..method import Method, Source
-from ..similarity import sign
-from ..training import PLAIN, Training
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder
+from ..nn.linear import Centred, covariance, leading_singular
+from ..nn.similarity import sign
+from ..training.run import PLAIN, Training
+from .base import Method, Source
 
 
 @final

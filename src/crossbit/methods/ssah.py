@@ -42,15 +42,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from ..data import Paired
-from ..distributed import remember
-from ..encoder import DualEncoder, device
-from ..losses import pairwise_nll
-from ..method import Method, Source
-from ..similarity import sharing, sign
-from ..stopping import falling
-from ..towers import MultiScale, mlp, perceptron
-from ..training import PLAIN, Batch, Training, seeded
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder, device
+from ..nn.losses import pairwise_nll
+from ..nn.similarity import sharing, sign
+from ..nn.towers import MultiScale, mlp, perceptron
+from ..training.distributed import remember
+from ..training.early_stopping import falling
+from ..training.run import PLAIN, Batch, Training, seeded
+from .base import Method, Source
 
 
 @final

@@ -38,13 +38,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from ..data import Paired
-from ..distributed import gathered
-from ..encoder import DualEncoder, device
-from ..method import Method, Source
-from ..similarity import sign
-from ..towers import perceptron
-from ..training import PLAIN, Training, seeded
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder, device
+from ..nn.similarity import sign
+from ..nn.towers import perceptron
+from ..training.distributed import gathered
+from ..training.run import PLAIN, Training, seeded
+from .base import Method, Source
 
 
 @final

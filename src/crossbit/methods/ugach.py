@@ -33,14 +33,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..data import CROSSINGS, MODALITIES, Array, Modality, Paired
-from ..encoder import DualEncoder, device
+from ..data.pairs import CROSSINGS, MODALITIES, Array, Modality, Paired
 from ..errors import InputError
-from ..losses import squared_distances
-from ..method import Method, Source
-from ..similarity import nearest
-from ..towers import perceptron
-from ..training import PLAIN, Epoch, Training, placed, seeded
+from ..models.encoder import DualEncoder, device
+from ..nn.losses import squared_distances
+from ..nn.similarity import nearest
+from ..nn.towers import perceptron
+from ..training.run import PLAIN, Epoch, Training, placed, seeded
+from .base import Method, Source
 
 Towers: TypeAlias = dict[Modality, nn.Module]
 Tables: TypeAlias = dict[Modality, Float[Tensor, "n bits"]]  # sigmoids of all training items

@@ -38,13 +38,13 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor, nn
 
-from ..data import Array, Paired
-from ..encoder import DualEncoder, device
-from ..losses import hinge
-from ..method import Method, Source
-from ..recurrent import sentence
-from ..towers import Normalise, perceptron
-from ..training import PLAIN, Training, seeded
+from ..data.pairs import Array, Paired
+from ..models.encoder import DualEncoder, device
+from ..nn.gru import sentence
+from ..nn.losses import hinge
+from ..nn.towers import Normalise, perceptron
+from ..training.run import PLAIN, Training, seeded
+from .base import Method, Source
 
 
 @final

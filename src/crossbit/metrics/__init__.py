@@ -17,7 +17,7 @@ orders of ties; `tally` and `kernel` count.
 from __future__ import annotations
 
 from .evaluation import Scores, evaluate
-from .kinds import KINDS, Kind
 from .measure import Measure, parse_all
+from .registry import KINDS, Kind
 
 __all__ = ["KINDS", "Kind", "Measure", "Scores", "evaluate", "parse_all"]

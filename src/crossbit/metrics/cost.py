@@ -11,7 +11,7 @@ import numpy as np
 from ..codes import Codes
 from ..errors import InputError
 from .checks import Searched, check_sides
-from .lookup import within
+from .hash_lookup import within
 from .tally import tally
 
 

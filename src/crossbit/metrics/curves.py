@@ -14,9 +14,9 @@ from ..codes import Codes
 from ..errors import InputError
 from .checks import Labels, Searched, check_sides, checked_labels
 from .evaluation import evaluate
-from .kinds import Unanswerable
 from .measure import Measure
 from .ranking import Similarity
+from .registry import Unanswerable
 from .tally import Ties, tally
 
 #: How balls are averaged: `pooled` adds up all queries' items first; the others average queries, where an empty

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..progress import Log, silent
 from .checks import Searched, check_sides
 from .evaluation import Scores
-from .first import First
+from .first_match import First
 from .measure import Measure, parse_all
 from .ranking import Similarity, score_blocks
 

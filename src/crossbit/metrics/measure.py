@@ -15,7 +15,7 @@ from typing import Any, final, get_args, get_type_hints
 from ..errors import InputError, known
 from ..spec import build, parse_call
 from .definitions import Over
-from .kinds import KINDS, Empty, Kind, Unanswerable
+from .registry import KINDS, Empty, Kind, Unanswerable
 from .tally import Ties
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeAlias, final
 
-from ..data import Corpus, Split
+from ..data.pairs import Corpus, Split
+from ..data.splits import memory
 from ..errors import InputError
 from ..metrics import Measure
 from ..metrics.conventions import convention
 from ..spec import Call, parse_call
-from ..splits import memory
 
 #: Draws the split called by a name from the items of a corpus, in their order.
 Draw: TypeAlias = "Callable[[str, Corpus], Split]"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..data import Corpus, Split
+from ..data.pairs import Corpus, Split
+from ..data.splits import class_balanced_split, ordered_split, random_split
 from ..errors import InputError
-from ..splits import class_balanced_split, ordered_split, random_split
 
 
 def permuted(name: str, corpus: Corpus, *, query: int, train: int, seed: int) -> Split:

@@ -18,6 +18,6 @@ from __future__ import annotations
 
 from .app import create_app
 from .limits import Limits
-from .run import run, serving
+from .serve import run, serving
 
 __all__ = ["Limits", "create_app", "run", "serving"]

@@ -16,14 +16,14 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..collection import Collection
 from ..errors import InputError
-from . import assets, faults, reading, writing
-from .answers import FaultAnswer, Health
-from .guard import Guard
+from . import assets, errors, routes, writing
+from .dependencies import Here, State, state_of
 from .limits import Limits
-from .measuring import Metered, Meters
-from .shelves import Shelves
-from .slots import Slots
-from .state import Here, State, state_of
+from .metrics import Metered, Meters
+from .middleware import Guard
+from .responses import FaultAnswer, Health
+from .served import Shelves
+from .workers import Slots
 
 _LOG = logging.getLogger("crossbit.server")
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -103,11 +103,11 @@ def create_app(
         responses=_REFUSALS,
     )
     app.state.crossbit = State(shelves, limits, key, search, write, aside, meters, assets.load())
-    for router in (reading.router, writing.router, pages):
+    for router in (routes.router, writing.router, pages):
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
-    for cls in (faults.RefusedError, InputError):
+    for cls in (errors.RefusedError, InputError):
         app.add_exception_handler(cls, _failed)
     app.add_middleware(Metered, meters=meters)
     app.add_middleware(Guard, limits=limits, hosts=hosts, on_start=meters.watch)
@@ -123,7 +123,7 @@ def _size(collection: Collection) -> int | None:
 
 
 def _answer(status: int, kind: str, message: str, at: str = "") -> JSONResponse:
-    return JSONResponse(faults.body(status, kind, message, at), status, faults.headers(status))
+    return JSONResponse(errors.body(status, kind, message, at), status, errors.headers(status))
 
 
 async def _invalid(request: Request, fault: Exception) -> Response:
@@ -139,13 +139,13 @@ async def _refused(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)
     messages = {404: "there is no such page; /openapi.json lists what there is", 405: "this address has other methods"}
     message = messages.get(fault.status_code, str(fault.detail))
-    answer = _answer(fault.status_code, faults.kind_of(fault.status_code), message)
+    answer = _answer(fault.status_code, errors.kind_of(fault.status_code), message)
     answer.headers.update(fault.headers or {})
     return answer
 
 
 async def _failed(request: Request, fault: Exception) -> Response:
-    told = faults.told(fault, state_of(request).shelves.folders)
+    told = errors.told(fault, state_of(request).shelves.folders)
     if told.status in (500, 507):
         _LOG.error("%s %s", request.method, request.url.path, exc_info=fault)
     return _answer(told.status, told.kind, told.message)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from ..errors import InputError
-from .answers import AddedAnswer, FaultAnswer, RemovedAnswer, added_answer
+from .dependencies import Here, Served, Writer
 from .limits import MAX_ITEMS
-from .questions import Id, NewItems
-from .state import Here, Served, Writer
+from .requests import Id, NewItems
+from .responses import AddedAnswer, FaultAnswer, RemovedAnswer, added_answer
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": FaultAnswer, "description": "The API key is missing or wrong"},

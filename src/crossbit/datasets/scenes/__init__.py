@@ -14,10 +14,10 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from ...data import Corpus, Split
+from ...data.pairs import Corpus, Split
 from ...errors import InputError
+from ...io.text import Lazy
 from ..base import DatasetInfo, Loader
-from ..files import Lazy
 from .captions import captions
 from .objects import COLOURS, SHAPES, SIDE, Thing, objects
 from .picture import masks, picture

@@ -1,0 +1,1 @@
+"""`crossbit index`: create, fill, maintain and move a collection."""

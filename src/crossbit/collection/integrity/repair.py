@@ -1,0 +1,145 @@
+"""Keeping what is sound: a new file with every item that is as it was written, and the old one set aside."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from ...codes import Codes
+from ...data.pairs import MODALITIES, Modality
+from ..errors import DamagedError
+from ..lock import locked
+from ..mending import mended
+from ..model import fingerprint, load
+from ..storage.batch import Batch
+from ..storage.store import DATABASE, HEAD, MODEL, Store
+from ..storage.transactions import change
+from .salvage import Damage, Salvage, Sound, reading
+from .verify import read_acknowledged, read_facts
+
+#: Items of one transaction.
+BATCH = 1024
+ASIDE, MADE = "damaged", "repaired"
+
+
+@final
+@dataclass(frozen=True)
+class Repaired:
+    """What a repair kept, what it found damaged, and where the old file is."""
+
+    items: int
+    damage: tuple[Damage, ...]
+    aside: Path
+
+
+def repair(folder: Path) -> Repaired:
+    """Write a collection's file anew with all that is sound; what is not can be added again from its source.
+
+    The damaged file is kept in a folder beside it. No other process may have the collection open meanwhile.
+    """
+    with locked(folder):
+        made = folder / MADE
+        if (folder / DATABASE).exists():
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir()
+            damage = _salvaged(folder, made)
+        else:  # a repair was interrupted when everything was written already
+            damage = []
+        _replace(folder, made)
+        with closing(Store(folder)) as store, store.reading() as connection:
+            (items,) = connection.execute("SELECT items FROM head").fetchone()
+    return Repaired(items, tuple(damage), folder / ASIDE)
+
+
+def _salvaged(folder: Path, made: Path) -> list[Damage]:
+    """Write all that is sound into a new file; return what is not."""
+    damage: list[Damage] = []
+    try:
+        source = made / "mended"
+        source.mkdir()
+        mended(folder, source)
+        with reading(source) as connection:
+            facts = _facts(folder, _read(connection, damage))
+            head = read_acknowledged(folder)
+            salvage = Salvage(connection, facts["bits"], head.next if head else 0)
+            salvage.read_codes()
+            Store.create(made, facts)
+            with closing(Store(made)) as store:
+                for batch in _batches(salvage, facts):
+                    with store.changing() as writing:
+                        change(writing, (), batch)
+                store.vacuum()
+            return damage + salvage.damage
+    except sqlite3.Error as fault:
+        raise DamagedError(
+            f"nothing can be kept of {folder / DATABASE} ({fault}): restore it from a copy, or create the collection"
+            " again and add its sources"
+        ) from None
+
+
+def _read(connection: sqlite3.Connection, damage: list[Damage]) -> dict[str, Any]:
+    try:
+        return read_facts(connection, damage)
+    except sqlite3.Error as fault:
+        damage.append(Damage("facts", str(fault)))
+        return {}
+
+
+def _facts(folder: Path, read: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the collection says of itself, what is damaged of it replaced by what its model says."""
+    facts = {name: value for name, value in read.items() if name != "format"}
+    if "model" not in facts:
+        facts["model"] = fingerprint(folder / MODEL)
+    if "bits" not in facts:
+        facts["bits"] = load(folder / MODEL).dim
+    return {"thumbnail": 256, "vectors": True, **facts}
+
+
+def _batches(salvage: Salvage, facts: Mapping[str, Any]) -> Iterator[Batch]:
+    thumbnails = dict(salvage.read_beside("thumbnails"))
+    vectors = dict(salvage.read_beside("vectors"))
+    found = ((number, sound) for number, sound, _ in salvage.read_items())
+    while part := list(islice(found, BATCH)):
+        numbers = [number for number, _ in part]
+        values = {
+            modality: np.stack([_vector(vectors.get(n), at, facts["bits"]) for n in numbers])
+            for at, modality in enumerate(MODALITIES)
+        }
+        small = [thumbnails.get(number, (None,))[0] for number in numbers]
+        yield _batch([sound for _, sound in part], facts["bits"], values if facts["vectors"] else None, small)
+
+
+def _batch(sounds: Sequence[Sound], bits: int, vectors: Any, thumbnails: Sequence[bytes | None]) -> Batch:
+    images, texts = b"".join(s.code.image for s in sounds), b"".join(s.code.text for s in sounds)
+    codes: dict[Modality, Codes] = {
+        modality: Codes(np.frombuffer(joined, np.uint8).reshape(len(sounds), -1), bits)
+        for modality, joined in zip(MODALITIES, (images, texts), strict=True)
+    }
+    present = np.array([sound.code.present for sound in sounds], np.uint8)
+    return Batch([sound.item for sound in sounds], present, codes, vectors, thumbnails)
+
+
+def _vector(blobs: tuple[bytes | None, ...] | None, at: int, bits: int) -> Any:
+    blob = None if blobs is None else blobs[at]
+    return np.full(bits, np.nan, np.float16) if blob is None else np.frombuffer(blob, "<f2")
+
+
+def _replace(folder: Path, made: Path) -> None:
+    """Set the old file aside and put the new one in its place; what an interruption left undone is done."""
+    aside = folder / ASIDE
+    aside.mkdir(exist_ok=True)
+    for name in (f"{DATABASE}-wal", f"{DATABASE}-shm", DATABASE):
+        if (folder / name).exists():
+            (folder / name).replace(aside / name)
+    for name in (HEAD, DATABASE):
+        if (made / name).exists():
+            (made / name).replace(folder / name)
+    shutil.rmtree(made)

@@ -1,0 +1,1 @@
+"""Operations on a whole collection: sync, transfer, statistics, duplicates, tuning, calibration."""

@@ -1,0 +1,56 @@
+"""What a collection is: how many items, of which kind, in how many bytes, by which model."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, final
+
+from ..collection import Collection
+
+
+@final
+@dataclass(frozen=True)
+class Stats:
+    """The facts of a collection; bytes are those on the disk, and those of the codes in memory."""
+
+    items: int
+    images: int
+    texts: int
+    thumbnails: int
+    vectors: int
+    bits: int
+    model: str
+    changes: int
+    removed_codes: int
+    file_bytes: int
+    code_bytes: int
+    settings: Mapping[str, Any]
+    calibrated: tuple[str, ...]
+
+
+def stats(collection: Collection) -> Stats:
+    """Return the facts of a collection as it is now."""
+    with collection.view() as (connection, snapshot):
+        head, sides = snapshot.head, snapshot.sides
+        return Stats(
+            head.items,
+            len(sides["image"]),
+            len(sides["text"]),
+            _count(connection, "thumbnails"),
+            _count(connection, "vectors"),
+            collection.bits,
+            collection.store.facts["model"],
+            head.sequence,
+            _count(connection, "removed"),
+            sum(path.stat().st_size for path in collection.folder.glob("items.db*")),
+            sum(side.codes.packed.nbytes for side in sides.values()),
+            asdict(collection.settings),
+            tuple(collection.store.facts.get("calibration", {})),
+        )
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    count: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+    return count

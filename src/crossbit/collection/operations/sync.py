@@ -1,0 +1,122 @@
+"""A collection made to hold what a folder holds: new pictures come, vanished ones go, renamed ones keep their codes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Unpack, final
+
+from ...errors import InputError
+from ..collection import Collection
+from ..ingest.add import Added, How, stored
+from ..ingest.edit import restated
+from ..ingest.sources import folder_of
+from ..item import Item, Raw, content, refuse_id
+from ..storage.reads import COLUMNS, read_item
+from ..storage.transactions import change
+
+
+@final
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did."""
+
+    added: Added
+    renamed: int
+    removed: int
+
+
+def sync(
+    collection: Collection,
+    folder: Path,
+    captions: Path | None = None,
+    **how: Unpack[How],
+) -> Synced:
+    """Add the pictures of a folder, remove the items whose picture has left it, and recognise those that only moved.
+
+    Items from elsewhere are left alone; a folder that would replace one, for it has the same id, is refused. Where the
+    folder says nothing of an item but its picture, its texts and metadata stay.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; sync makes a collection hold what a folder of pictures holds")
+    raws = {raw.id: raw for raw in folder_of(folder, captions)}
+    named = [raw for raw in raws.values() if _can_be_named(raw)]  # adding says what is wrong with the others
+    with collection.store.reading() as connection:
+        known = _from_folder(connection, folder.resolve()) | _named_alike(connection, folder.resolve(), named)
+    if known and not raws:
+        raise InputError(
+            f"{folder} holds no pictures, but {len(known):,} items came from it: is it the right folder, and mounted?"
+            " To remove them all, use `crossbit index remove --where`"
+        )
+    vanished = {number: item for number, item in known.items() if item.id not in raws}
+    taken = {item.id for item in known.values()}
+    renamed = _renamed(vanished, [raw for raw in named if raw.id not in taken])
+    gone = [number for number in vanished if number not in renamed]
+    if vanished:
+        _forget(collection, renamed, gone)
+    kept = {item.id: item for item in [*known.values(), *renamed.values()]}
+    added = collection.add([_completed(raw, kept.get(raw.id)) for raw in raws.values()], **how)
+    return Synced(added, len(renamed), len(gone))
+
+
+def _forget(collection: Collection, renamed: Mapping[int, Item], gone: Sequence[int]) -> None:
+    """Rename and remove, in one change."""
+    with collection.store.locked(), collection.view() as (connection, snapshot):
+        batch = restated(connection, snapshot, renamed) if renamed else None
+        with collection.store.changing() as writing:
+            change(writing, [*renamed, *gone], batch and collection.kept(batch))
+
+
+def _from_folder(connection: sqlite3.Connection, folder: Path) -> dict[int, Item]:
+    """Return the items whose picture lies below a folder, by number."""
+    below = f"{folder}/"
+    query = f"SELECT {COLUMNS} FROM items WHERE picture >= ? AND picture < ?"  # noqa: S608
+    return {row[0]: read_item(row) for row in connection.execute(query, (below, below[:-1] + "0"))}  # "0" follows "/"
+
+
+def _named_alike(connection: sqlite3.Connection, folder: Path, raws: Sequence[Raw]) -> dict[int, Item]:
+    """Return the items that have the ids of a folder's raw ones, by number; one that is from elsewhere is refused."""
+    by_id = {raw.id: raw for raw in raws}
+    found = dict(stored(connection, [*by_id]).values())
+    for item in found.values():
+        place = by_id[item.id].place
+        if item.picture != place and not Path(item.picture or "").is_relative_to(folder):
+            raise InputError(
+                f"the item {item.id!r} of this collection is {item.picture or 'without a file'}, and would be replaced"
+                f" by {place or 'one without a file'}: an id is the path below the folder, so sync a folder above both,"
+                " or keep a collection for each"
+            )
+    return found
+
+
+def _can_be_named(raw: Raw) -> bool:
+    try:
+        refuse_id(raw.id)
+    except InputError:
+        return False
+    return True
+
+
+def _renamed(vanished: Mapping[int, Item], fresh: Sequence[Raw]) -> dict[int, Item]:
+    """Return the vanished items whose picture is among the fresh ones, under the new name."""
+    by_content: dict[str, list[int]] = {}
+    for number, item in vanished.items():
+        if item.content:
+            by_content.setdefault(item.content, []).append(number)
+    found: dict[int, Item] = {}
+    for raw in fresh if by_content else ():
+        assert isinstance(raw.picture, Path)
+        numbers = by_content.get(content(raw.picture) or "") if raw.picture.is_file() else None
+        if numbers:
+            number = numbers.pop(0)
+            found[number] = replace(vanished[number], id=raw.id, picture=raw.place)
+    return found
+
+
+def _completed(raw: Raw, known: Item | None) -> Raw:
+    """Return a raw item with the texts and metadata that are known of it, where it brings none."""
+    if known is None:
+        return raw
+    return replace(raw, texts=raw.texts or known.texts, metadata=raw.metadata or known.metadata)

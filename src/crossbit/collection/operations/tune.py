@@ -1,0 +1,104 @@
+"""The cheapest settings that find what an exact search of the real values finds."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, median
+from typing import final
+
+import numpy as np
+
+from ...data.pairs import CROSSINGS, Modality
+from ...errors import InputError
+from ..collection import Collection
+from ..search.settings import Settings
+from ..storage.reads import vectors_of
+from ..storage.snapshot import Snapshot
+from .held_out import Query, chunked, held_out, ranked, refuse_without_vectors
+
+#: Hits that are compared, queries of each direction, and the sizes of shortlists that are tried.
+K, QUERIES = 10, 100
+SHORTLISTS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400)
+#: Codes from which on an inverted file is tried too, and how many of its lists are looked into.
+INVERTED, PROBES = 100_000, (16, 64, 256)
+_PART = 65_536
+
+
+@final
+@dataclass(frozen=True)
+class Trial:
+    """A setting with its recall of the exact ten nearest, and its milliseconds a query (the median)."""
+
+    settings: Settings
+    recall: float
+    milliseconds: float
+
+
+def tune(collection: Collection, recall: float) -> tuple[Trial, list[Trial]]:
+    """Find the cheapest setting that reaches a recall, store it, and return it with everything that was tried."""
+    refuse_without_vectors(collection)
+    if not 0 < recall <= 1:
+        raise InputError(f"a recall lies above 0 and up to 1, not {recall}")
+    with collection.view() as (connection, snapshot):
+        queries: list[tuple[Modality, Query]] = [
+            (target, query)
+            for source, target in CROSSINGS
+            for query in held_out(collection, connection, snapshot, source, QUERIES)
+        ]
+        if not queries:
+            raise InputError(f"{collection.folder} has no items that the model was not trained on: add some to tune by")
+        truth = [_exact(connection, snapshot, *query) for query in queries]
+        trials = [_tried(collection, connection, snapshot, queries, truth, each) for each in candidates(snapshot)]
+    reaching = [trial for trial in trials if trial.recall >= recall]
+    if not reaching:
+        best = max(trials, key=lambda trial: trial.recall)
+        raise InputError(
+            f"no setting reaches a recall of {recall}; the best is {best.recall:.3f} with a shortlist of"
+            f" {best.settings.shortlist}: use more bits, or ask for less"
+        )
+    chosen = min(reaching, key=lambda trial: trial.milliseconds)
+    collection.configure("search", asdict(chosen.settings))
+    return chosen, trials
+
+
+def candidates(snapshot: Snapshot) -> list[Settings]:
+    """Return the settings to try, which depend on how many codes there are."""
+    size = max(map(len, snapshot.sides.values()))
+    lists = [each for each in SHORTLISTS if each < size] + [size]
+    flat = [Settings("flat", 64, each, rescore) for each in lists for rescore in ((False, True) if each else (False,))]
+    inverted = [
+        Settings("ivf", probes, each, True) for probes in PROBES for each in lists if 100 <= each <= SHORTLISTS[-1]
+    ]
+    return flat + (inverted if size >= INVERTED else [])
+
+
+def _exact(connection: sqlite3.Connection, snapshot: Snapshot, target: Modality, query: Query) -> set[int]:
+    """Return the numbers of the items whose stored vectors are nearest."""
+    side = snapshot.sides[target]
+    others = side.numbers[side.numbers != query.number]
+    parts = [
+        vectors_of(connection, part.tolist(), target, side.codes.bits) @ query.values for part in chunked(others, _PART)
+    ]
+    cosines = np.nan_to_num(np.concatenate(parts), nan=-2.0)
+    return {*others[np.argsort(-cosines, kind="stable")[:K]].tolist()}
+
+
+def _tried(
+    collection: Collection,
+    connection: sqlite3.Connection,
+    snapshot: Snapshot,
+    queries: Sequence[tuple[Modality, Query]],
+    truth: Sequence[set[int]],
+    settings: Settings,
+) -> Trial:
+    recalls, seconds = [], []
+    for (target, query), right in zip(queries, truth, strict=True):
+        start = time.perf_counter()
+        found = ranked(collection, connection, snapshot, target, query, K, settings)
+        seconds.append(time.perf_counter() - start)
+        numbers = snapshot.sides[target].numbers[found.rows].tolist()
+        recalls.append(len(right & {*numbers}) / max(len(right), 1))
+    return Trial(settings, fmean(recalls), 1000 * median(seconds))

@@ -1,0 +1,147 @@
+"""The stages of a search: a shortlist by Hamming distance, the query's real values against codes, stored vectors.
+
+::
+
+    1  shortlist   the nearest codes, exactly, or through an inverted file in a large collection
+    2  asymmetric  sum_i q_i b_i, the query's real values q against the signs b of the shortlist
+    3  rescore     cos(q, x) with the stored vectors x of what is left
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, final
+
+import numpy as np
+from jaxtyping import Float, Int64, Shaped
+from numpy import ndarray
+
+from ...codes import Codes
+from ...data.pairs import Modality
+from ...errors import InputError
+from ..storage.reads import vectors_of
+from ..storage.snapshot import Side
+from .planner import Engines
+from .settings import Settings
+
+
+class Stage(NamedTuple):
+    """What a stage did: how many items it looked at, how many it kept, and how long it took."""
+
+    name: str
+    looked_at: int
+    kept: int
+    seconds: float
+    how: str
+
+
+class Ranked(NamedTuple):
+    """What was found: rows of a side, their Hamming distances, and scores from -1 to 1, best first."""
+
+    rows: Int64[ndarray, "k"]
+    distances: Int64[ndarray, "k"]
+    scores: Float[ndarray, "k"]
+
+
+@final
+@dataclass(eq=False)
+class Search:
+    """One search of one side, which does not find the items that ask; what it did is in `stages`."""
+
+    side: Side
+    modality: Modality
+    engines: Engines
+    settings: Settings
+    asking: tuple[int, ...] = ()
+    stages: list[Stage] = field(default_factory=list)
+
+    @property
+    def rescores(self) -> bool:
+        """Whether scores are those of stored vectors."""
+        return bool(self.settings.shortlist) and self.settings.rescore
+
+    def run(
+        self,
+        values: Float[ndarray, "dim"],
+        k: int,
+        radius: int | None,
+        allowed: Int64[ndarray, "m"] | None,
+        connection: sqlite3.Connection,
+    ) -> Ranked:
+        """Return the `k` best, or with a radius the `k` best of all within it."""
+        code = Codes.from_signs(values[None])
+        rows, distances = self._within(code, radius, allowed) if radius is not None else self._near(code, k, allowed)
+        if self.asking:
+            others = ~np.isin(self.side.numbers[rows], self.asking)
+            rows, distances = rows[others], distances[others]
+        scores = 1 - 2 * distances / self.side.codes.bits
+        if self.settings.shortlist:
+            scores = self._asymmetric(values, rows)
+        order = np.lexsort((self.side.numbers[rows], distances, -scores))
+        if self.rescores:
+            order = order[: max(k, self.settings.shortlist)]
+            scores = self._rescored(values, rows, scores, order, connection)
+            order = order[np.lexsort((self.side.numbers[rows[order]], distances[order], -scores[order]))]
+        best = order[:k]
+        return Ranked(rows[best], distances[best], scores[best])
+
+    def _near(self, code: Codes, k: int, allowed: Int64[ndarray, "m"] | None) -> tuple[ndarray, ndarray]:
+        if k < 1:
+            raise InputError(f"a search returns at least one hit, but k is {k}")
+        wanted = max(k, self.settings.shortlist) + len(self.asking)
+        with self._stage("shortlist", len(self.side) if allowed is None else len(allowed)) as done:
+            found, how = self.engines.nearest(self.side, self.modality, code, wanted, allowed, self.settings)
+            done(found.rows.shape[1], how)
+        return found.rows[0], found.distances[0].astype(np.int64)
+
+    def _within(self, code: Codes, radius: int, allowed: Int64[ndarray, "m"] | None) -> tuple[ndarray, ndarray]:
+        with self._stage("ball", len(self.side) if allowed is None else len(allowed)) as done:
+            found, how = self.engines.within(self.side, self.modality, code, radius, allowed)
+            done(len(found.rows), f"{how}, radius {radius}")
+        return found.rows, found.distances.astype(np.int64)
+
+    def _asymmetric(self, values: Float[ndarray, "dim"], rows: Int64[ndarray, "m"]) -> Float[ndarray, "m"]:
+        with self._stage("asymmetric", len(rows)) as done:
+            scores = asymmetric(values, self.side.codes[rows])
+            done(len(rows), "real values of the query against codes")
+        return scores
+
+    def _rescored(
+        self,
+        values: Float[ndarray, "dim"],
+        rows: Int64[ndarray, "m"],
+        scores: Float[ndarray, "m"],
+        order: Int64[ndarray, "s"],
+        connection: sqlite3.Connection,
+    ) -> Float[ndarray, "m"]:
+        with self._stage("rescore", len(order)) as done:
+            numbers = self.side.numbers[rows[order]].tolist()
+            stored = vectors_of(connection, numbers, self.modality, self.side.codes.bits)
+            cosines = np.clip(stored @ (values / (np.linalg.norm(values) or 1.0)), -1, 1)  # float16 rounds past 1
+            known = np.isfinite(cosines)
+            scores = scores.copy()
+            scores[order[known]] = cosines[known]
+            done(int(known.sum()), "stored vectors, float16")
+        return scores
+
+    @contextmanager
+    def _stage(self, name: str, looked_at: int) -> Iterator[Any]:
+        told: list[Any] = [0, ""]
+
+        def done(kept: int, how: str) -> None:
+            told[:] = kept, how
+
+        start = time.perf_counter()
+        yield done
+        self.stages.append(Stage(name, looked_at, told[0], time.perf_counter() - start, told[1]))
+
+
+def asymmetric(values: Float[ndarray, "dim"], codes: Codes) -> Float[ndarray, "m"]:
+    """Return the cosine between a query's real values and the signs of codes."""
+    length = float(np.linalg.norm(values)) * np.sqrt(codes.bits)
+    products: Shaped[ndarray, "m"] = codes.signs().astype(np.float32) @ values.astype(np.float32)
+    return products / (length or 1.0)

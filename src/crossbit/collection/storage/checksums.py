@@ -1,0 +1,33 @@
+"""Checksums: of an item with its codes, of the blobs beside it, and of the set of all items."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from ..item import Item, written
+
+#: Eight bytes as SQLite holds them: a signed integer.
+BYTES = 8
+
+
+def of_parts(*parts: bytes | None) -> int:
+    """Return the checksum of several parts, each told from its neighbours by its length, and none from empty."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(b"-" if part is None else len(part).to_bytes(8, "little"))
+        digest.update(part or b"")
+    return int.from_bytes(digest.digest()[:BYTES], "little", signed=True)
+
+
+def of_item(item: Item, image: bytes | None, text: bytes | None) -> int:
+    """Return the checksum of everything that is kept of an item: its facts, and its code in each modality."""
+    facts = (item.id, item.picture or "", item.content or "", written(item.texts), written(item.metadata))
+    return of_parts(*(fact.encode() for fact in facts), image, text)
+
+
+def of_set(digests: Iterable[int], start: int = 0) -> int:
+    """Return the checksum of a set of items; adding an item and taking it away are the same operation."""
+    for digest in digests:
+        start ^= digest
+    return start

@@ -1,0 +1,124 @@
+"""Reading what is kept of items: facts, thumbnails, vectors."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from numpy import ndarray
+
+from ...data.pairs import Modality
+from ..errors import DamagedError, NoItemError
+from ..item import Item
+from . import checksums
+from .filters import Filter
+from .transactions import chunks
+
+COLUMNS = "number, id, picture, content, texts, metadata"
+_JSON = json.JSONDecoder()
+
+
+def read_item(row: Sequence[Any]) -> Item:
+    """Return the item of a row of `COLUMNS`."""
+    _, id_, picture, content, texts, metadata = row
+    try:
+        return Item(id_, tuple(_read(texts)), picture, _read(metadata), content.hex() if content else None)
+    except (ValueError, TypeError, RecursionError):
+        raise DamagedError(f"what is kept of item {id_!r} cannot be read") from None
+
+
+def _read(text: str) -> Any:
+    """Return the value of JSON that `written` wrote, which has no blanks around it: a third of the time of `loads`."""
+    value, end = _JSON.raw_decode(text)
+    if end != len(text):
+        raise ValueError
+    return value
+
+
+def items_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Item]:
+    """Return the items under some numbers; one that is not there, though its code is, is damage."""
+    found: dict[int, Item] = {}
+    for marks, part in chunks(numbers):
+        rows = connection.execute(f"SELECT {COLUMNS} FROM items WHERE number IN ({marks})", part)  # noqa: S608
+        found |= {row[0]: read_item(row) for row in rows}
+    if len(found) < len(set(numbers)):
+        raise DamagedError(f"items are missing under the numbers {sorted(set(numbers) - found.keys())[:5]}")
+    return found
+
+
+def number_of(connection: sqlite3.Connection, id_: str) -> int:
+    """Return the number of the item of an id; an unknown one is refused."""
+    row = connection.execute("SELECT number FROM items WHERE id = ?", (id_,)).fetchone()
+    if row is None:
+        raise NoItemError(f"there is no item {id_!r} in this collection")
+    number: int = row[0]
+    return number
+
+
+class Digests(NamedTuple):
+    """The number of an item, its checksum, and that of its vectors if it has them."""
+
+    number: int
+    item: int
+    vectors: int | None
+
+
+def digests(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, Digests]:
+    """Return the checksums of those of the items that are there, by id."""
+    query = "SELECT id, number, items.digest, vectors.digest FROM items LEFT JOIN vectors USING (number)"
+    found: dict[str, Digests] = {}
+    for marks, part in chunks(names):
+        rows = connection.execute(f"{query} WHERE id IN ({marks})", part)
+        found |= {id_: Digests(*rest) for id_, *rest in rows}
+    return found
+
+
+def ids(connection: sqlite3.Connection, where: Filter | None = None) -> Iterator[str]:
+    """Yield the ids of all items, or of those that a filter allows, in order of their numbers."""
+    sql, parameters = (where.sql, where.parameters) if where else ("1", ())
+    for (id_,) in connection.execute(f"SELECT id FROM items WHERE {sql} ORDER BY number", parameters):  # noqa: S608
+        yield id_
+
+
+def thumbnail_of(connection: sqlite3.Connection, id_: str) -> bytes | None:
+    """Return the thumbnail of an item as JPEG, or none if it has none."""
+    query = "SELECT jpeg, digest FROM thumbnails WHERE number = ?"
+    row = connection.execute(query, (number_of(connection, id_),)).fetchone()
+    if row is None:
+        return None
+    if checksums.of_parts(row[0]) != row[1]:
+        raise DamagedError(f"the thumbnail of item {id_!r} has changed")
+    jpeg: bytes = row[0]
+    return jpeg
+
+
+def thumbnails_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, bytes]:
+    """Return the thumbnails of those items that have one, by number."""
+    found: dict[int, bytes] = {}
+    for marks, part in chunks(numbers):
+        found |= dict(connection.execute(f"SELECT number, jpeg FROM thumbnails WHERE number IN ({marks})", part))  # noqa: S608
+    return found
+
+
+def vectors_of(
+    connection: sqlite3.Connection, numbers: Sequence[int], modality: Modality, dim: int
+) -> Float32[ndarray, "n dim"]:
+    """Return the stored vectors of items, a row each; NaN where there is none."""
+    values = np.full((len(numbers), dim), np.nan, np.float32)
+    row_of = {number: row for row, number in enumerate(numbers)}
+    for marks, part in chunks(numbers):
+        query = f"SELECT number, {modality} FROM vectors WHERE number IN ({marks})"  # noqa: S608
+        for number, blob in connection.execute(query, part):
+            if blob is not None and len(blob) == 2 * dim:
+                values[row_of[number]] = np.frombuffer(blob, "<f2")
+    return values
+
+
+def matching(connection: sqlite3.Connection, where: Filter, start: int = 0) -> Int64[ndarray, "n"]:
+    """Return the numbers, from `start` on, of the items that a filter allows, in order."""
+    query = f"SELECT number FROM items WHERE number >= ? AND ({where.sql}) ORDER BY number"  # noqa: S608
+    return np.fromiter((n for (n,) in connection.execute(query, (start, *where.parameters))), np.int64)

@@ -1,0 +1,71 @@
+"""The tables of a collection's SQLite file, and the one row that sums them up.
+
+::
+
+    facts       what never changes: format, model, bits, what is kept of an item
+    head        one row: the last change, the next number, how many items, the checksum of the set of them
+    items       one row an item under its number; numbers only grow, and what a number stands for never changes
+    segments    codes of consecutive items, in blobs: read whole when the collection is opened
+    removed     numbers whose codes are still in a segment, until `compact`
+    thumbnails  small JPEG files          vectors  float16, for rescoring
+
+Tables come before indexes, as VACUUM writes them: so a table begins on the same page in every collection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from ..errors import DamagedError
+
+FORMAT = 1
+#: Bytes of a page of the file.
+PAGE = 4096
+
+TABLES = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE head (
+  one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL, generation INTEGER NOT NULL,
+  next INTEGER NOT NULL, items INTEGER NOT NULL, digest INTEGER NOT NULL
+);
+CREATE TABLE items (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, picture TEXT, content BLOB,
+  texts TEXT NOT NULL, metadata TEXT NOT NULL, digest INTEGER NOT NULL
+);
+CREATE TABLE segments (
+  first INTEGER PRIMARY KEY, length INTEGER NOT NULL, numbers BLOB, present BLOB NOT NULL,
+  image BLOB NOT NULL, text BLOB NOT NULL, digest INTEGER NOT NULL
+);
+CREATE TABLE removed (number INTEGER PRIMARY KEY, sequence INTEGER NOT NULL);
+CREATE TABLE thumbnails (number INTEGER PRIMARY KEY, jpeg BLOB NOT NULL, digest INTEGER NOT NULL);
+CREATE TABLE vectors (number INTEGER PRIMARY KEY, image BLOB, text BLOB, digest INTEGER NOT NULL);
+CREATE INDEX items_content ON items (content);
+CREATE INDEX items_picture ON items (picture);
+INSERT INTO head VALUES (1, 0, 0, 0, 0, 0);
+"""
+
+
+class Head(NamedTuple):
+    """What a collection holds after its last change.
+
+    `sequence` counts changes; `generation` counts those that rewrote segments; `digest` is that of the set of items.
+    """
+
+    sequence: int
+    generation: int
+    next: int
+    items: int
+    digest: int
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> Head:
+        """Return the head as it is now."""
+        row = connection.execute("SELECT sequence, generation, next, items, digest FROM head").fetchone()
+        if row is None:
+            raise DamagedError("its head is missing")
+        return cls(*row)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Make this the head."""
+        connection.execute("UPDATE head SET sequence = ?, generation = ?, next = ?, items = ?, digest = ?", self)

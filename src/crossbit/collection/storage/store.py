@@ -1,0 +1,235 @@
+"""The file that holds the truth: opening it, reading it consistently, changing it by one writer at a time.
+
+::
+
+    COLLECTION/items.db      SQLite in WAL mode; every change is one transaction
+    COLLECTION/head.json     the last acknowledged change: by it `verify` sees when the file has lost some
+    COLLECTION/lock          held by the one process that writes
+    COLLECTION/model/        the bundle that encodes items and queries
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, final
+
+from ...errors import InputError
+from ..errors import BusyError, DamagedError, DiskError
+from ..lock import locked
+from .checksums import of_parts
+from .schema import FORMAT, PAGE, TABLES, Head
+
+DATABASE, HEAD, MODEL = "items.db", "head.json", "model"
+#: Seconds that a reader waits while another process recovers or checkpoints the file.
+PATIENCE = 10.0
+_DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+WRITABLE = "?mode=rw"
+#: Beginnings of SQLite's names for what keeps a sound file closed.
+CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
+
+
+@final
+class Store:
+    """A collection's file; may be read from several threads, and by other processes while one writes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open what `create` has made."""
+        if not (folder / DATABASE).is_file():
+            raise InputError(f"{folder} is no collection: it has no {DATABASE}; `crossbit index create` makes one")
+        self.folder = folder
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._opened: list[sqlite3.Connection] = []
+        self.facts: Mapping[str, Any] = {}
+        with self.reading():
+            pass
+
+    @classmethod
+    def create(cls, folder: Path, facts: Mapping[str, Any]) -> None:
+        """Make the file of an empty collection in a folder that has none."""
+        connection = sqlite3.connect(folder / DATABASE, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA page_size = {PAGE}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript("BEGIN; " + TABLES + "COMMIT;")
+            rows = [(name, json.dumps(value)) for name, value in {"format": FORMAT, **facts}.items()]
+            connection.executemany(
+                "INSERT INTO facts VALUES (?, ?, ?)",
+                [(*row, of_parts(*(part.encode() for part in row))) for row in rows],
+            )
+            head = Head.read(connection)
+        finally:
+            connection.close()
+        acknowledge(folder, head)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that sees one state of the collection until the block ends."""
+        with self._named():
+            connection = self._connection()
+            if connection.in_transaction:  # a reader within a reader sees the same state
+                yield connection
+                return
+            connection.execute("BEGIN")
+            try:
+                self._refresh(connection)
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only writer until the block ends; while another process is, refuse."""
+        with locked(self.folder):
+            yield
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection whose changes are all made when the block ends, or none of them.
+
+        What the block does must end in a new head, which is acknowledged outside the file too.
+        """
+        with self._named():
+            connection = self._connect()
+            try:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                head = Head.read(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            finally:
+                connection.close()
+        acknowledge(self.folder, head)
+
+    def vacuum(self) -> None:
+        """Write the file anew without its free pages, and empty the log beside it."""
+        with self._named():
+            connection = self._connect()
+            try:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
+
+    def _refresh(self, connection: sqlite3.Connection) -> None:
+        """Read what the collection says of itself where another connection has changed the file since."""
+        with self._lock:
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            if version != getattr(self._local, "version", None):
+                self.facts = self._facts(connection)
+                self._local.version = version
+
+    def _facts(self, connection: sqlite3.Connection) -> dict[str, Any]:
+        rows = connection.execute("SELECT name, value, digest FROM facts").fetchall()
+        wrong = [name for name, value, digest in rows if of_parts(name.encode(), value.encode()) != digest]
+        facts = {name: json.loads(value) for name, value, _ in rows if name not in wrong}
+        if wrong or "format" not in facts:
+            raise DamagedError(f"what it says of itself has changed: {', '.join(wrong) or 'it says nothing'}")
+        if facts["format"] != FORMAT:
+            raise InputError(
+                f"{self.folder} has format {facts['format']}, this crossbit reads format {FORMAT};"
+                " export it with the crossbit that wrote it"
+            )
+        return facts
+
+    def set_fact(self, connection: sqlite3.Connection, name: str, value: Any) -> None:
+        """Change what the collection says of itself, within a change."""
+        text = json.dumps(value)
+        row = (name, text, of_parts(name.encode(), text.encode()))
+        connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", row)
+        self.facts = {**self.facts, name: value}
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return the connection of this thread, a new one where the file has to be opened in another way."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        place = address(self.folder)
+        if connection is None or (self._local.address != place and not connection.in_transaction):
+            connection = self._local.connection = self._connect()
+            self._local.address, self._local.version = place, None
+            self._opened.append(connection)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        place = address(self.folder)
+        connection = sqlite3.connect(place, uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False)
+        if place.endswith(WRITABLE):
+            connection.execute("PRAGMA journal_mode = WAL")  # already so, unless the file is not ours
+        return connection
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Turn SQLite's errors, and what is found damaged, into errors that say what to do."""
+        try:
+            yield
+        except DamagedError as fault:
+            raise fault if str(self.folder) in str(fault) else damaged(self.folder, str(fault)) from None
+        except sqlite3.Error as fault:
+            raise translated(self.folder, fault) from None
+
+
+def address(folder: Path) -> str:
+    """Return the address of a collection's file for SQLite, to be changed too unless the folder cannot be written.
+
+    There a file that has no log beside it is taken as it is, and as another one when it has changed.
+    """
+    path, log = (folder / DATABASE).absolute(), folder / f"{DATABASE}-wal"
+    if os.access(folder, os.W_OK):
+        return path.as_uri() + WRITABLE
+    if log.exists() and log.stat().st_size:
+        return f"{path.as_uri()}?mode=ro"
+    return f"{path.as_uri()}?immutable=1&changed={path.stat().st_mtime_ns}"
+
+
+def damaged(folder: Path, what: str) -> DamagedError:
+    """Return the error for a file that does not hold what was written."""
+    return DamagedError(
+        f"{folder} is damaged: {what}; `crossbit index verify {folder}` names the damage, and with --repair keeps what"
+        " is sound"
+    )
+
+
+def translated(folder: Path, fault: sqlite3.Error) -> Exception:
+    """Return the error that says what SQLite's means for a collection, or SQLite's own."""
+    name = getattr(fault, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return DiskError(f"{folder}: the disk is full; nothing that was acknowledged is lost: make room, go on")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return BusyError(f"{folder} is in use by another process; try again")
+    if name in _DAMAGE or name.startswith("SQLITE_CORRUPT") or "no such table" in str(fault):
+        return damaged(folder, str(fault))
+    if name.startswith(("SQLITE_IOERR", *CLOSED)):
+        return DiskError(
+            f"{folder} cannot be read or written ({fault}); nothing that was acknowledged is lost: see whether the disk"
+            " is full, a limit or permission is in the way, or a log was left where nothing can be written"
+        )
+    return fault
+
+
+def acknowledge(folder: Path, head: Head) -> None:
+    """Write the last change outside the file; one that a full disk keeps from being written is known later."""
+    made = folder / f"{HEAD}.new"
+    try:
+        with made.open("w", encoding="utf-8") as file:
+            json.dump(head._asdict(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(folder / HEAD)
+    except OSError:
+        made.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Evaluation of methods and models: an experiment's setup, scores in both directions, comparisons, tables."""

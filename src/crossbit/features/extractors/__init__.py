@@ -1,0 +1,1 @@
+"""Feature extractors, one file each; `crossbit.features.registry` lists them."""

@@ -1,0 +1,85 @@
+"""OpenCLIP's models, for those who have open_clip and a torchvision that fits their torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, final
+
+import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
+
+from ...data.pairs import Modality
+from ...errors import InputError
+from ...io.hub import broken
+from ..base import Extractor
+from ..raw import open_picture
+from ..texts import open_text
+
+
+class _Loaded(NamedTuple):
+    model: Any
+    picture: Any
+    tokens: Any
+
+
+@final
+@dataclass(frozen=True)
+class OpenClip(Extractor):
+    """Normalised projections of an OpenCLIP architecture such as ViT-B-32, with the weights in a .safetensors file.
+
+    Items go through one at a time, so that none depends on its neighbours.
+    """
+
+    name: ClassVar[str] = "open_clip"
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "text")
+
+    model: str
+    weights: Path
+
+    def __post_init__(self) -> None:
+        """Refuse weights in a pickle."""
+        if self.weights.suffix != ".safetensors":
+            raise InputError(f"open_clip needs weights=FILE.safetensors, not {self.weights}; no pickle is read")
+
+    def prepare(self, raw: Any) -> Any:
+        """Return the model's input for one picture or text."""
+        if self.modality == "image":
+            return self._loaded.picture(open_picture(raw)).unsqueeze(0)
+        return self._loaded.tokens([open_text(raw)])
+
+    def compute(self, prepared: Sequence[Any]) -> Float32[ndarray, "m d"]:
+        """Return the projections at unit length."""
+        import torch
+
+        encode = self._loaded.model.encode_image if self.modality == "image" else self._loaded.model.encode_text
+        with torch.inference_mode():
+            rows = [encode(item, normalize=True).float() for item in prepared]
+        return np.concatenate([np.asarray(row) for row in rows])
+
+    @cached_property
+    def _loaded(self) -> _Loaded:
+        open_clip = _open_clip()
+        try:
+            model, _, picture = open_clip.create_model_and_transforms(self.model, pretrained=str(self.weights))
+            return _Loaded(model.eval(), picture, open_clip.get_tokenizer(self.model))
+        except Exception as fault:  # open_clip raises many types for names and files it cannot use
+            raise InputError(f"open_clip cannot load {self.model} with {self.weights}: {fault}") from None
+
+
+def _open_clip() -> Any:
+    for package, needed in (
+        ("open_clip", "pip install 'crossbit[open-clip]'"),
+        ("torchvision", "the one for your torch"),
+    ):
+        if find_spec(package) is None:
+            raise InputError(f"open_clip needs {package}: {needed}; clip(model=...) needs neither")
+    try:
+        import open_clip
+    except (ImportError, RuntimeError) as fault:
+        raise broken("open_clip", fault) from None
+    return open_clip

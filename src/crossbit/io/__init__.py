@@ -1,0 +1,1 @@
+"""Files: arrays and tables from anyone, atomic writes, models from a hub."""

@@ -1,0 +1,182 @@
+"""A fitted model on disk: towers, feature pipelines and where they came from. safetensors and JSON, no pickle.
+
+::
+
+    MODEL/bundle.json           what it is: method, parameters, features, split, seed, versions, checksums
+    MODEL/weights.safetensors   the towers' weights
+    MODEL/split.json            the ids it was trained on, so that it is never tested on them
+    MODEL/image/  MODEL/text/   the feature pipelines with their model files
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from jaxtyping import Float
+from numpy import ndarray
+
+from .. import __version__
+from ..codes import Codes
+from ..data.pairs import MODALITIES, Array, Modality, Split
+from ..errors import InputError
+from ..features import Captions, Pipeline
+from ..features.base import file_sha256
+from ..io.atomic import refuse_unwritable, written_whole
+from .encoder import DualEncoder
+
+FORMAT = 1
+_PIPELINE = ("pipeline.json", "steps.safetensors")
+_PARTS = ("weights.safetensors", "split.json", *(f"{m}/{name}" for m in MODALITIES for name in _PIPELINE))
+
+
+@final
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from: what would fit it again."""
+
+    method: str
+    parameters: Mapping[str, Any]
+    seed: int
+    dataset: str
+    captions: Captions = "join"
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A dual encoder with the feature pipelines that feed it: from raw images and texts to codes."""
+
+    encoder: DualEncoder
+    pipelines: Mapping[Modality, Pipeline]
+    split: Split
+    origin: Origin
+
+    def encode(self, raws: Sequence[Any], modality: Modality) -> Codes:
+        """Return the codes of raw images (paths, bytes or pixels) or texts."""
+        return self.encoder.encode(self.pipelines[modality](raws), modality)
+
+    @property
+    def dim(self) -> int:
+        """The bits of a code, or the dimensions of a vector."""
+        return self.encoder.dim
+
+    @property
+    def captions(self) -> Captions:
+        """What the text of an item with several captions is."""
+        return self.origin.captions
+
+    def embed(self, features: Array, modality: Modality) -> Float[ndarray, "n dim"]:
+        """Return the real values of features, whose signs are their codes."""
+        return self.encoder.embed(features, modality)
+
+    def refuse_leak(self, split: Split) -> None:
+        """Refuse a split whose queries the model was trained on."""
+        seen = set(self.split.train) & set(split.query)
+        if seen and split.sha256 != self.split.sha256:
+            raise InputError(
+                f"{len(seen)} of the {len(split.query)} queries of split {split.name!r} were in this model's training"
+                f" part (split {self.split.name!r}), for example {min(seen)}; fit the model on the same split"
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle; an existing one is replaced only when the new one is complete."""
+        refuse_other(folder)
+        with written_whole(folder) as made:
+            self._write(made)
+
+    def _write(self, made: Path) -> None:
+        from safetensors.torch import save_file
+
+        save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, made / "weights.safetensors")
+        self.split.save(made / "split.json")
+        for modality, pipeline in self.pipelines.items():
+            pipeline.save(made / modality)
+        spec = {
+            "format": FORMAT,
+            **dataclasses.asdict(self.origin),
+            "split": {"name": self.split.name, "sha256": self.split.sha256},
+            "features": {modality: _identity(pipeline) for modality, pipeline in self.pipelines.items()},
+            "encoder": self.encoder.config(),
+            "weights_sha256": file_sha256(made / "weights.safetensors"),
+        }
+        (made / "bundle.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Return the bundle written by `save`; a missing, damaged or newer one is refused."""
+        from safetensors.torch import load_file
+
+        spec = _read(folder)
+        absent = [name for name in _PARTS if not (folder / name).is_file()]
+        if absent:
+            raise InputError(f"{folder} lacks {', '.join(absent)}; copy the model again or refit it")
+        weights = folder / "weights.safetensors"
+        if file_sha256(weights) != spec["weights_sha256"]:
+            raise InputError(f"{weights}: its checksum differs: copy the model again or refit it")
+        try:
+            encoder = DualEncoder.build(spec["encoder"])
+            encoder.load_state_dict(load_file(weights))
+            origin = Origin(**{f.name: spec[f.name] for f in dataclasses.fields(Origin)})
+        except (KeyError, TypeError, RuntimeError) as fault:
+            raise InputError(f"{folder}: bundle.json does not describe its weights: {fault}; refit the model") from None
+        split = Split.load(folder / "split.json")
+        if split.sha256 != spec["split"]["sha256"]:
+            raise InputError(f"{folder}: split.json is not the split that the model was fitted on; restore it or refit")
+        pipelines = {modality: Pipeline.load(folder / modality) for modality in MODALITIES}
+        for modality, pipeline in pipelines.items():
+            fitted, found = spec["features"][modality], _identity(pipeline)
+            if found != fitted:
+                raise InputError(
+                    f"{folder}: the {modality} tower was fitted on {fitted}, but the saved pipeline is {found};"
+                    f" restore the folder {modality}/ or refit the model"
+                )
+        return cls(encoder, pipelines, split, origin)
+
+
+def refuse_other(folder: Path) -> None:
+    """Refuse a place for a model where something else lies, or where nothing can be written."""
+    free = not folder.exists() or (folder / "bundle.json").is_file() or (folder.is_dir() and not any(folder.iterdir()))
+    if not free:
+        raise InputError(f"{folder} exists and is no model; choose another place or empty it")
+    refuse_unwritable(folder)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a model's bytes."""
+    import numpy
+    import torch
+
+    found = {"crossbit": __version__, "python": platform.python_version()}
+    return found | {"numpy": numpy.__version__, "torch": str(torch.__version__)}
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / "bundle.json"
+    if not path.is_file():
+        raise InputError(f"{folder} is no model: it has no bundle.json; `crossbit fit` writes one")
+    try:
+        spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        written = spec["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as fault:
+        raise InputError(f"{path} is damaged: {fault!r}; copy the model again or refit it") from None
+    if written != FORMAT:
+        raise InputError(
+            f"{path} has format {written}, this crossbit {__version__} reads format {FORMAT};"
+            " refit the model, or use the crossbit that wrote it"
+        )
+    needed = {"weights_sha256": str, "encoder": dict, "split": dict, "features": dict}
+    wrong = [name for name, kind in needed.items() if not isinstance(spec.get(name), kind)]
+    if wrong or "sha256" not in spec["split"] or spec["features"].keys() != {*MODALITIES}:
+        raise InputError(f"{path} is damaged: it does not say {', '.join(wrong) or 'its split or features'}; refit")
+    return spec
+
+
+def _identity(pipeline: Pipeline) -> str:
+    return f"{pipeline.spec} {pipeline.fingerprint}"

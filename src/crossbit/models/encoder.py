@@ -1,0 +1,96 @@
+"""`DualEncoder`, the only learned model class.
+
+Methods differ in how they find the towers, not in how the towers are used: saving, serving, indexing and
+evaluating are written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, Literal, final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor, nn
+
+from ..codes import Codes
+from ..data.pairs import Array, Modality
+from ..errors import InputError
+from ..nn.towers import Config, config, tensor, tower
+
+Space = Literal["hamming", "cosine"]
+
+#: Rows that pass a tower together; short chunks are padded to it, see `DualEncoder.embed`.
+CHUNK = 64
+
+
+def device() -> torch.device:
+    """Return the accelerator where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@final
+class DualEncoder(nn.Module):
+    """An image tower and a text tower into one space of `dim` dimensions.
+
+    In a `hamming` space the signs of an embedding are its code; in a `cosine` space embeddings are compared by
+    the cosine of their angle, and `binarise` turns them into codes.
+    """
+
+    def __init__(self, image: nn.Module, text: nn.Module, space: Space, dim: int) -> None:
+        super().__init__()
+        self.image, self.text, self.space, self.dim = image, text, space, dim
+        self.to(device()).requires_grad_(False).eval()
+
+    @torch.inference_mode()
+    def embed(self, x: Array, modality: Modality) -> Float[ndarray, "n dim"]:
+        """Return the embeddings of features, pixels or tokens `(n, ...)` of one modality.
+
+        Every chunk is padded to the same number of rows: matrix products may round differently for another
+        number of rows, and a code must not depend on its neighbours in a batch.
+        """
+        tower = self.image if modality == "image" else self.text
+        out = np.empty((x.shape[0], self.dim), np.float32)
+        for start in range(0, x.shape[0], CHUNK):
+            part = tensor(x[start : start + CHUNK])
+            padded = torch.cat([part, part.new_zeros(CHUNK - len(part), *part.shape[1:])])
+            out[start : start + CHUNK] = self._through(tower, padded.to(device()), modality)[: len(part)]
+        return out
+
+    def _through(self, tower: nn.Module, x: Tensor, modality: Modality) -> Float[ndarray, "chunk dim"]:
+        try:
+            values: ndarray = tower(x).float().cpu().numpy()
+        except RuntimeError as fault:
+            shape = tuple(x.shape[1:])
+            raise InputError(
+                f"the {modality} tower does not take items of shape {shape}: {fault};"
+                " encode with the feature extractor that the model was fitted on"
+            ) from None
+        return values
+
+    def encode(self, x: Array, modality: Modality) -> Codes:
+        """Return the codes of features, pixels or tokens `(n, ...)`: the signs of their embeddings."""
+        if self.space != "hamming":
+            raise InputError(f"this model's space is {self.space!r}, not 'hamming': binarise it first, as in 'cca+itq'")
+        return Codes.from_signs(self.embed(x, modality))
+
+    def represent(self, x: Array, modality: Modality) -> Codes | Float[ndarray, "n dim"]:
+        """Return what is searched in this space: codes, ranked by distance, or vectors, ranked by cosine."""
+        return self.encode(x, modality) if self.space == "hamming" else self.embed(x, modality)
+
+    def copy(self) -> DualEncoder:
+        """Return an encoder of its own with the same weights, ready to encode."""
+        image, text = deepcopy((self.image, self.text))
+        return DualEncoder(image, text, self.space, self.dim)
+
+    def config(self) -> Config:
+        """Return the architecture as plain data; with the state dict it rebuilds the encoder."""
+        return {"space": self.space, "dim": self.dim, "image": config(self.image), "text": config(self.text)}
+
+    @classmethod
+    def build(cls, spec: Mapping[str, Any]) -> DualEncoder:
+        """Return the encoder that `config` describes, with weights still to be loaded."""
+        return cls(tower(spec["image"]), tower(spec["text"]), spec["space"], spec["dim"])

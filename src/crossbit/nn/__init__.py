@@ -1,0 +1,1 @@
+"""Neural building blocks that methods share: layers, towers, attention, losses, target similarities."""

@@ -1,0 +1,87 @@
+"""Target similarities: what the geometry of the codes is asked to imitate. Rows are items of a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from ..data.pairs import Array
+from ..errors import InputError
+
+#: Rows whose distances to all items are held at once.
+CHUNK = 512
+
+
+def cosine(a: Float[Tensor, "m d"], b: Float[Tensor, "n d"]) -> Float[Tensor, "m n"]:
+    """Return the cosine of the angle between every row of `a` and every row of `b`; a zero row has cosine 0."""
+    return normalize(a) @ normalize(b).T
+
+
+def rescaled_cosine(x: Float[Tensor, "m d"]) -> Float[Tensor, "m m"]:
+    """Return `2 cos - 1` between all rows, which spreads the cosines of non-negative features over [-1, 1]."""
+    return 2 * cosine(x, x) - 1
+
+
+def row_cosine(S: Float[Tensor, "m m"], T: Float[Tensor, "m m"]) -> Float[Tensor, "m m"]:
+    """Return how alike the neighbourhoods are that `S` and `T` give to each pair of items, symmetrised.
+
+    The high-order similarity of JDSH: `C = rn(S) rn(T)^T`, then `(C + C^T) / 2`, `rn` being rows of unit length.
+    """
+    C = cosine(S, T)
+    return (C + C.T) / 2
+
+
+def row_normed_product(S: Float[Tensor, "m m"], T: Float[Tensor, "m m"]) -> Float[Tensor, "m m"]:
+    """Return `rn(S T)`, the high-order similarity of JAGH, AMTS and RDKD; it is not symmetric."""
+    return normalize(S @ T)
+
+
+def sharing(L: Float[Tensor, "m classes"], K: Float[Tensor, "n classes"]) -> Float[Tensor, "m n"]:
+    """Return 1 where two items share at least one label, else 0."""
+    return (L @ K.T > 0).to(L.dtype)
+
+
+def transitions(S: Float[Tensor, "m n"], own: Int[Tensor, "m"], k: int) -> Float[Tensor, "m n"]:
+    """Return the probabilities with which a random walk goes from an item to each of its `k` nearest others.
+
+    Row i of `S` holds the similarities of item `own[i]` to all n items, a probability being a share of their sum. A
+    walk never stays, and takes no step to an item of similarity 0 or less; a row without any other is all 0.
+    """
+    nearest = S.clamp(min=0).scatter(1, own[:, None], 0).topk(min(k, S.shape[1]), 1)
+    return normalize(torch.zeros_like(S).scatter(1, nearest.indices, nearest.values), p=1)
+
+
+def nearest(X: Array, k: int) -> Int[Tensor, "n k"]:
+    """Return the rows of the `k` items at the smallest Euclidean distance from each item, itself the first of them.
+
+    Exact, for dense vectors and sparse ones; the order of ties is arbitrary, but always the same.
+    """
+    if X.ndim != 2:
+        raise InputError(f"items of shape {X.shape[1:]} have no nearest ones; take features of them, as in image=hog")
+    if k > X.shape[0]:
+        raise InputError(f"{X.shape[0]} items do not have the {k} nearest ones asked for; take more items or fewer")
+    X = X.astype(np.float32)
+    squares, found = np.asarray((X * X).sum(1)), []
+    for start in range(0, X.shape[0], CHUNK):
+        products = X[start : start + CHUNK] @ X.T
+        distances = torch.from_numpy(squares - 2 * (products if isinstance(X, ndarray) else products.toarray()))
+        distances.diagonal(start).fill_(-torch.inf)
+        found.append(distances.topk(k, largest=False).indices)
+    return torch.cat(found)
+
+
+def sign(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return -1 or +1, never 0: the convention of `Codes.from_signs`."""
+    return (x >= 0).to(x.dtype) * 2 - 1
+
+
+def vectors(who: str, *sides: Array) -> None:
+    """Refuse, in the name of a method, items that are not rows of features: pixels, and the ids of words."""
+    for items in sides:
+        if items.ndim != 2 or not np.issubdtype(items.dtype, np.floating):
+            what = "pixels" if items.ndim == 4 else f"items of shape {items.shape[1:]} and type {items.dtype}"
+            raise InputError(f"{who} compares features, not {what}; take some, as in --features image=hog,text=bow")

@@ -1,0 +1,112 @@
+"""What a model that separates features makes of a pair: both halves rebuilt, and what lies near each of their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from ..data.pairs import END, MODALITIES, Corpus, Modality
+from ..errors import InputError
+from ..features.extractors.words import Words
+from ..features.raw import Picture, centre_square, open_picture
+from ..models.bundle import Bundle
+from ..nn.separation import PARTS
+from ..rebuild import parts, repainted, retold
+
+#: How many items are searched at most, and how many of them are shown.
+GALLERY, NEAREST = 500, 5
+#: The side of the pictures to be shown, in pixels.
+SHOWN = 128
+
+
+class Near(NamedTuple):
+    """An item near a part, and the cosine between them."""
+
+    id: str
+    cosine: float
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """A pair, what was rebuilt of it if the model learned to, and the nearest items by part and modality."""
+
+    picture: UInt8[ndarray, "h w 3"]
+    caption: str
+    repainted: UInt8[ndarray, "side side 3"] | None
+    retold: str | None
+    nearest: Mapping[str, Mapping[Modality, Sequence[Near]]]
+
+    def facts(self) -> dict[str, Any]:
+        """Return all of it that can be said in words."""
+        near = {
+            part: {m: [each._asdict() for each in found] for m, found in of_part.items()}
+            for part, of_part in self.nearest.items()
+        }
+        return {"caption": self.caption, "rebuilt caption": self.retold, "nearest": near}
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The items that a model has not been fitted on, in whose midst a pair is explained."""
+
+    corpus: Corpus
+    ids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, bundle: Bundle, corpus: Corpus) -> Gallery:
+        """Return the first queries of the model's split, which are to have pictures and texts."""
+        if corpus.images is None or corpus.texts is None:
+            raise InputError(f"{corpus.name} brings no pictures with texts, which are needed to show what is near")
+        return cls(corpus, bundle.split.query[:GALLERY])
+
+    def raw(self, name: str) -> tuple[Picture, str]:
+        """Return the picture and the first caption of an item."""
+        assert self.corpus.images is not None
+        assert self.corpus.texts is not None
+        (row,) = self.corpus.rows([name]).tolist()
+        return self.corpus.images[row], self.corpus.texts[row][0]
+
+    def without(self, name: str) -> Gallery:
+        """Return the gallery without an item."""
+        return Gallery(self.corpus, tuple(each for each in self.ids if each != name))
+
+
+def explained(bundle: Bundle, pair: tuple[Picture, str], gallery: Gallery) -> Explained:
+    """Return what a model makes of a picture and a caption, beside the items of a gallery."""
+    raws = [pair, *map(gallery.raw, gallery.ids)]
+    separate = {
+        m: parts(bundle.encoder, bundle.pipelines[m]([raw[i] for raw in raws]), m) for i, m in enumerate(MODALITIES)
+    }
+    nearest = {part: {m: _nearest(separate[m][:, i], gallery.ids) for m in MODALITIES} for i, part in enumerate(PARTS)}
+    painted = repainted(bundle.encoder, separate["image"][:1])
+    return Explained(
+        shown(pair[0]), pair[1], None if painted is None else painted[0], _said(bundle, separate["text"][:1]), nearest
+    )
+
+
+def shown(picture: Picture) -> UInt8[ndarray, "h w 3"]:
+    """Return the central square of a picture, which is what a model sees of it."""
+    opened = open_picture(picture)
+    side = min(*opened.size, SHOWN)
+    return centre_square(opened, side, side)
+
+
+def _said(bundle: Bundle, separate: Float32[ndarray, "1 3 part"]) -> str | None:
+    reader = bundle.pipelines["text"].extractor
+    if not isinstance(reader, Words):
+        return None
+    ids = retold(bundle.encoder, separate, reader.longest)
+    return None if ids is None else reader.known.sentence(np.append(ids[0], END))
+
+
+def _nearest(part: Float32[ndarray, "n d"], ids: Sequence[str]) -> list[Near]:
+    cosines = part[1:] @ part[0]
+    order = np.argsort(-cosines, kind="stable")[:NEAREST]
+    return [Near(ids[i], float(cosines[i])) for i in order.tolist()]

@@ -1,0 +1,135 @@
+"""The routes that read: search, items, thumbnails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from .. import __version__
+from ..collection import Part, image
+from ..collection.search.query import warning
+from ..errors import InputError
+from .assets import tag
+from .dependencies import Here, Served, State
+from .requests import Address, Conditions, Id, Question, refuse_huge
+from .responses import (
+    CollectionFacts,
+    Collections,
+    Fields,
+    Items,
+    SearchAnswer,
+    ShownField,
+    ShownItem,
+    search_answer,
+    shown,
+)
+from .served import Shelf, refuse_places
+
+router = APIRouter(prefix="/api/collections")
+
+_PICTURE = {
+    "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+    304: {"description": "The client has it already"},
+}
+
+
+@router.get("")
+async def collections(here: Here) -> Collections:
+    """List the collections that are served."""
+    facts = await here.search.run(lambda: [CollectionFacts(**shelf.facts()) for shelf in here.shelves])
+    return Collections(version=__version__, writable=here.key is not None, collections=facts)
+
+
+@router.post("/{name}/search")
+async def search(question: Question, shelf: Served, here: Here) -> SearchAnswer:
+    """Search by texts, pictures, items, or several of them as one query."""
+    return await _search(here, shelf, question, lambda: [part.part() for part in question.parts])
+
+
+@router.get("/{name}/search")
+async def search_by_address(asked: Annotated[Address, Query()], shelf: Served, here: Here) -> SearchAnswer:
+    """Search by texts and items that stand in the address."""
+    return await _search(here, shelf, asked, asked.parts)
+
+
+@router.post("/{name}/search/image", openapi_extra=_PICTURE)
+async def search_by_picture(
+    request: Request, asked: Annotated[Conditions, Query()], shelf: Served, here: Here
+) -> SearchAnswer:
+    """Search by a picture, whose file is the body."""
+    content = await request.body()
+    if not content:
+        raise InputError("the body is the file of a picture, but it is empty")
+    return await _search(here, shelf, asked, lambda: [image(content)])
+
+
+@router.get("/{name}/item")
+async def item(shelf: Served, here: Here, id: Annotated[Id, Query()]) -> ShownItem:
+    """Return an item."""
+    found = await here.search.run(lambda: shelf.collection.item(id))
+    return ShownItem(**shown(shelf, found))
+
+
+@router.get("/{name}/thumbnail", response_class=Response, responses=_JPEG)
+async def thumbnail(
+    shelf: Served,
+    here: Here,
+    id: Annotated[Id, Query()],
+    if_none_match: Annotated[str, Header()] = "",
+) -> Response:
+    """Return the small picture of an item."""
+    jpeg = await here.search.run(lambda: shelf.collection.thumbnail(id))
+    if jpeg is None:
+        raise InputError(f"item {id!r} has no picture")
+    headers = {"etag": tag(jpeg), "cache-control": "private, max-age=300"}
+    if if_none_match == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/{name}/sample")
+async def sample(
+    shelf: Served,
+    here: Here,
+    n: Annotated[int, Query(ge=1, le=100)] = 24,
+    seed: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
+) -> Items:
+    """Return some items at random, to look around."""
+    found = await here.search.run(lambda: shelf.sample(n, seed))
+    return Items(items=[ShownItem(**shown(shelf, each)) for each in found])
+
+
+@router.get("/{name}/fields")
+async def fields(shelf: Served, here: Here) -> Fields:
+    """Return the fields of the metadata that filters may name."""
+    found = await here.search.run(shelf.fields)
+    return Fields(fields=[ShownField(**each) for each in found])
+
+
+async def _search(here: State, shelf: Shelf, wanted: Conditions, parts: Callable[[], Sequence[Part]]) -> SearchAnswer:
+    refuse_places(wanted.where)
+    if wanted.radius is not None and wanted.radius > shelf.collection.bits // 2:
+        raise InputError(
+            f"a radius is at most half of the {shelf.collection.bits} bits: there lie what has nothing in common"
+        )
+
+    def work() -> SearchAnswer:
+        start = time.perf_counter()
+        asked = parts()
+        refuse_huge(asked)
+        found = shelf.collection.search(
+            *asked, target=wanted.target, k=wanted.k, radius=wanted.radius, where=wanted.where
+        )
+        here.meters.searched(shelf.name, found)
+        seconds = time.perf_counter() - start
+        return search_answer(
+            shelf, found, seconds, warning(asked, lambda: shelf.collection.model), explain=wanted.explain
+        )
+
+    return await here.search.run(work)

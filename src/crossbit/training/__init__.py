@@ -1,0 +1,1 @@
+"""Training: epochs, checkpoints, early stopping, several processes, and memory."""
