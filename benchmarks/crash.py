@@ -30,7 +30,7 @@ from crossbit.collection.integrity.repair import repair
 from crossbit.collection.integrity.verify import verify
 from crossbit.datasets import load
 from crossbit.features import featurise
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
 
 #: Seconds that a process may work before it is killed, at most.

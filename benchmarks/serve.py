@@ -35,7 +35,7 @@ from crossbit.collection import Collection, Item
 from crossbit.collection.storage.batch import Batch
 from crossbit.datasets import load
 from crossbit.features import featurise
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
 
 BITS, KEY, CHUNK = 64, "benchmark-of-this-machine", 50_000

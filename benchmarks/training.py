@@ -27,7 +27,7 @@ from crossbit.cli.setup import featurised, read_setup
 from crossbit.data.pairs import Dataset, Paired
 from crossbit.errors import InputError
 from crossbit.evaluation.comparison import Ledger, Result, Run, compare, setting
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.metrics import Measure
 from crossbit.training.run import Precision, Training
 

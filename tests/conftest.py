@@ -12,7 +12,9 @@ from jaxtyping import install_import_hook
 
 with install_import_hook("crossbit", "beartype.beartype"):
     import crossbit.methods  # noqa: F401
-    from crossbit.data.pairs import Corpus, Dataset, Paired, Split
+    from crossbit.data.corpus import Corpus
+    from crossbit.data.pairs import Dataset, Paired
+    from crossbit.data.splits import Split
 
 torch.set_num_threads(1)  # several test processes share the cores, and the networks are tiny
 

@@ -17,3 +17,7 @@ def known(name: str, what: str, names: object) -> InputError:
     "no method 'dcmx'; there are cca, dcmh"
     """
     return InputError(f"no {what} {name!r}; there are {', '.join(sorted(names))}")  # type: ignore[call-overload]
+
+
+class ItemError(InputError):
+    """A raw item that cannot be used; the message is the reason, without the item's name, which the caller knows."""

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from crossbit.data.pairs import Split
-from crossbit.evaluation.experiment import Setup, score, searches
+from crossbit.data.splits import Split
+from crossbit.evaluation.scoring import score, searches
+from crossbit.evaluation.setup import Setup
 from crossbit.features import featurise
 from crossbit.metrics import parse_all
 from crossbit.metrics.cost import lookup_cost

@@ -7,7 +7,7 @@ import pytest
 from crossbit.collection import Collection
 from crossbit.collection.ingest.sources import dataset_of
 from crossbit.features import featurise
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
 
 

@@ -17,12 +17,13 @@ from crossbit.codes import Codes, hamming
 from crossbit.collection import BusyError, Collection, NoItemError, OtherModelError, Part, Raw, Settings, image, like
 from crossbit.collection import text as words
 from crossbit.collection.ingest.sources import dataset_of
-from crossbit.data.pairs import Corpus, Paired
+from crossbit.data.corpus import Corpus
+from crossbit.data.pairs import Paired
 from crossbit.data.splits import ordered_split
 from crossbit.errors import InputError
 from crossbit.features import featurise
 from crossbit.features.extractors.hog import Hog
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
 
 HAMMING = Settings(shortlist=0)

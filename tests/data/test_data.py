@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from crossbit.data.pairs import Corpus, Paired, Split
+from crossbit.data.corpus import Corpus
+from crossbit.data.pairs import Paired
+from crossbit.data.splits import Split
 from crossbit.errors import InputError
 
 SPLIT = Split("s", train=("a", "b"), query=("c",), database=("a", "b"))

@@ -9,7 +9,7 @@ import pytest
 from crossbit.codes import Codes
 from crossbit.errors import InputError
 from crossbit.evaluation.comparison import Ledger, Result, Run, chance_levels, compare, page, setting, table
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.metrics import Measure, evaluate
 
 MAP = Measure("MAP")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from crossbit.errors import InputError
-from crossbit.evaluation.experiment import Experiment, Setup
+from crossbit.evaluation.experiment import Experiment
+from crossbit.evaluation.setup import Setup
 
 FILE = """
 method = "cca"

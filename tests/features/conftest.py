@@ -7,7 +7,8 @@ import pytest
 from jaxtyping import install_import_hook
 from PIL import Image
 
-from crossbit.data.pairs import Corpus, Split
+from crossbit.data.corpus import Corpus
+from crossbit.data.splits import Split
 
 with install_import_hook("crossbit.features", "beartype.beartype"):
     import crossbit.features.extractors.bow

@@ -12,7 +12,8 @@ from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
 from crossbit.methods.dgcpn import DGCPN, losses
 from crossbit.nn.similarity import sign
-from crossbit.nn.towers import dense, mlp
+from crossbit.nn.tensors import dense
+from crossbit.nn.towers import mlp
 from crossbit.training.run import Training, placed, seeded
 
 H_I = torch.tensor([[0.9, -0.5], [0.1, 0.8], [-0.7, -0.2]])

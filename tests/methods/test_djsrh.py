@@ -8,7 +8,8 @@ from torch.nn.functional import normalize
 
 from crossbit.data.pairs import Paired
 from crossbit.methods.djsrh import DJSRH
-from crossbit.nn.towers import frozen_trunk, mlp, perceptron, tensor
+from crossbit.nn.tensors import tensor
+from crossbit.nn.towers import frozen_trunk, mlp, perceptron
 from crossbit.training.run import Training
 
 F_I = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])

@@ -8,7 +8,7 @@ import torch
 
 from crossbit.data.pairs import Dataset, Paired
 from crossbit.errors import InputError
-from crossbit.evaluation.experiment import score
+from crossbit.evaluation.scoring import score
 from crossbit.features import featurise
 from crossbit.methods.infonce import InfoNCE, Scale
 from crossbit.metrics import parse_all

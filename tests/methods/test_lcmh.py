@@ -7,8 +7,8 @@ from scipy.sparse import csr_array
 
 from crossbit.errors import InputError
 from crossbit.methods.lcmh import LCMH, assigned, canonical, k_means
+from crossbit.nn.layers import Anchors
 from crossbit.nn.linear import Centred
-from crossbit.nn.towers import Anchors
 
 
 def centred(rng, n, k):

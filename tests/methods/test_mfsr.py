@@ -10,16 +10,16 @@ from torch import nn
 
 from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
-from crossbit.evaluation.experiment import score
+from crossbit.evaluation.scoring import score
 from crossbit.features import featurise
-from crossbit.methods import Recipe
 from crossbit.methods.mfsr import MFSR, modality
 from crossbit.methods.mfsr_net import Discriminator, image_features, jittered, optimisers, slowed, target
+from crossbit.methods.recipe import Recipe
 from crossbit.metrics import parse_all
 from crossbit.models.bundle import Bundle, Origin
 from crossbit.nn.losses import accepted, refused
 from crossbit.nn.separation import separated
-from crossbit.rebuild import parts, repainted, retold
+from crossbit.reporting.explanation import parts, repainted, retold
 from crossbit.training.run import Training
 
 SMALL = {"d": 16, "width": 8, "layers": 1, "hidden": 8, "convolutions": 2, "side": 8, "channels": 4}

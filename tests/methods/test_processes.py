@@ -33,7 +33,7 @@ import torch
 from crossbit.datasets import load
 from crossbit.training.distributed import joined
 from crossbit.features import featurise
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 
 torch.set_num_threads(1)
 labelled, told = (load("scenes", train=192, database=192, query=10, task=task) for task in ("labels", "captions"))

@@ -3,7 +3,7 @@
 import pytest
 
 from crossbit.errors import InputError
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.spec import parse_call
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from crossbit.datasets import load
-from crossbit.evaluation.experiment import score
+from crossbit.evaluation.scoring import score
 from crossbit.features import featurise
-from crossbit.methods import METHODS, Recipe
+from crossbit.methods import METHODS
+from crossbit.methods.recipe import Recipe
 from crossbit.metrics import Measure
 
 #: What makes a fit take seconds; what is closed-form or in no need of change has no entry.

@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from crossbit.data.pairs import Dataset, Paired
-from crossbit.evaluation.experiment import score
+from crossbit.evaluation.scoring import score
 from crossbit.features import featurise
 from crossbit.methods.vsepp import VSEPP, projection
 from crossbit.metrics import parse_all
 from crossbit.models.bundle import Bundle, Origin
 from crossbit.models.encoder import DualEncoder
-from crossbit.nn.towers import SparseLinear, config
+from crossbit.nn.layers import SparseLinear
+from crossbit.nn.towers import config
 from crossbit.training.run import Training
 
 S = torch.tensor([[0.9, 0.8, 0.1], [0.5, 0.6, 0.7], [0.85, 0.3, 0.4]])
@@ -122,7 +123,7 @@ def test_the_log_tells_of_a_collapse(rng):
 
 def test_the_snapshot_is_the_best_by_rsum_of_held_pairs(scenes, monkeypatch):
     """A patience of as many epochs trains to the end and returns the best of them, by its rsum on a held part."""
-    from crossbit.methods import Recipe
+    from crossbit.methods.recipe import Recipe
 
     values = iter([0.2, 0.6, 0.4, 0.1])
     monkeypatch.setattr("crossbit.training.run.agreement", lambda encoder, held: next(values))

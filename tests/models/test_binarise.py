@@ -7,7 +7,7 @@ from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
 from crossbit.models.binarise import binarise, itq
 from crossbit.models.encoder import DualEncoder
-from crossbit.nn.towers import Normalise
+from crossbit.nn.layers import Normalise
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossbit.data.pairs import MODALITIES, Split
+from crossbit.data.pairs import MODALITIES
+from crossbit.data.splits import Split
 from crossbit.errors import InputError
 from crossbit.features import featurise
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
 
 

@@ -10,7 +10,8 @@ from crossbit.data.pairs import Paired, Vocabulary
 from crossbit.errors import InputError
 from crossbit.models.encoder import DualEncoder
 from crossbit.nn.gru import Sentence, sentence
-from crossbit.nn.towers import Normalise, config, mlp, tower
+from crossbit.nn.layers import Normalise
+from crossbit.nn.towers import config, mlp, tower
 
 IDS = torch.tensor([[2, 5, 4, 7, 3, 0, 0], [2, 3, 0, 0, 0, 0, 0], [2, 4, 4, 6, 5, 3, 0]])
 SHAPES = [(1, 1), (3, 1), (1, 2), (2, 2)]

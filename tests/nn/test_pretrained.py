@@ -9,8 +9,9 @@ import torch
 from crossbit.errors import InputError
 from crossbit.features.extractors.clip import Clip
 from crossbit.models.encoder import DualEncoder
+from crossbit.nn.layers import Normalise
 from crossbit.nn.pretrained import Pretrained, sides
-from crossbit.nn.towers import Normalise, config, tower
+from crossbit.nn.towers import config, tower
 
 TEXTS = ["red", "a red dog", "b c d e f g", "red " * 40]
 

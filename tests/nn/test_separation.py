@@ -10,7 +10,7 @@ from crossbit.errors import InputError
 from crossbit.models.encoder import DualEncoder
 from crossbit.nn.separation import Narrator, Painter, Parts, Separated, dictation, doublings, separated, untold
 from crossbit.nn.towers import config, tower
-from crossbit.rebuild import parts, repainted, retold
+from crossbit.reporting.explanation import parts, repainted, retold
 
 
 @pytest.mark.parametrize("layers", [1, 2])

@@ -8,19 +8,9 @@ from torch import nn
 
 from crossbit.errors import InputError
 from crossbit.models.encoder import DualEncoder
-from crossbit.nn.towers import (
-    Anchors,
-    MultiScale,
-    SparseLinear,
-    config,
-    dense,
-    frozen_trunk,
-    mlp,
-    perceptron,
-    sparse_tensor,
-    tensor,
-    tower,
-)
+from crossbit.nn.layers import Anchors, MultiScale, SparseLinear
+from crossbit.nn.tensors import dense, sparse_tensor, tensor
+from crossbit.nn.towers import config, frozen_trunk, mlp, perceptron, tower
 
 
 @pytest.fixture

@@ -8,16 +8,18 @@ import pytest
 import torch
 from PIL import Image
 
-from crossbit.data.pairs import Dataset, Paired, Split
+from crossbit.data.pairs import Dataset, Paired
+from crossbit.data.splits import Split
 from crossbit.errors import InputError
 from crossbit.evaluation.comparison import chance_levels
-from crossbit.evaluation.experiment import Experiment, mean_scores, score, score_folds
+from crossbit.evaluation.experiment import Experiment
+from crossbit.evaluation.scoring import mean_scores, score, score_folds
 from crossbit.features import featurise
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.metrics import parse_all
 from crossbit.metrics.conventions import CONVENTIONS
 from crossbit.models.encoder import DualEncoder
-from crossbit.nn.towers import Affine
+from crossbit.nn.layers import Affine
 
 SCENES = "scenes(train=40,database=40,query=10)"
 COLOURS = ("red", "green", "blue", "grey")

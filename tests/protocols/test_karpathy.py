@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossbit.evaluation.experiment import Setup
+from crossbit.evaluation.setup import Setup
 from crossbit.features import featurise
 from crossbit.models.bundle import Bundle
 from crossbit.protocols import PROTOCOLS

@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from crossbit.data.pairs import Corpus, Split
-from crossbit.data.splits import memory
+from crossbit.data.corpus import Corpus
+from crossbit.data.splits import Split, memory
 from crossbit.datasets import load, loader
 from crossbit.errors import InputError
-from crossbit.evaluation.experiment import Setup
+from crossbit.evaluation.setup import Setup
 from crossbit.metrics.conventions import CONVENTIONS
 from crossbit.protocols import PROTOCOLS, protocol
 

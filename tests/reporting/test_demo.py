@@ -8,11 +8,12 @@ import pytest
 
 from crossbit.cli import main
 from crossbit.collection import Collection
-from crossbit.data.pairs import Corpus, Split
+from crossbit.data.corpus import Corpus
+from crossbit.data.splits import Split
 from crossbit.errors import InputError
-from crossbit.evaluation.experiment import Setup
+from crossbit.evaluation.setup import Setup
 from crossbit.features import featurise
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle
 from crossbit.progress import silent
 from crossbit.reporting.demo import MARK, Demo

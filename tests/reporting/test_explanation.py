@@ -111,7 +111,7 @@ def test_a_pair_beside_itself_rebuilt_and_what_each_part_finds(separating, cross
     assert [*facts["nearest"]] == ["modality", "semantic", "specific"]
     bundle = Bundle.load(separating / "both")
     from crossbit.datasets import load
-    from crossbit.rebuild import parts
+    from crossbit.reporting.explanation import parts
 
     corpus = load("scenes", train=40, database=40, query=10)
     ids = corpus.split.query

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from crossbit.cached import cached
 from crossbit.nn.gru import Sentence
+from crossbit.nn.layers import Normalise
 from crossbit.nn.losses import hinge, infonce
-from crossbit.nn.towers import Normalise, mlp, perceptron
+from crossbit.nn.towers import mlp, perceptron
+from crossbit.training.memory import cached
 
 OWN = torch.eye(24, dtype=torch.bool)
 
@@ -94,7 +95,8 @@ def test_activations_are_held_of_no_more_than_a_chunk():
 def test_sparse_rows_pass_at_once():
     from scipy.sparse import csr_array
 
-    from crossbit.nn.towers import SparseLinear, sparse_tensor
+    from crossbit.nn.layers import SparseLinear
+    from crossbit.nn.tensors import sparse_tensor
 
     rows = sparse_tensor(csr_array(np.eye(9, dtype=np.float32)))
     assert cached(SparseLinear(9, 4), rows, 2).shape == (9, 4)

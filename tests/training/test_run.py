@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.encoder import DualEncoder
 from crossbit.nn.towers import mlp
 from crossbit.training.early_stopping import agreement, hold_out
@@ -69,7 +69,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from crossbit.data.pairs import Paired
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.training.run import Training
 
 torch.set_num_threads(1)
@@ -227,7 +227,7 @@ import torch
 from crossbit.data.pairs import Paired
 from crossbit.training.distributed import gathered, in_step, joined, rank, world
 from crossbit.errors import InputError
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.methods.infonce import Scale
 
 torch.set_num_threads(1)

@@ -17,8 +17,8 @@ import numpy as np
 from crossbit.cli.setup import featurised, read_setup
 from crossbit.data.pairs import Dataset
 from crossbit.evaluation.comparison import chance_levels, setting
-from crossbit.evaluation.experiment import score
-from crossbit.methods import Recipe
+from crossbit.evaluation.scoring import score
+from crossbit.methods.recipe import Recipe
 from crossbit.metrics import Measure
 from crossbit.models.encoder import DualEncoder
 from crossbit.progress import bar

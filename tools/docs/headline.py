@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from generate import table
 
 HERE = Path(__file__).parent

@@ -21,8 +21,8 @@ from crossbit.datasets import load
 from crossbit.datasets.scenes import masks
 from crossbit.features import featurise
 from crossbit.features.raw import centre_square, normalised, open_picture
-from crossbit.methods import Recipe
 from crossbit.methods.adah_net import attended
+from crossbit.methods.recipe import Recipe
 from crossbit.reporting.plots import dimmed, save
 from crossbit.training.run import Training
 

@@ -28,11 +28,11 @@ from crossbit.datasets.scenes.objects import COLOURS, RADII, SHAPES, Thing
 from crossbit.datasets.scenes.picture import picture
 from crossbit.features import featurise
 from crossbit.features.raw import centre_square, open_picture
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.encoder import DualEncoder
+from crossbit.nn.layers import Pixels
 from crossbit.nn.separation import dictation, separated
-from crossbit.nn.towers import Pixels
-from crossbit.rebuild import parts, repainted, retold
+from crossbit.reporting.explanation import parts, repainted, retold
 from crossbit.reporting.plots import save
 from crossbit.training.run import Training, seeded
 

@@ -27,10 +27,10 @@ from crossbit.data.pairs import Dataset
 from crossbit.errors import InputError, known
 from crossbit.evaluation.comparison import Ledger, Result, Run, chance_levels, compare, setting, table
 from crossbit.evaluation.comparison import page as side_by_side
-from crossbit.methods import Recipe
 from crossbit.methods.cfrh import CFRH, Target, statistics
+from crossbit.methods.recipe import Recipe
 from crossbit.metrics import Measure
-from crossbit.nn.towers import tensor
+from crossbit.nn.tensors import tensor
 from crossbit.reporting import plots
 from crossbit.spec import split_list
 from crossbit.training.run import Means

@@ -1,7 +1,7 @@
 """Take the pictures of the page that the guide shows: docs/images/page-*.
 
     python tools/docs/screenshots.py                    on generated scenes
-    python tools/docs/screenshots.py mirflickr --data-dir DATA     on the photos of MIRFLICKR-25K, as the README shows them
+    python tools/docs/screenshots.py mirflickr --data-dir DATA  on the photos of MIRFLICKR-25K, as the README shows them
 
 It needs Chromium, at /usr/bin/chromium or where CROSSBIT_CHROMIUM says.
 """
@@ -22,10 +22,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from crossbit.collection import Collection
 from crossbit.collection.ingest.sources import dataset_of
 from crossbit.collection.operations.calibrate import calibrate
-from crossbit.data.pairs import Corpus, Modality
+from crossbit.data.corpus import Corpus
+from crossbit.data.pairs import Modality
 from crossbit.datasets import load
 from crossbit.features import Featurised, default_cache, featurise, parse
-from crossbit.methods import Recipe
+from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
 from crossbit.server import create_app, serving
 

@@ -55,7 +55,7 @@ def compare(
     from ..errors import InputError
     from ..evaluation.comparison import Ledger, Run, chance_levels, page, setting, table
     from ..evaluation.comparison import compare as compare_runs
-    from ..methods import Recipe
+    from ..methods.recipe import Recipe
     from ..metrics import parse_all
     from ..progress import bar
     from ..spec import split_list

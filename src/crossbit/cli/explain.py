@@ -80,7 +80,7 @@ def _attention(bundle: Bundle, image: Path, out: Path) -> tuple[dict[str, Any], 
 
 def _parts(bundle: Bundle, pair: str, caption: str, data_dir: Path | None, out: Path) -> tuple[dict[str, Any], str]:
     from ..errors import InputError
-    from ..evaluation.experiment import Setup
+    from ..evaluation.setup import Setup
     from ..reporting.explanation import Gallery, explained
     from ..reporting.plots import save
 

@@ -62,7 +62,7 @@ def fit(
 
     The training part is that of the protocol or of the split file, where one is given.
     """
-    from ..methods import Recipe
+    from ..methods.recipe import Recipe
     from ..models.bundle import Bundle, Origin, refuse_other
     from ..progress import bar
     from ..spec import options

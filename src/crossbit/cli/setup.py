@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-from ..data.pairs import Corpus, Modality
+from ..data.corpus import Corpus
+from ..data.pairs import Modality
 from ..errors import known
-from ..evaluation.experiment import Setup
+from ..evaluation.setup import Setup
 from ..features import Captions, Featurised, Pipeline, default_cache, featurise, parse
 from ..features.extraction import OnError
 from ..progress import bar

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..data.pairs import Corpus, Dataset
+from ..data.corpus import Corpus
+from ..data.pairs import Dataset
 from ..errors import InputError
-from ..evaluation.experiment import Search, Setup, score_searches, searches
+from ..evaluation.scoring import Search, score_searches, searches
+from ..evaluation.setup import Setup
 from ..evaluation.tables import cost, differences, quality
 from ..metrics import Measure, Scores
 from ..models.bundle import Bundle

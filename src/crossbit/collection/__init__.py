@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from .collection import Collection
 from .errors import BusyError, DamagedError, DiskError, NoItemError, OtherModelError
-from .found import Found, Hit
 from .item import Item, Raw
 from .search.query import Part, image, like, text
 from .search.settings import Settings
+from .search.stages import Found, Hit
 
 __all__ = [
     "BusyError",

@@ -17,9 +17,7 @@ from ..data.pairs import Modality
 from ..errors import InputError
 from ..indexes import Neighbours
 from ..io import atomic
-from .current import Current
 from .errors import OtherModelError
-from .found import Found, Hit
 from .ingest import add as adding
 from .ingest import edit as restating
 from .item import Item, Raw
@@ -28,12 +26,12 @@ from .search.planner import Engines
 from .search.query import Part, checked_target, point
 from .search.relevance import DOUBT, Calibration, features_of
 from .search.settings import Settings
-from .search.stages import Search, Stage
+from .search.stages import Found, Hit, Search, Stage
 from .storage import reads as reading
 from .storage.batch import Batch
 from .storage.filters import parse
 from .storage.schema import Head
-from .storage.snapshot import Side, Snapshot
+from .storage.snapshot import Current, Side, Snapshot
 from .storage.store import DATABASE, MODEL, Store
 from .storage.transactions import change, compact
 

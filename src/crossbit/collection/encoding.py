@@ -15,13 +15,12 @@ from numpy import ndarray
 from PIL import Image
 
 from ..data.pairs import MODALITIES, Array, Modality
-from ..errors import InputError
+from ..errors import InputError, ItemError
 from ..features.base import Extractor
 from ..features.cache import Kept, Store
 from ..features.extraction import content_key
 from ..features.extractors.precomputed import Precomputed
 from ..features.featurise import Captions
-from ..features.item_error import ItemError
 from ..features.raw import open_picture
 from .item import Item, Picture, Raw
 from .model import Model

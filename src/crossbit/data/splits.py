@@ -1,18 +1,106 @@
-"""Recipes that draw a split: the same ids, sizes and seed give the same split on every machine.
+"""Splits: the ids that train, query and form the database, and the recipes that draw them.
 
-They use numpy's legacy `RandomState`, whose stream is frozen for all versions of numpy.
+The same ids, sizes and seed give the same split on every machine: recipes use numpy's legacy `RandomState`, whose
+stream is frozen for all versions of numpy.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
 
 import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
 from ..errors import InputError
-from .pairs import Split
+
+
+@final
+@dataclass(frozen=True)
+class Split:
+    """The ids that train, query and form the database; never drawn again, refused if they leak.
+
+    `database` usually contains `train`. In instance retrieval (recall@K on captions) the queries
+    of one modality are searched among the other modality of the same items: `instance` is True
+    and `database` equals `query`. `validation` is for model selection and is disjoint from all else
+    but the database.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    query: tuple[str, ...]
+    database: tuple[str, ...]
+    validation: tuple[str, ...] = ()
+    instance: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a split that leaks, repeats an id or has an empty part."""
+        for part in ("train", "query", "database"):
+            if not getattr(self, part):
+                raise InputError(f"split {self.name!r}: its {part} part is empty")
+        for part in ("train", "query", "database", "validation"):
+            repeated = [i for i, count in Counter(getattr(self, part)).items() if count > 1]
+            if repeated:
+                raise InputError(f"split {self.name!r}: {part} repeats {listed(repeated)}")
+        self._refuse_overlap("query", "train")
+        self._refuse_overlap("validation", "train")
+        self._refuse_overlap("validation", "query")
+        if self.instance and self.database != self.query:
+            raise InputError(f"split {self.name!r}: instance retrieval searches the query items themselves")
+        if not self.instance:
+            self._refuse_overlap("query", "database")
+
+    def _refuse_overlap(self, a: str, b: str) -> None:
+        other = set(getattr(self, b))
+        shared = [i for i in getattr(self, a) if i in other]
+        if shared:
+            raise InputError(
+                f"split {self.name!r}: {len(shared)} items are in both {a} and {b}: {listed(shared)};"
+                " remove them from one of the two, or the score is that of memory"
+            )
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the id lists; the name is not part of it."""
+        lists = [self.train, self.query, self.database, self.validation]
+        return hashlib.sha256(json.dumps(lists, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write the split as JSON, with its checksum."""
+        parts = {part: getattr(self, part) for part in ("train", "query", "database", "validation")}
+        spec = {"name": self.name, "sha256": self.sha256, "instance": self.instance, **parts}
+        path.write_text(json.dumps(spec, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Split:
+        """Read a split written by `save`; a wrong checksum is refused."""
+        try:
+            spec = json.loads(path.read_text(encoding="utf-8"))
+            lists = {part: tuple(map(_id, spec[part])) for part in ("train", "query", "database", "validation")}
+            split = cls(spec["name"], instance=spec["instance"], **lists)
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
+            raise InputError(f"{path} is not a split file: {fault!r}") from None
+        if split.sha256 != spec.get("sha256"):
+            raise InputError(f"{path}: its ids have sha256 {split.sha256}, but the file says {spec.get('sha256')}")
+        return split
+
+
+def _id(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"an id is a text, not {value!r}")
+    return value
+
+
+def listed(ids: Sequence[str], most: int = 5) -> str:
+    """Return the first of the ids as text, and how many more there are."""
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(ids[:most]) + more
 
 
 def random_split(name: str, ids: Sequence[str], *, query: int, train: int, seed: int = 0) -> Split:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..data.pairs import Corpus
+from ..data.corpus import Corpus
 from ..spec import build, registered
 from .base import DatasetInfo, Loader
 

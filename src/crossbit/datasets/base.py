@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
 
-from ..data.pairs import Corpus
+from ..data.corpus import Corpus
 from ..errors import InputError
 
 

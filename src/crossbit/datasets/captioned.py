@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias, final
 
-from ..data.pairs import Corpus, Split
-from ..data.splits import instance_split
+from ..data.corpus import Corpus
+from ..data.splits import Split, instance_split
 from ..errors import InputError
 from ..io.text import inside, leave_out, read_csv, read_lines, read_text
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from ..data.pairs import Corpus
+from ..data.corpus import Corpus
 from ..data.splits import random_split
 from ..errors import InputError
 from ..io.text import leave_out

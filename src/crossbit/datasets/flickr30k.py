@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
 
-from ..data.pairs import Corpus
+from ..data.corpus import Corpus
 from .base import DatasetInfo, Folder, Loader
 from .captioned import KARPATHY, Missing, caption_corpus, read_captions_csv, read_karpathy, read_tokens, there
 

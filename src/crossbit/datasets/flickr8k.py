@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, final
 
-from ..data.pairs import Corpus
+from ..data.corpus import Corpus
 from ..io.text import read_lines
 from .base import DatasetInfo, Folder, Loader
 from .captioned import (

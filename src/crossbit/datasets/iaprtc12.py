@@ -10,7 +10,7 @@ from typing import ClassVar, final
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..data.pairs import Corpus
+from ..data.corpus import Corpus
 from ..data.splits import instance_split, random_split
 from ..errors import InputError
 from ..io.text import inside, leave_out

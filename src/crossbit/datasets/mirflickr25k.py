@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from ..data.pairs import Corpus, Modality
+from ..data.corpus import Corpus
+from ..data.pairs import Modality
 from ..data.splits import random_split
 from ..errors import InputError
 from ..io.arrays import read_named

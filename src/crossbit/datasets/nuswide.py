@@ -12,8 +12,8 @@ from jaxtyping import Bool, Int
 from numpy import ndarray
 from scipy.sparse import csr_array, vstack
 
-from ..data.pairs import Corpus, Split
-from ..data.splits import class_balanced_split, random_split
+from ..data.corpus import Corpus
+from ..data.splits import Split, class_balanced_split, random_split
 from ..errors import InputError
 from ..io.text import flag_blocks, inside, leave_out, read_flags, read_lines
 from .base import DatasetInfo, Folder, Loader

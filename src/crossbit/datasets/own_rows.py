@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias, final
 
 import numpy as np
 
-from ..data.pairs import Corpus, Split
-from ..data.splits import instance_split, random_split
+from ..data.corpus import Corpus
+from ..data.splits import Split, instance_split, random_split
 from ..errors import InputError
 from ..io.text import inside, leave_out
 from .captioned import Missing

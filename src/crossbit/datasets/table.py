@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-from ..data.pairs import Corpus
+from ..data.corpus import Corpus
 from ..errors import InputError
 from ..io.text import inside
 from .base import DatasetInfo, Folder, Loader

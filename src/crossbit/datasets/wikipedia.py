@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from ..data.pairs import Corpus, Split
+from ..data.corpus import Corpus
+from ..data.splits import Split
 from ..errors import InputError
 from ..io.arrays import read_named
 from ..io.text import read_lines

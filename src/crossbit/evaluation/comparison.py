@@ -16,14 +16,14 @@ from .. import __version__
 from ..codes import Codes
 from ..data.pairs import Array, Dataset, Modality, Paired
 from ..errors import InputError
-from ..methods import Recipe
 from ..methods.base import Method
+from ..methods.recipe import Recipe
 from ..metrics import Measure
 from ..metrics.cost import scan_cost
 from ..models.encoder import DualEncoder
 from ..progress import Log, silent
 from ..training.run import Precision, Training
-from .experiment import mean_scores, score_searches, searches
+from .scoring import mean_scores, score_searches, searches
 
 
 @final

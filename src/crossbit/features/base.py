@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..data.pairs import Array, Modality
-from ..errors import InputError
-from .item_error import ItemError
+from ..errors import InputError, ItemError
 
 
 @dataclass(frozen=True)

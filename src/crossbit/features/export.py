@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..data.pairs import Array, Corpus, Dataset, Paired
+from ..data.corpus import Corpus
+from ..data.pairs import Array, Dataset, Paired
 from .featurise import Featurised
 from .matrix import stacked
 

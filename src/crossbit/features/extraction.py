@@ -19,12 +19,11 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from ..data.pairs import Array
-from ..errors import InputError
+from ..errors import InputError, ItemError
 from ..progress import Log, silent
 from .base import Extractor, file_sha256
 from .cache import Shard, Store
 from .extractors.precomputed import Precomputed
-from .item_error import ItemError
 from .matrix import finite, stacked
 from .raw import existing
 

@@ -12,7 +12,9 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from ..data.pairs import Array, Corpus, Dataset, Modality, Paired, Split
+from ..data.corpus import Corpus
+from ..data.pairs import Array, Dataset, Modality, Paired
+from ..data.splits import Split
 from ..errors import InputError
 from ..progress import Log, silent
 from .base import Fitted

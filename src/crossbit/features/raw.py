@@ -16,7 +16,7 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .item_error import ItemError
+from ..errors import ItemError
 
 #: An image file, the bytes of one, or RGB pixels.
 Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"]
@@ -134,3 +134,22 @@ def normalised(
     """Return pixels scaled to [0, 1], minus the mean and divided by the deviation of each colour."""
     scale = 1 / (255 * np.array(std, np.float32))
     return pixels * scale - np.array(mean, np.float32) / np.array(std, np.float32)
+
+
+MAX_CHARACTERS = 1_000_000
+
+
+def open_text(raw: str) -> str:
+    """Return the text itself; one that is empty, too long or not UTF-8 raises `ItemError` with the reason.
+
+    Bytes that are not UTF-8 arrive as lone surrogates, which is how Python reads them with `surrogateescape`.
+    """
+    if not raw.strip():
+        raise ItemError("the text is empty")
+    if len(raw) > MAX_CHARACTERS:
+        raise ItemError(f"the text has {len(raw):,} characters, more than the {MAX_CHARACTERS:,} allowed")
+    try:
+        raw.encode("utf-8")
+    except UnicodeEncodeError as fault:
+        raise ItemError(f"the text is not UTF-8 (at character {fault.start})") from None
+    return raw

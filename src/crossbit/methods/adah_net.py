@@ -14,7 +14,9 @@ from ..data.pairs import Array, Modality
 from ..errors import InputError
 from ..models.encoder import DualEncoder
 from ..nn.attention import Attended, Attention
-from ..nn.towers import CHANNELS, Places, Pool, convolutions, mlp, perceptron, tensor
+from ..nn.layers import Places, Pool
+from ..nn.tensors import tensor
+from ..nn.towers import CHANNELS, convolutions, mlp, perceptron
 
 Pooling: TypeAlias = Literal["flatten", "mean"]
 

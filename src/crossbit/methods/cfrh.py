@@ -41,7 +41,8 @@ from ..data.pairs import Paired
 from ..models.encoder import DualEncoder, device
 from ..nn.losses import gram, pairing
 from ..nn.similarity import rescaled_cosine, row_cosine, row_normed_product, vectors
-from ..nn.towers import dense, mlp, perceptron
+from ..nn.tensors import dense
+from ..nn.towers import mlp, perceptron
 from ..training.run import PLAIN, Training, hardening, seeded
 from .base import Method, Source
 

@@ -18,7 +18,7 @@ from typing import ClassVar, final
 from ..data.pairs import Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder
-from ..nn.towers import Normalise
+from ..nn.layers import Normalise
 from ..training.run import PLAIN, Training
 from .base import Method, Source
 

@@ -47,7 +47,8 @@ from ..data.pairs import Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder, device
 from ..nn.similarity import cosine, sign, transitions, vectors
-from ..nn.towers import dense, perceptron
+from ..nn.tensors import dense
+from ..nn.towers import perceptron
 from ..training.run import PLAIN, Batch, Training, placed, seeded
 from .base import Method, Source
 

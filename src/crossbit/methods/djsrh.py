@@ -38,7 +38,8 @@ from ..data.pairs import Paired
 from ..models.encoder import DualEncoder, device
 from ..nn.losses import gram
 from ..nn.similarity import rescaled_cosine
-from ..nn.towers import dense, frozen_trunk, perceptron
+from ..nn.tensors import dense
+from ..nn.towers import frozen_trunk, perceptron
 from ..training.run import PLAIN, Training, hardening, seeded
 from .base import Method, Source
 

@@ -13,8 +13,8 @@ In a batch of m pairs each image is to name its text among all m, and each text 
     t            tau                     log of the scale, learned
 
 The larger the batch, the harder the choice. With `chunk` rows at a time the towers keep only the embeddings of a batch
-and compute the rest again in the backward pass (`crossbit.cached`): 1,024 pairs need hardly more memory than one chunk,
-and the gradient is exactly theirs.
+and compute the rest again in the backward pass (`crossbit.training.memory`): 1,024 pairs need hardly more memory than
+one chunk, and the gradient is exactly theirs.
 
 Images are vectors, for which W is linear, or pixels, for a small convolutional trunk; texts are word ids, read by a
 GRU, or vectors. Or else `model` names a CLIP, SigLIP or the like that is trained on; then the features are its inputs,
@@ -36,15 +36,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..cached import cached
 from ..data.pairs import Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder, device
 from ..nn.gru import sentence
+from ..nn.layers import Normalise
 from ..nn.losses import Siblings, infonce
 from ..nn.pretrained import sides
-from ..nn.towers import Normalise, perceptron
+from ..nn.towers import perceptron
 from ..training.distributed import world
+from ..training.memory import cached
 from ..training.run import PLAIN, Training, seeded
 from .base import Method, Source
 

@@ -48,7 +48,8 @@ from ..errors import InputError
 from ..models.encoder import DualEncoder, device
 from ..nn.losses import gram, pairing
 from ..nn.similarity import rescaled_cosine, row_cosine
-from ..nn.towers import dense, frozen_trunk, perceptron
+from ..nn.tensors import dense
+from ..nn.towers import frozen_trunk, perceptron
 from ..training.run import PLAIN, Training, hardening, placed, seeded
 from .base import Method, Source
 

@@ -49,9 +49,10 @@ from torch import Tensor, nn
 from ..data.pairs import Array, Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder
+from ..nn.layers import Anchors
 from ..nn.linear import Centred, covariance
 from ..nn.similarity import vectors
-from ..nn.towers import Anchors, tensor
+from ..nn.tensors import tensor
 from ..training.run import PLAIN, Training
 from .base import Method, Source
 

@@ -41,8 +41,9 @@ from torch.nn.functional import mse_loss
 from ..data.pairs import Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder, device
+from ..nn.layers import MultiScale
 from ..nn.similarity import cosine, sign
-from ..nn.towers import MultiScale, mlp, perceptron
+from ..nn.towers import mlp, perceptron
 from ..training.distributed import remember
 from ..training.run import PLAIN, Training, seeded
 from .base import Method, Source

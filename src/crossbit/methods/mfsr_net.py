@@ -18,9 +18,11 @@ from ..data.pairs import Array, Paired
 from ..errors import InputError
 from ..models.encoder import device
 from ..nn.gru import sentence
+from ..nn.layers import Normalise, Pixels, Pool
 from ..nn.pretrained import sides
 from ..nn.separation import as_dcgan, doublings, separated
-from ..nn.towers import CHANNELS, Normalise, Pixels, Pool, convolutions, perceptron, tensor
+from ..nn.tensors import tensor
+from ..nn.towers import CHANNELS, convolutions, perceptron
 from ..training.run import Run
 
 Pooling: TypeAlias = Literal["mean", "flatten"]

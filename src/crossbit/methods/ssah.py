@@ -26,9 +26,8 @@ square of S theta - log(1 + e^theta) (`pair=released`) with `alike=0.999`, a net
 (`binary=own`), and no gradient of an adversary reaches the networks (`delta=0`, which trains the same codes). The
 paper was not available to us: weights and the adversaries' cross entropy are the code's, and so is the schedule: in
 its turn a network passes the data several times at each of several rates, as long as its loss falls, here the mean
-over a pass; every outer epoch divides all rates by sqrt(10), so that a few do. Left out are the local response
-normalisations, a constant factor on such activations. Where the code has a pretrained CNN-F, here a layer as wide as
-in the other networks learns on features or pixels.
+over a pass; every outer epoch divides all rates by sqrt(10), so that a few do. The local response normalisations, a
+constant factor on such activations, are left out. A layer on features or pixels replaces the pretrained CNN-F.
 """
 
 from __future__ import annotations
@@ -44,9 +43,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from ..data.pairs import Paired
 from ..models.encoder import DualEncoder, device
+from ..nn.layers import MultiScale
 from ..nn.losses import pairwise_nll
 from ..nn.similarity import sharing, sign
-from ..nn.towers import MultiScale, mlp, perceptron
+from ..nn.towers import mlp, perceptron
 from ..training.distributed import remember
 from ..training.early_stopping import falling
 from ..training.run import PLAIN, Batch, Training, seeded

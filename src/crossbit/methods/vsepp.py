@@ -41,8 +41,9 @@ from torch import Tensor, nn
 from ..data.pairs import Array, Paired
 from ..models.encoder import DualEncoder, device
 from ..nn.gru import sentence
+from ..nn.layers import Normalise
 from ..nn.losses import hinge
-from ..nn.towers import Normalise, perceptron
+from ..nn.towers import perceptron
 from ..training.run import PLAIN, Training, seeded
 from .base import Method, Source
 

@@ -21,7 +21,7 @@ from torch import nn
 
 from ..data.pairs import Modality, Paired
 from ..errors import InputError, known
-from ..nn.towers import Affine, Normalise
+from ..nn.layers import Affine, Normalise
 from .encoder import DualEncoder
 
 Binariser = Literal["sign", "centred", "itq"]

@@ -23,7 +23,8 @@ from numpy import ndarray
 
 from .. import __version__
 from ..codes import Codes
-from ..data.pairs import MODALITIES, Array, Modality, Split
+from ..data.pairs import MODALITIES, Array, Modality
+from ..data.splits import Split
 from ..errors import InputError
 from ..features import Captions, Pipeline
 from ..features.base import file_sha256

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from ..codes import Codes
 from ..data.pairs import Array, Modality
 from ..errors import InputError
-from ..nn.towers import Config, config, tensor, tower
+from ..nn.tensors import tensor
+from ..nn.towers import Config, config, tower
 
 Space = Literal["hamming", "cosine"]
 

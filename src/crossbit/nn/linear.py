@@ -12,8 +12,8 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from ..data.pairs import Array
+from .layers import Affine
 from .similarity import vectors
-from .towers import Affine
 
 
 @final

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeAlias, final
 
-from ..data.pairs import Corpus, Split
-from ..data.splits import memory
+from ..data.corpus import Corpus
+from ..data.splits import Split, memory
 from ..errors import InputError
 from ..metrics import Measure
 from ..metrics.conventions import convention

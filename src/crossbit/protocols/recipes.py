@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..data.pairs import Corpus, Split
-from ..data.splits import class_balanced_split, ordered_split, random_split
+from ..data.corpus import Corpus
+from ..data.splits import Split, class_balanced_split, ordered_split, random_split
 from ..errors import InputError
 
 

@@ -17,13 +17,15 @@ from ..codes import Codes
 from ..collection import Collection
 from ..collection.ingest.sources import dataset_of
 from ..collection.storage.batch import Batch
-from ..data.pairs import CROSSINGS, MODALITIES, Corpus, Dataset, Modality
+from ..data.corpus import Corpus
+from ..data.pairs import CROSSINGS, MODALITIES, Dataset, Modality
 from ..errors import InputError
 from ..evaluation.comparison import chance_levels
-from ..evaluation.experiment import Setup, score
+from ..evaluation.scoring import score
+from ..evaluation.setup import Setup
 from ..features import Featurised
 from ..io.atomic import refuse_unwritable, written_whole
-from ..methods import Recipe
+from ..methods.recipe import Recipe
 from ..metrics.evaluation import Scores
 from ..metrics.measure import Measure
 from ..models.bundle import Bundle, Origin, versions
@@ -89,7 +91,7 @@ class Demo:
         return [small, *map(Recipe.parse, ("cca+itq", "cca+sign", "scm"))]
 
     def run(self, folder: Path, progress: Progress) -> Path:
-        """Fit, score and search; write the model, the collection, the scores and `page.html` into a folder.
+        """Fit, score and search; write the model, the collection, the scores and `report.html` into a folder.
 
         Those of an older demo are replaced when the new ones are complete; what is not of a demo is refused.
         """

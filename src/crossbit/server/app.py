@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..collection import Collection
 from ..errors import InputError
-from . import assets, errors, routes, writing
+from . import assets, errors, routes
 from .dependencies import Here, State, state_of
 from .limits import Limits
 from .metrics import Metered, Meters
@@ -103,7 +103,7 @@ def create_app(
         responses=_REFUSALS,
     )
     app.state.crossbit = State(shelves, limits, key, search, write, aside, meters, assets.load())
-    for router in (routes.router, writing.router, pages):
+    for router in (routes.reads, routes.writes, pages):
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)

@@ -1,4 +1,4 @@
-"""The routes that read: search, items, thumbnails."""
+"""The routes of the API: search, items and thumbnails are open, changes need the key."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from ..collection import Part, image
 from ..collection.search.query import warning
 from ..errors import InputError
 from .assets import tag
-from .dependencies import Here, Served, State
-from .requests import Address, Conditions, Id, Question, refuse_huge
+from .dependencies import Here, Served, State, Writer
+from .limits import MAX_ITEMS
+from .requests import Address, Conditions, Id, NewItems, Question, refuse_huge
 from .responses import (
+    AddedAnswer,
     CollectionFacts,
     Collections,
+    FaultAnswer,
     Fields,
     Items,
+    RemovedAnswer,
     SearchAnswer,
     ShownField,
     ShownItem,
+    added_answer,
     search_answer,
     shown,
 )
 from .served import Shelf, refuse_places
 
-router = APIRouter(prefix="/api/collections")
+reads = APIRouter(prefix="/api/collections")
 
 _PICTURE = {
     "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
@@ -39,26 +44,26 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("")
+@reads.get("")
 async def collections(here: Here) -> Collections:
     """List the collections that are served."""
     facts = await here.search.run(lambda: [CollectionFacts(**shelf.facts()) for shelf in here.shelves])
     return Collections(version=__version__, writable=here.key is not None, collections=facts)
 
 
-@router.post("/{name}/search")
+@reads.post("/{name}/search")
 async def search(question: Question, shelf: Served, here: Here) -> SearchAnswer:
     """Search by texts, pictures, items, or several of them as one query."""
     return await _search(here, shelf, question, lambda: [part.part() for part in question.parts])
 
 
-@router.get("/{name}/search")
+@reads.get("/{name}/search")
 async def search_by_address(asked: Annotated[Address, Query()], shelf: Served, here: Here) -> SearchAnswer:
     """Search by texts and items that stand in the address."""
     return await _search(here, shelf, asked, asked.parts)
 
 
-@router.post("/{name}/search/image", openapi_extra=_PICTURE)
+@reads.post("/{name}/search/image", openapi_extra=_PICTURE)
 async def search_by_picture(
     request: Request, asked: Annotated[Conditions, Query()], shelf: Served, here: Here
 ) -> SearchAnswer:
@@ -69,14 +74,14 @@ async def search_by_picture(
     return await _search(here, shelf, asked, lambda: [image(content)])
 
 
-@router.get("/{name}/item")
+@reads.get("/{name}/item")
 async def item(shelf: Served, here: Here, id: Annotated[Id, Query()]) -> ShownItem:
     """Return an item."""
     found = await here.search.run(lambda: shelf.collection.item(id))
     return ShownItem(**shown(shelf, found))
 
 
-@router.get("/{name}/thumbnail", response_class=Response, responses=_JPEG)
+@reads.get("/{name}/thumbnail", response_class=Response, responses=_JPEG)
 async def thumbnail(
     shelf: Served,
     here: Here,
@@ -93,7 +98,7 @@ async def thumbnail(
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/{name}/sample")
+@reads.get("/{name}/sample")
 async def sample(
     shelf: Served,
     here: Here,
@@ -105,7 +110,7 @@ async def sample(
     return Items(items=[ShownItem(**shown(shelf, each)) for each in found])
 
 
-@router.get("/{name}/fields")
+@reads.get("/{name}/fields")
 async def fields(shelf: Served, here: Here) -> Fields:
     """Return the fields of the metadata that filters may name."""
     found = await here.search.run(shelf.fields)
@@ -133,3 +138,35 @@ async def _search(here: State, shelf: Shelf, wanted: Conditions, parts: Callable
         )
 
     return await here.search.run(work)
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": FaultAnswer, "description": "The API key is missing or wrong"},
+    403: {"model": FaultAnswer, "description": "The server has no API key and only reads"},
+    507: {"model": FaultAnswer, "description": "The disk is full; nothing that was acknowledged is lost"},
+}
+writes = APIRouter(prefix="/api/collections", dependencies=[Writer], responses=_REFUSALS)
+
+
+@writes.post("/{name}/items")
+async def add(given: NewItems, shelf: Served, here: Here) -> AddedAnswer:
+    """Add items, or replace those that have changed; asking twice does no harm.
+
+    An item that cannot be used is named among the failures and the others are added; with none left it is an error.
+    """
+    raws = [each.raw() for each in given.items]
+    added = await here.write.run(lambda: shelf.collection.add(raws, on_error="skip"))
+    if len(added.failures) == len(raws):
+        reasons = "; ".join(f"{each.id}: {each.reason}" for each in added.failures[:5])
+        raise InputError(f"no item can be used: {reasons}")
+    return added_answer(added)
+
+
+@writes.delete("/{name}/items")
+async def remove(
+    shelf: Served,
+    here: Here,
+    id: Annotated[list[Id], Query(min_length=1, max_length=MAX_ITEMS)],
+) -> RemovedAnswer:
+    """Remove items; where an id is unknown, none is removed."""
+    return RemovedAnswer(removed=await here.write.run(lambda: shelf.collection.remove(id)))

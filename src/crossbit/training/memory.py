@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import ctypes
 
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # the numbers of glibc's malloc.h
 
 
@@ -18,3 +23,19 @@ def keep_freed() -> bool:
     except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
         return False
     return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def cached(tower: nn.Module, x: Tensor, size: int) -> Float[Tensor, "n dim"]:
+    """Return `tower(x)`, which takes `size` rows at a time and forgets all but their embeddings.
+
+    The loss sees the whole batch, and its gradient is that of the whole batch: what the backward pass needs is computed
+    again, chunk by chunk, with the same random numbers, for the price of one more forward pass. So memory holds the
+    activations of one chunk. A size of 0 takes all rows at once; so go sparse rows, whose towers are small.
+
+    L. Gao, Y. Zhang, J. Han and J. Callan, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
+    RepL4NLP 2021.
+    """
+    if not size or x.is_sparse or len(x) <= size:
+        rows: Tensor = tower(x)
+        return rows
+    return torch.cat([checkpoint(tower, chunk, use_reentrant=False) for chunk in x.split(size)])

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from ..data.pairs import Array, Paired
 from ..models.encoder import DualEncoder, Space, device
-from ..nn.towers import sparse_tensor, tensor
+from ..nn.tensors import sparse_tensor, tensor
 from ..progress import Log, silent
 from . import checkpoint
 from .distributed import in_step, rank, shard

@@ -213,7 +213,7 @@ def dataset_items(dataset: str, part: str, data_dir: Path | None) -> Iterable[Ra
     """Return the items of a dataset, or those of its database."""
     from ...collection.ingest.sources import dataset_of
     from ...errors import known
-    from ...evaluation.experiment import Setup
+    from ...evaluation.setup import Setup
 
     if part not in ("all", "database"):
         raise known(part, "part", ("all", "database"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, final
 
-from ...data.pairs import Corpus
+from ...data.corpus import Corpus
 from ...datasets.own_rows import split_labels
 from ...errors import InputError
 from ...io.text import Lazy, inside, read_csv, read_lines

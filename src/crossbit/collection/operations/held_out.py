@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int64
 from numpy import ndarray
 
-from ...data.pairs import Modality, Split
+from ...data.pairs import Modality
+from ...data.splits import Split
 from ...errors import InputError
 from ..collection import Collection
 from ..item import Item

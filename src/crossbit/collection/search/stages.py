@@ -23,6 +23,7 @@ from numpy import ndarray
 from ...codes import Codes
 from ...data.pairs import Modality
 from ...errors import InputError
+from ..item import Item
 from ..storage.reads import vectors_of
 from ..storage.snapshot import Side
 from .planner import Engines
@@ -145,3 +146,28 @@ def asymmetric(values: Float[ndarray, "dim"], codes: Codes) -> Float[ndarray, "m
     length = float(np.linalg.norm(values)) * np.sqrt(codes.bits)
     products: Shaped[ndarray, "m"] = codes.signs().astype(np.float32) @ values.astype(np.float32)
     return products / (length or 1.0)
+
+
+class Hit(NamedTuple):
+    """An item that a search found: its Hamming distance, its score from -1 to 1, and how probably it is relevant."""
+
+    item: Item
+    distance: int
+    score: float
+    probability: float | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Found:
+    """What a search found, best first, and what it did for that.
+
+    `doubtful` says that there is no good match: the best hit is more probably irrelevant. It is None where the
+    collection is not calibrated for such queries.
+    """
+
+    hits: tuple[Hit, ...]
+    target: Modality
+    searched: int
+    doubtful: bool | None = None
+    stages: tuple[Stage, ...] = field(default=(), repr=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -14,8 +16,11 @@ from numpy import ndarray
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
 from ..errors import DamagedError
+from . import reads as reading
 from .batch import FLAG
+from .filters import parse
 from .schema import Head
+from .store import Store
 from .transactions import numbers_of, segment_digest
 
 
@@ -113,3 +118,59 @@ def _grown(old: Side, fresh: list[Segment], removed: Int64[ndarray, "r"], modali
     if len(numbers) == 1:
         return old
     return Side(np.concatenate(numbers), Codes(np.concatenate(packed), old.codes.bits))
+
+
+#: Filters whose result is kept.
+_FILTERS = 64
+
+
+@final
+class Current:
+    """The newest codes of a collection that any thread has read; each reader gets those of the state it sees."""
+
+    def __init__(self, store: Store) -> None:
+        """Start with nothing read."""
+        self._store = store
+        self._lock = threading.Lock()
+        self._snapshot = Snapshot.empty(store.facts["bits"])
+        self._filters: dict[str, tuple[int, Int64[ndarray, "n"]]] = {}
+
+    @contextmanager
+    def view(self) -> Iterator[tuple[sqlite3.Connection, Snapshot]]:
+        """Yield a connection and the codes, which show the same state of the collection until the block ends."""
+        with ExitStack() as stack:
+            with self._lock:  # who begins to read here sees no less than the codes that are kept
+                connection = stack.enter_context(self._store.reading())
+                snapshot = self._of(connection)
+            yield connection, snapshot
+
+    def matching(self, connection: sqlite3.Connection, where: str) -> Int64[ndarray, "n"]:
+        """Return the numbers of the items that a filter allows; some that are removed by now may be among them.
+
+        What a number stands for never changes, so that after a change only new numbers are looked at.
+        """
+        end = Head.read(connection).next
+        with self._lock:
+            start, numbers = self._filters.get(where, (-1, np.empty(0, np.int64)))
+        if start < end:
+            numbers = np.concatenate([numbers, reading.matching(connection, parse(where), start)])
+            self._keep(where, end, numbers)
+        return numbers
+
+    def _of(self, connection: sqlite3.Connection) -> Snapshot:
+        """Return the codes of the state that a connection sees, and keep them if they are the newest."""
+        head = Head.read(connection)
+        if head.sequence < self._snapshot.head.sequence:  # this thread began to read long before
+            return Snapshot.empty(self._store.facts["bits"]).refreshed(connection, head)
+        if head.sequence > self._snapshot.head.sequence:
+            self._snapshot = self._snapshot.refreshed(connection, head)
+        return self._snapshot
+
+    def _keep(self, where: str, end: int, numbers: Int64[ndarray, "n"]) -> None:
+        """Keep what a filter allows of the numbers below `end`, unless another thread has looked further."""
+        with self._lock:
+            if end <= self._filters.get(where, (-1, None))[0]:
+                return
+            if len(self._filters) >= _FILTERS:
+                self._filters.pop(next(iter(self._filters)))
+            self._filters[where] = (end, numbers)

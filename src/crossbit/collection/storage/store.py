@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sqlite3
@@ -21,7 +22,6 @@ from typing import Any, final
 
 from ...errors import InputError
 from ..errors import BusyError, DamagedError, DiskError
-from ..lock import locked
 from .checksums import of_parts
 from .schema import FORMAT, PAGE, TABLES, Head
 
@@ -233,3 +233,24 @@ def acknowledge(folder: Path, head: Head) -> None:
         made.replace(folder / HEAD)
     except OSError:
         made.unlink(missing_ok=True)
+
+
+LOCK = "lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only writer of a collection until the block ends; while another process is, refuse."""
+    with (folder / LOCK).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BusyError(
+                f"{folder} is being changed by process {file.read().strip() or 'unknown'}; try again when it has ended"
+                " (searching goes on meanwhile)"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -14,7 +14,8 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from ...data.pairs import Corpus, Split
+from ...data.corpus import Corpus
+from ...data.splits import Split
 from ...errors import InputError
 from ...io.text import Lazy
 from ..base import DatasetInfo, Loader

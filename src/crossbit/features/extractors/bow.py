@@ -15,10 +15,9 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from ...data.pairs import Array, Modality
-from ...errors import InputError
+from ...errors import InputError, ItemError
 from ..base import Extractor
-from ..item_error import ItemError
-from ..texts import open_text
+from ..raw import open_text
 
 #: Scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
 _UNSPACED = (

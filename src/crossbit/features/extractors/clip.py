@@ -18,8 +18,7 @@ from ...data.pairs import Array, Modality
 from ...errors import InputError
 from ...io.hub import FILES, dual, located, projected, read
 from ..base import Extractor, file_sha256
-from ..raw import open_picture
-from ..texts import open_text
+from ..raw import open_picture, open_text
 
 #: A tokenizer sets its padding while it is called, so threads take turns.
 _TOKENISING = Lock()

@@ -17,8 +17,7 @@ from ...data.pairs import Modality
 from ...errors import InputError
 from ...io.hub import broken
 from ..base import Extractor
-from ..raw import open_picture
-from ..texts import open_text
+from ..raw import open_picture, open_text
 
 
 class _Loaded(NamedTuple):

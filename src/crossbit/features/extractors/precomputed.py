@@ -10,8 +10,8 @@ import numpy as np
 from numpy import ndarray
 
 from ...data.pairs import Array, Modality
+from ...errors import ItemError
 from ..base import Extractor
-from ..item_error import ItemError
 from ..matrix import finite, stacked
 
 

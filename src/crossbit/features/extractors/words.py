@@ -17,10 +17,9 @@ from jaxtyping import Float32, Int64
 from numpy import ndarray
 
 from ...data.pairs import BEGIN, END, PADDING, UNKNOWN, Modality, Vocabulary
-from ...errors import InputError
+from ...errors import InputError, ItemError
 from ..base import Extractor
-from ..item_error import ItemError
-from ..texts import open_text
+from ..raw import open_text
 from .bow import tokenise
 
 #: The most bytes of a line and the most numbers of a vector that a file of word vectors may have.

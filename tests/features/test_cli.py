@@ -9,7 +9,7 @@ from scipy.sparse import load_npz
 from typer.testing import CliRunner
 
 from crossbit.cli import app
-from crossbit.data.pairs import Split
+from crossbit.data.splits import Split
 from crossbit.errors import InputError
 from crossbit.features import EXTRACTORS, Pipeline, extractor_class
 from crossbit.features.export import every_pair
@@ -36,7 +36,7 @@ def test_every_extractor_is_listed_and_shown():
 @pytest.fixture
 def toy(make_corpus, monkeypatch):
     corpus = make_corpus()
-    monkeypatch.setattr("crossbit.evaluation.experiment.load", lambda name, data_dir=None, **_: corpus)
+    monkeypatch.setattr("crossbit.evaluation.setup.load", lambda name, data_dir=None, **_: corpus)
     return corpus
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from crossbit.errors import InputError
-from crossbit.features import pictures
+from crossbit.features import raw
 from crossbit.features.raw import centre_square, normalised, open_picture, pixels_of, squashed
 
 
@@ -66,7 +66,7 @@ def test_transparency_in_bands_is_transparency_at_once(mode, rng, monkeypatch):
     whole = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     composed, sizes = Image.alpha_composite, []
     monkeypatch.setattr(Image, "alpha_composite", lambda a, b: sizes.append(a.size) or composed(a, b))
-    monkeypatch.setattr(pictures, "_BAND", 200)
+    monkeypatch.setattr(raw, "_BAND", 200)
     assert open_picture(data).tobytes() == whole.tobytes()
     assert sizes == [(53, 3)] * 12 + [(53, 1)]
 
@@ -149,7 +149,7 @@ def test_extreme_shapes_are_refused():
 def test_pixels_of_another_kind_are_refused():
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(InputError, match=r"pixels are uint8 of shape \(height, width, 3\)"):
-            pictures._from_pixels(wrong)
+            raw._from_pixels(wrong)
 
 
 @settings(max_examples=300, deadline=None)
