@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from importlib import import_module
 from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-from .errors import InputError, known
+from .errors import InputError
 
 T = TypeVar("T")
 
@@ -65,14 +64,6 @@ def _value(text: str) -> Any:
         except ValueError:
             continue
     return {"true": True, "false": False}.get(text.lower(), text.strip("\"'"))
-
-
-def registered(name: str, what: str, table: Mapping[str, str], package: str) -> Any:
-    """Return what a package's table of `file:object` lists under a name, importing its file only now."""
-    if name not in table:
-        raise known(name, what, table)
-    module, _, attribute = table[name].partition(":")
-    return getattr(import_module(f"{package}.{module}"), attribute)
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:

@@ -21,7 +21,7 @@ def test_the_list_holds_every_dataset():
     assert "MIRFLICKR-25K" in run("list")
 
 
-@pytest.mark.parametrize("name", LOADERS)
+@pytest.mark.parametrize("name", LOADERS.builtin)
 def test_every_dataset_can_be_shown(name):
     shown, info = run("show", name), describe(name)
     for part in (info.citation, info.terms, *info.sources, *info.layout.splitlines(), "Options:", "Found:"):

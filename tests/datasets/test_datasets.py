@@ -15,11 +15,11 @@ SHARED = {"base", "captioned", "dcmh_release", "matlab", "own_rows"}
 
 def test_the_table_names_every_loader():
     modules = {module.name for module in pkgutil.iter_modules(crossbit.datasets.__path__)}
-    assert modules - SHARED == {entry.split(":")[0] for entry in LOADERS.values()}
+    assert modules - SHARED == {entry.split(":")[0] for entry in LOADERS.builtin.values()}
     assert list(LOADERS) == sorted(LOADERS)
 
 
-@pytest.mark.parametrize("name", LOADERS)
+@pytest.mark.parametrize("name", LOADERS.builtin)
 def test_every_dataset_tells_what_it_is(name):
     info = describe(name)
     assert info.name == name
@@ -27,7 +27,7 @@ def test_every_dataset_tells_what_it_is(name):
     assert loader_class(name).__dataclass_params__.frozen
 
 
-@pytest.mark.parametrize("name", sorted(set(LOADERS) - {"scenes"}))
+@pytest.mark.parametrize("name", sorted(set(LOADERS.builtin) - {"scenes"}))
 def test_a_missing_file_is_named_with_its_folder_and_its_source(name, tmp_path):
     with pytest.raises(InputError, match=f"is not in {tmp_path}; get it from") as caught:
         load(name, tmp_path)

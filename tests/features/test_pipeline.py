@@ -11,7 +11,7 @@ from crossbit.features.matrix import dense
 
 
 def test_the_table_names_every_extractor_by_its_own_name():
-    for name in EXTRACTORS:
+    for name in EXTRACTORS.builtin:
         cls = extractor_class(name)
         assert cls.name == name
         assert cls.__doc__

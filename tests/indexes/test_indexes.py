@@ -41,7 +41,7 @@ def cases(draw):
 def test_the_table_of_indexes_is_the_folder():
     folder = Path(sys.modules["crossbit.indexes"].__file__).parent
     files = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
-    assert files == {spec.partition(":")[0] for spec in INDEXES.values()}
+    assert files == {spec.partition(":")[0] for spec in INDEXES.builtin.values()}
 
 
 @given(cases())
@@ -115,7 +115,7 @@ def test_the_oracle_answers_alike_however_it_is_blocked(rng, monkeypatch):
     assert_same(whole.within(queries, 8), within)
 
 
-@pytest.mark.parametrize("name", INDEXES)
+@pytest.mark.parametrize("name", INDEXES.builtin)
 def test_codes_may_lie_in_a_memory_mapped_file_or_be_strided(tmp_path, rng, name):
     database, queries = random_codes(rng, 40, 24), random_codes(rng, 3, 24)
     np.save(tmp_path / "codes.npy", database.packed)
@@ -124,7 +124,7 @@ def test_codes_may_lie_in_a_memory_mapped_file_or_be_strided(tmp_path, rng, name
     assert (build(name, mapped[::2]).search(queries[::-1], 5).distances == expected[::-1]).all()
 
 
-@pytest.mark.parametrize("name", INDEXES)
+@pytest.mark.parametrize("name", INDEXES.builtin)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -148,7 +148,7 @@ def test_bad_searches_are_refused(rng, name, call, message):
         call(build(name, codes), codes)
 
 
-@pytest.mark.parametrize("name", INDEXES)
+@pytest.mark.parametrize("name", INDEXES.builtin)
 def test_no_codes_make_no_index(name):
     with pytest.raises(InputError, match="at least one code, but got none"):
         build(name, Codes(np.empty((0, 2), np.uint8), 16))

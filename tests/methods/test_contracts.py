@@ -51,7 +51,7 @@ def same_width(data: Dataset) -> Dataset:
     return Dataset(data.name, common(data.train), common(data.query), common(data.database), data.split)
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=METHODS.builtin)
 def case(request, toy):
     data = same_width(toy) if request.param == "clip" else toy
     recipe = Recipe.parse(RECIPES[request.param])
@@ -119,7 +119,7 @@ def test_the_architecture_and_the_weights_rebuild_the_encoder(case):
         assert (again.embed(x, modality) == encoder.embed(x, modality)).all()
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS.builtin)
 def test_documents_itself(name):
     cls = method(name)
     text = " ".join((inspect.getmodule(cls).__doc__ or "").split())
@@ -137,7 +137,7 @@ SHARED = {"__init__", "base", "recipe"}
 def test_one_file_one_paper():
     files = [p for p in Path(crossbit.methods.__file__).parent.glob("*.py") if p.stem not in SHARED]
     papers = {p.stem for p in files if not p.stem.endswith("_net")}
-    assert papers == {target.split(":")[0] for target in METHODS.values()} == set(METHODS)
+    assert papers == {target.split(":")[0] for target in METHODS.builtin.values()} == set(METHODS.builtin)
     assert {p.stem.removesuffix("_net") for p in files} == papers
     for p in files:
         assert len(p.read_text().splitlines()) <= 200, f"{p.name} has outgrown one sitting"

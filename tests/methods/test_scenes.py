@@ -24,7 +24,7 @@ RECIPES = {
     "ugach": "ugach(hidden=512,pretraining=10,rounds=5)",
 }
 #: Real-valued methods have their own tests on scenes; zero-shot CLIP learns nothing.
-CODES = sorted(set(METHODS) - {"clip", "infonce", "mfsr", "vsepp"})
+CODES = sorted(set(METHODS.builtin) - {"clip", "infonce", "mfsr", "vsepp"})
 MAP = Measure.parse("MAP")
 
 

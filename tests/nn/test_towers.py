@@ -72,9 +72,9 @@ def test_a_code_of_pixels_does_not_depend_on_its_neighbours(rng):
 
 
 def test_a_part_that_cannot_be_saved_is_named():
-    with pytest.raises(TypeError, match="Softplus"):
+    with pytest.raises(InputError, match="Softplus is not a layer that a model can be saved with; register it"):
         config(nn.Softplus())
-    with pytest.raises(InputError, match="part of a tower"):
+    with pytest.raises(InputError, match="no layer 'softplus'; there are affine"):
         tower({"kind": "softplus"})
 
 

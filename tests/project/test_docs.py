@@ -47,7 +47,12 @@ def test_check_names_the_pages_that_are_not_current(generate, monkeypatch, tmp_p
     assert generate.stale() == [tmp_path / "cli.md"]
 
 
-REGISTERED = {"methods": METHODS, "features": EXTRACTORS, "datasets": LOADERS, "protocols": PROTOCOLS}
+REGISTERED = {
+    "methods": METHODS.builtin,
+    "features": EXTRACTORS.builtin,
+    "datasets": LOADERS.builtin,
+    "protocols": PROTOCOLS,
+}
 
 
 @pytest.mark.parametrize("page", REGISTERED)

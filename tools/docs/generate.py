@@ -35,7 +35,7 @@ WIDTH = 100
 
 def methods_page() -> str:
     """Return docs/methods.md: a table of the methods, then the paper, idea and parameters of each."""
-    classes = {name: method(name) for name in sorted(METHODS)}
+    classes = {name: method(name) for name in METHODS.builtin}
     overview = [
         {"method": f"[`{name}`](#{name})", "year": cls.source.year, "labels": _labels(cls), "paper": _paper(cls)}
         for name, cls in classes.items()
@@ -66,7 +66,7 @@ def _method_section(name: str, cls: type[Method]) -> str:
 
 def features_page() -> str:
     """Return docs/features.md: a table of the extractors, the options of each, and the steps that may follow."""
-    classes = {name: extractor_class(name) for name in sorted(EXTRACTORS)}
+    classes = {name: extractor_class(name) for name in EXTRACTORS.builtin}
     overview = [
         {"extractor": f"[`{name}`](#{name})", "reads": " or ".join(cls.modalities), "gives": _first_line(cls)}
         for name, cls in classes.items()
@@ -87,7 +87,7 @@ def features_page() -> str:
 
 def datasets_page() -> str:
     """Return docs/datasets.md: a table of the datasets, then contents, files, sources and options of each."""
-    classes = {name: loader_class(name) for name in sorted(LOADERS)}
+    classes = {name: loader_class(name) for name in LOADERS.builtin}
     overview = [
         {"dataset": f"[`{name}`](#{name})", "title": cls.info.title, "contents": cls.info.contents}
         for name, cls in classes.items()

@@ -24,7 +24,7 @@ import curves
 import headline
 from crossbit.cli.setup import featurised, read_setup
 from crossbit.data.pairs import Dataset
-from crossbit.errors import InputError, known
+from crossbit.errors import InputError, unknown_name
 from crossbit.evaluation.comparison import Ledger, Result, Run, chance_levels, compare, setting, table
 from crossbit.evaluation.comparison import page as side_by_side
 from crossbit.methods.cfrh import CFRH, Target, statistics
@@ -239,7 +239,7 @@ def main() -> int:
     given = parser.parse_args()
     for name in given.study:
         if name not in STUDIES["studies"]:
-            raise known(name, "study", STUDIES["studies"])
+            raise unknown_name(name, "study", STUDIES["studies"])
         run(name, given.data_dir, given.seeds, fit=not given.finished)
     if given.check:
         return 0 if all(path.read_text(encoding="utf-8") == text() for path, text in PAGES.items()) else 1

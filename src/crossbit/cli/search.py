@@ -42,10 +42,10 @@ def search(
 
     from ..collection import Collection
     from ..collection.search.query import warning
-    from ..errors import known
+    from ..errors import unknown_name
 
     if index not in ("", "auto", "flat", "ivf"):
-        raise known(index, "index", ("auto", "flat", "ivf"))
+        raise unknown_name(index, "index", ("auto", "flat", "ivf"))
     parts = _parts({"text": text, "image": image, "like": like}, {"text": minus, "image": minus_image})
     with Collection(collection) as opened:
         settings = replace(opened.settings, index=index) if index else opened.settings  # type: ignore[arg-type]

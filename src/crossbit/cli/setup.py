@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from ..data.corpus import Corpus
 from ..data.pairs import Modality
-from ..errors import known
+from ..errors import unknown_name
 from ..evaluation.setup import Setup
 from ..features import Captions, Featurised, Pipeline, default_cache, featurise, parse
 from ..features.extraction import OnError
@@ -27,7 +27,7 @@ def read_setup(dataset: str, features: str, captions: str, protocol: str = "", s
     frozen = find_protocol(protocol) if protocol else None
     captions = captions or (frozen.captions if frozen else "join")
     if captions not in get_args(Captions):
-        raise known(captions, "way with captions", get_args(Captions))
+        raise unknown_name(captions, "way with captions", get_args(Captions))
     return Setup(
         dataset or (frozen.dataset if frozen else ""),
         captions=cast("Captions", captions),
@@ -48,7 +48,7 @@ def read_features(features: str) -> dict[Modality, str]:
         modality, equals, spec = part.partition("=")
         if equals and "(" not in modality:
             if modality not in ("image", "text"):
-                raise known(modality, "modality", ("image", "text"))
+                raise unknown_name(modality, "modality", ("image", "text"))
             specs[cast("Modality", modality)] = spec
         else:
             specs |= {"image": part, "text": part}
@@ -60,7 +60,7 @@ def read_precision(precision: str) -> Precision:
     from ..training.run import Precision
 
     if precision not in get_args(Precision):
-        raise known(precision, "precision", get_args(Precision))
+        raise unknown_name(precision, "precision", get_args(Precision))
     return cast("Precision", precision)
 
 
@@ -78,7 +78,7 @@ def featurised(
     weights that they name may lie in `data_dir/weights`.
     """
     if on_error not in get_args(OnError):
-        raise known(on_error, "way with damaged items", get_args(OnError))
+        raise unknown_name(on_error, "way with damaged items", get_args(OnError))
     chosen = pipelines or {m: parse(spec, m, data_dir=data_dir) for m, spec in setup.features(corpus).items()}
     with bar(f"features of {corpus.name}") as log:
         made = featurise(

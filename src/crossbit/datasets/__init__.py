@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..data.corpus import Corpus
-from ..spec import build, registered
+from ..registry import Registry
+from ..spec import build
 from .base import DatasetInfo, Loader
 
-__all__ = ["LOADERS", "DatasetInfo", "Loader", "describe", "load", "loader", "loader_class"]
+__all__ = ["LOADERS", "DatasetInfo", "Loader", "describe", "load", "loader", "loader_class", "register_dataset"]
 
-LOADERS: dict[str, str] = {
+_BUILTIN = {
     "coco": "coco:Coco",
     "flickr30k": "flickr30k:Flickr30k",
     "flickr8k": "flickr8k:Flickr8k",
@@ -28,11 +29,24 @@ LOADERS: dict[str, str] = {
     "wikipedia": "wikipedia:Wikipedia",
 }
 
+LOADERS: Registry[type[Loader]] = Registry(
+    "dataset", _BUILTIN, group="crossbit.datasets", package=__name__, base="crossbit.datasets.base:Loader"
+)
+
 
 def loader_class(name: str) -> type[Loader]:
     """Return the class that loads the dataset called `name`, importing its file only now."""
-    found: type[Loader] = registered(name, "dataset", LOADERS, __name__)
-    return found
+    return LOADERS[name]
+
+
+def register_dataset(name: str, cls: type[Loader]) -> None:
+    """Make a dataset's loader known by name in this process.
+
+    Raises:
+        InputError: where the name is taken, or the class is not derived from `Loader`.
+
+    """
+    LOADERS.register(name, cls)
 
 
 def loader(name: str, **options: Any) -> Loader:

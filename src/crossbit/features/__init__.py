@@ -16,7 +16,7 @@ from __future__ import annotations
 from .extraction import OnError
 from .featurise import Captions, Failure, Featurised, featurise
 from .pipeline import Pipeline
-from .registry import EXTRACTORS, default_cache, extractor_class, parse
+from .registry import EXTRACTORS, default_cache, extractor_class, parse, register_extractor
 
 __all__ = [
     "EXTRACTORS",
@@ -29,4 +29,5 @@ __all__ = [
     "extractor_class",
     "featurise",
     "parse",
+    "register_extractor",
 ]

@@ -11,11 +11,12 @@ from typing import Any, get_type_hints
 from .. import spec as specs
 from ..data.pairs import Modality
 from ..errors import InputError
+from ..registry import Registry
 from .base import Extractor
 from .pipeline import Pipeline
 from .steps import parse_step
 
-EXTRACTORS: dict[str, str] = {
+_BUILTIN = {
     "bow": "bow:Bow",
     "clip": "clip:Clip",
     "hog": "hog:Hog",
@@ -27,10 +28,30 @@ EXTRACTORS: dict[str, str] = {
 }
 
 
+EXTRACTORS: Registry[type[Extractor]] = Registry(
+    "feature extractor",
+    _BUILTIN,
+    group="crossbit.extractors",
+    package=f"{__package__}.extractors",
+    base="crossbit.features.base:Extractor",
+)
+
+
 def extractor_class(name: str) -> type[Extractor]:
     """Return the class of the extractor called `name`, importing its file only now."""
-    found: type[Extractor] = specs.registered(name, "feature extractor", EXTRACTORS, f"{__package__}.extractors")
-    return found
+    return EXTRACTORS[name]
+
+
+def register_extractor(name: str, cls: type[Extractor]) -> None:
+    """Make a feature extractor known by name in this process.
+
+    A model that uses it can be opened again only where the name is registered or installed as a plug-in.
+
+    Raises:
+        InputError: where the name is taken, or the class is not derived from `Extractor`.
+
+    """
+    EXTRACTORS.register(name, cls)
 
 
 def parse(

@@ -7,19 +7,21 @@ again rather than stored (a file that FAISS writes has no checksum, and is not r
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 from ..codes import Codes
 from ..errors import InputError
-from ..spec import registered
+from ..registry import Registry
 from .base import Balls, Index, Neighbours
 
-__all__ = ["INDEXES", "Balls", "Index", "Neighbours", "build"]
+__all__ = ["INDEXES", "Balls", "Index", "Neighbours", "build", "register_index"]
 
-INDEXES = {
-    "exact": "exact:Exact",
-    "faiss": "flat:Flat",
-    "faiss-ivf": "ivf:InvertedFile",
-}
+INDEXES: Registry[Callable[..., Index]] = Registry(
+    "index",
+    {"exact": "exact:Exact", "faiss": "flat:Flat", "faiss-ivf": "ivf:InvertedFile"},
+    group="crossbit.indexes",
+    package=__name__,
+)
 
 
 def build(name: str, codes: Codes, **options: int) -> Index:
@@ -30,10 +32,14 @@ def build(name: str, codes: Codes, **options: int) -> Index:
     >>> build("exact", codes).search(codes[2:], k=2)
     Neighbours(rows=array([[2, 1]]), distances=array([[0, 1]], dtype=uint16))
     """
-    make = registered(name, "index", INDEXES, __name__)
+    make = INDEXES[name]
     takes = [option for option in inspect.signature(make).parameters if option != "codes"]
     unknown = sorted(set(options) - set(takes))
     if unknown:
         raise InputError(f"index {name!r} has no options {unknown}; it has {takes or 'none'}")
-    index: Index = make(codes, **options)
-    return index
+    return make(codes, **options)
+
+
+def register_index(name: str, make: Callable[..., Index]) -> None:
+    """Make an index known by name in this process."""
+    INDEXES.register(name, make)

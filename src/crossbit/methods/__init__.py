@@ -1,13 +1,13 @@
-"""The methods, by the name the command line knows them by. One line, one file, one paper."""
+"""Methods by name: one line, one file, one paper; plug-ins and `register_method` add to them."""
 
 from __future__ import annotations
 
-from ..spec import registered
+from ..registry import Registry
 from .base import Method
 
-__all__ = ["METHODS", "Method", "method"]
+__all__ = ["METHODS", "Method", "method", "register_method"]
 
-METHODS: dict[str, str] = {
+_BUILTIN = {
     "adah": "adah:ADAH",
     "cca": "cca:CCA",
     "cfrh": "cfrh:CFRH",
@@ -27,8 +27,21 @@ METHODS: dict[str, str] = {
     "vsepp": "vsepp:VSEPP",
 }
 
+METHODS: Registry[type[Method]] = Registry(
+    "method", _BUILTIN, group="crossbit.methods", package=__name__, base="crossbit.methods.base:Method"
+)
+
 
 def method(name: str) -> type[Method]:
     """Return the class of the method called `name`, importing its file only now."""
-    found: type[Method] = registered(name, "method", METHODS, __name__)
-    return found
+    return METHODS[name]
+
+
+def register_method(name: str, cls: type[Method]) -> None:
+    """Make a method known by name in this process: recipes, comparisons and the command line find it.
+
+    Raises:
+        InputError: where the name is taken, or the class is not derived from `Method`.
+
+    """
+    METHODS.register(name, cls)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from ..data.pairs import Paired
-from ..errors import InputError, known
+from ..errors import InputError, unknown_name
 from ..models.binarise import BINARISERS, Binariser, binarise
 from ..models.encoder import DualEncoder
 from ..spec import build, parse_call
@@ -48,7 +48,7 @@ class Recipe:
         written = _RECIPE.fullmatch(text)
         base, dim, how = written.groups() if written else (text, None, None)
         if how is not None and how not in BINARISERS:
-            raise known(how, "binariser", BINARISERS)
+            raise unknown_name(how, "binariser", BINARISERS)
         call = parse_call(base)
         made = build(method(call.name), {**call.options, **(overrides or {})}, text)
         return cls(text, made, cast("Binariser | None", how), int(dim or 0))

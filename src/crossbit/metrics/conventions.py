@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from ..errors import known
+from ..errors import unknown_name
 from .evaluation import Scores
 from .measure import Measure
 
@@ -60,5 +60,5 @@ CONVENTIONS: Mapping[str, Convention] = {
 def convention(name: str) -> Convention:
     """Return a convention by its name."""
     if name not in CONVENTIONS:
-        raise known(name, "convention", CONVENTIONS)
+        raise unknown_name(name, "convention", CONVENTIONS)
     return CONVENTIONS[name]

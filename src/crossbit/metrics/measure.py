@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, final, get_args, get_type_hints
 
-from ..errors import InputError, known
+from ..errors import InputError, unknown_name
 from ..spec import build, parse_call
 from .definitions import Over
 from .registry import KINDS, Empty, Kind, Unanswerable
@@ -49,7 +49,7 @@ class Measure:
             if option not in kind.options:
                 raise InputError(f"{self.name} has no option {option!r}; it has {', '.join(kind.options) or 'none'}")
             if option != "r" and value not in get_args(allowed[option]):
-                raise known(str(value), f"choice of {option}", get_args(allowed[option]))
+                raise unknown_name(str(value), f"choice of {option}", get_args(allowed[option]))
 
     def _check_numbers(self) -> None:
         if self.k is None and self.kind.cut == "required":
@@ -133,5 +133,5 @@ def parse_all(measures: Iterable[Measure | str]) -> tuple[Measure, ...]:
 def kind_of(name: str) -> Kind:
     """Return what is known of a measure's name."""
     if name not in KINDS:
-        raise known(name, "measure", KINDS)
+        raise unknown_name(name, "measure", KINDS)
     return KINDS[name]

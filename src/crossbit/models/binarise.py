@@ -20,7 +20,7 @@ from numpy import ndarray
 from torch import nn
 
 from ..data.pairs import Modality, Paired
-from ..errors import InputError, known
+from ..errors import InputError, unknown_name
 from ..nn.layers import Affine, Normalise
 from .encoder import DualEncoder
 
@@ -34,7 +34,7 @@ ITERATIONS = 50
 def binarise(encoder: DualEncoder, train: Paired, bits: int, how: Binariser, *, seed: int = 0) -> DualEncoder:
     """Return an encoder into `bits` bits for one into a cosine space, fitted on the training pairs."""
     if how not in BINARISERS:
-        raise known(how, "binariser", BINARISERS)
+        raise unknown_name(how, "binariser", BINARISERS)
     if encoder.space != "cosine":
         raise InputError(f"only a real-valued space can be binarised, and this model's space is {encoder.space!r}")
     if how != "itq" and encoder.dim != bits:

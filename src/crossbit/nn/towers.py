@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from numpy import ndarray
 from torch import nn
 
 from ..data.pairs import Array
-from ..errors import InputError, known
+from ..errors import InputError
+from ..registry import Registry
 from .attention import Attended, Attention
 from .gru import Sentence
 from .layers import Affine, Anchors, MultiScale, Normalise, Pixels, Places, Pool, SparseLinear
@@ -26,6 +27,15 @@ from .pretrained import Pretrained
 from .separation import Separated
 
 Config = dict[str, Any]
+
+
+class Layer(NamedTuple):
+    """What a saved model needs of a layer: its class, how to make one from its options, and how to describe one."""
+
+    cls: type[nn.Module]
+    make: Callable[..., nn.Module]
+    describe: Callable[[Any], Config]
+
 
 #: Channels of the convolutional trunk; each layer halves the picture. Ours: small enough to train on a CPU.
 CHANNELS = (32, 64, 128, 256)
@@ -82,18 +92,20 @@ def config(module: nn.Module) -> Config:
     >>> config(mlp(4, 8, 2))["parts"][0]
     {'kind': 'linear', 'width': 4, 'out': 8}
     """
-    for kind, (cls, _, describe) in TOWERS.items():
-        if type(module) is cls:
-            return {"kind": kind, **describe(cast("Any", module))}
-    raise TypeError(f"{type(module).__name__} is no part of a tower that can be saved; add it to towers.TOWERS")
+    for kind, layer in LAYERS.items():
+        if type(module) is layer.cls:
+            return {"kind": kind, **layer.describe(cast("Any", module))}
+    raise InputError(
+        f"{type(module).__name__} is not a layer that a model can be saved with; register it with"
+        " crossbit.register_layer, or in the entry points crossbit.layers of a package"
+    )
 
 
 def _nothing(_: Any) -> Config:
     return {}
 
 
-#: What a tower can be made of: the class by its name in a bundle, how to make one, and how to describe one.
-TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any], Config]]] = {
+_BUILTIN: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any], Config]]] = {
     "chain": (
         nn.Sequential,
         lambda parts: nn.Sequential(*map(tower, parts)),
@@ -138,6 +150,25 @@ TOWERS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any
     "pretrained": (Pretrained, Pretrained, lambda m: m.description),
 }
 
+LAYERS: Registry[Layer] = Registry(
+    "layer", {kind: Layer(*parts) for kind, parts in _BUILTIN.items()}, group="crossbit.layers"
+)
+
+
+def register_layer(
+    kind: str, cls: type[nn.Module], make: Callable[..., nn.Module], describe: Callable[[Any], Config]
+) -> None:
+    """Make a layer known, in this process, to the models that are saved with it.
+
+    `describe(module)` returns the options as plain data, and `make(**options)` the module, with weights still to be
+    loaded. A package declares the `Layer` of the three in the entry points `crossbit.layers`.
+
+    Raises:
+        InputError: where the kind is taken.
+
+    """
+    LAYERS.register(kind, Layer(cls, make, describe))
+
 
 def _widths(width: int, out: int) -> Config:
     return {"width": width, "out": out}
@@ -147,6 +178,4 @@ def tower(spec: Mapping[str, Any]) -> nn.Module:
     """Return the tower that `config` described, with weights still to be loaded."""
     options = dict(spec)
     kind = options.pop("kind")
-    if kind not in TOWERS:
-        raise known(kind, "part of a tower", TOWERS)
-    return TOWERS[kind][1](**options)
+    return LAYERS[kind].make(**options)

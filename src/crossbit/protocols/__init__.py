@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import known
+from ..errors import unknown_name
 from . import coco, flickr, iaprtc12, mirflickr25k, nuswide, wikipedia
 from .base import Protocol, Sizes
 
@@ -32,5 +32,5 @@ PROTOCOLS: Mapping[str, Protocol] = {
 def protocol(name: str) -> Protocol:
     """Return the protocol called `name`."""
     if name not in PROTOCOLS:
-        raise known(name, "protocol", PROTOCOLS)
+        raise unknown_name(name, "protocol", PROTOCOLS)
     return PROTOCOLS[name]

@@ -212,11 +212,11 @@ def _assigned(text: str) -> tuple[str, Any]:
 def dataset_items(dataset: str, part: str, data_dir: Path | None) -> Iterable[Raw]:
     """Return the items of a dataset, or those of its database."""
     from ...collection.ingest.sources import dataset_of
-    from ...errors import known
+    from ...errors import unknown_name
     from ...evaluation.setup import Setup
 
     if part not in ("all", "database"):
-        raise known(part, "part", ("all", "database"))
+        raise unknown_name(part, "part", ("all", "database"))
     return dataset_of(Setup(dataset).corpus(data_dir, scored=False), part)
 
 
@@ -233,10 +233,10 @@ def _added(opened: Any, raws: Iterable[Raw], on_error: str, title: str, cache: P
 
 def _checked(on_error: str) -> Any:
     from ...collection.ingest.add import OnError as Choices
-    from ...errors import known
+    from ...errors import unknown_name
 
     if on_error not in get_args(Choices):
-        raise known(on_error, "way with damaged items", get_args(Choices))
+        raise unknown_name(on_error, "way with damaged items", get_args(Choices))
     return on_error
 
 

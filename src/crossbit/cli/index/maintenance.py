@@ -94,11 +94,11 @@ def export_(
     from ...collection import Collection
     from ...collection.operations.transfer import export
     from ...data.pairs import MODALITIES
-    from ...errors import known
+    from ...errors import unknown_name
     from ...progress import bar
 
     if side not in MODALITIES:
-        raise known(side, "modality", MODALITIES)
+        raise unknown_name(side, "modality", MODALITIES)
     with Collection(collection) as opened, bar(f"export {path.name}") as log:
         count = export(opened, path, side, log)
     print_json({"path": str(path), "items": count}) if json else typer.echo(f"{count:,} items in {path}")
@@ -175,11 +175,11 @@ def duplicates(
     from ...collection import Collection
     from ...collection.operations.duplicates import duplicates as groups_of
     from ...data.pairs import MODALITIES
-    from ...errors import known
+    from ...errors import unknown_name
     from ...progress import bar
 
     if side not in MODALITIES:
-        raise known(side, "modality", MODALITIES)
+        raise unknown_name(side, "modality", MODALITIES)
     with Collection(collection) as opened, bar("duplicates") as log:
         groups = groups_of(opened, radius, side, log)
     if json:

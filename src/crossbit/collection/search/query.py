@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
-from ...errors import InputError, known
+from ...errors import InputError, unknown_name
 from ..encoding import embed_one
 from ..item import Picture
 from ..model import Model
@@ -102,7 +102,7 @@ def checked_target(target: str, parts: Sequence[Part]) -> Modality:
         if modality == target:
             return modality
     if target:
-        raise known(target, "modality", MODALITIES)
+        raise unknown_name(target, "modality", MODALITIES)
     return "text" if [part.kind for part in parts] == ["image"] else "image"
 
 
