@@ -21,15 +21,15 @@ import numpy as np
 from numpy import ndarray
 
 from crossbit.collection import Collection, DiskError, Item
-from crossbit.collection.integrity.salvage import Salvage, Sound, reading
-from crossbit.collection.storage.batch import Batch
+from crossbit.collection.integrity.salvage import Salvage, IntactItem, reading
+from crossbit.collection.storage.batch import EncodedBatch
 from crossbit.data.pairs import MODALITIES, Modality
 
 #: Items that a change adds at most, and from how many on items are removed.
 MOST, ENOUGH = 60, 900
 
 
-def batch_of(ids: list[str], bits: int) -> Batch:
+def batch_of(ids: list[str], bits: int) -> EncodedBatch:
     """Return the items of some ids, encoded: everything follows from the id."""
     hashes = [hashlib.sha256(id_.encode()).digest() for id_ in ids]
     seeds = [int.from_bytes(each[:4], "little") for each in hashes]
@@ -47,7 +47,7 @@ def batch_of(ids: list[str], bits: int) -> Batch:
         "text": np.array([seed % 5 > 0 for seed in seeds]),
     }
     small = [each * (40 + seed % 90) for each, seed in zip(hashes, seeds, strict=True)]
-    return Batch.encoded(items, values, has, small)
+    return EncodedBatch.encoded(items, values, has, small)
 
 
 @dataclass
@@ -160,7 +160,7 @@ def fill_once(folder: Path, log: Log, seed: int, room: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(in_child(work), 0)[1]) == 0
 
 
-def found(folder: Path) -> tuple[dict[str, Sound], int]:
+def found(folder: Path) -> tuple[dict[str, IntactItem], int]:
     """Return every item that is as it was written, and how many rows are not."""
     with reading(folder) as connection:
         (bits,) = connection.execute("SELECT value FROM facts WHERE name = 'bits'").fetchone()
@@ -169,7 +169,7 @@ def found(folder: Path) -> tuple[dict[str, Sound], int]:
         return {sound.item.id: sound for _, sound, _ in salvage.read_items()}, len(salvage.damage)
 
 
-def forged(sounds: dict[str, Sound], bits: int) -> list[str]:
+def forged(sounds: dict[str, IntactItem], bits: int) -> list[str]:
     """Return the ids of items that do not hold what follows from their id."""
     ids = list(sounds)
     wrong = []

@@ -30,9 +30,9 @@ from crash import made_model
 from crossbit.codes import Codes
 from crossbit.collection import Collection, Item, Settings
 from crossbit.collection.model import bundle_sha256, fingerprint
-from crossbit.collection.storage.batch import Batch
+from crossbit.collection.storage.batch import EncodedBatch
 from crossbit.collection.storage.schema import Head
-from crossbit.collection.storage.store import Store
+from crossbit.collection.storage.store import ItemStore
 from crossbit.collection.storage.transactions import SEGMENT, write_segment
 
 K, BATCH = 10, 100
@@ -156,7 +156,7 @@ def filled(folder: Path, codes: Codes) -> float:
     """Fill a collection with codes of pictures; return the seconds that it took."""
     model = made_model(folder)
     facts = {"model": fingerprint(model), "bundle": bundle_sha256(model), "bits": codes.bits}
-    Store.create(folder, {**facts, "thumbnail": 0, "vectors": False})
+    ItemStore.create(folder, {**facts, "thumbnail": 0, "vectors": False})
     none = Codes(np.zeros_like(codes.packed[:1]), codes.bits)
     with Collection(folder) as shelf:
         start = time.perf_counter()
@@ -165,7 +165,7 @@ def filled(folder: Path, codes: Codes) -> float:
             items = [Item(f"item{first + row}", metadata={"year": 2000 + row % 25}) for row in range(len(part))]
             empty = Codes(np.repeat(none.packed, len(part), axis=0), codes.bits)
             present = np.ones(len(part), np.uint8)
-            shelf.put(Batch(items, present, {"image": part, "text": empty}, None, [None] * len(part)))
+            shelf.put(EncodedBatch(items, present, {"image": part, "text": empty}, None, [None] * len(part)))
         return time.perf_counter() - start
 
 
@@ -173,8 +173,8 @@ def filled_with_codes(folder: Path, codes: Codes) -> float:
     """Fill a collection with the codes of pictures alone, as `compact` writes them."""
     model = made_model(folder)
     facts = {"model": fingerprint(model), "bundle": bundle_sha256(model), "bits": codes.bits}
-    Store.create(folder, {**facts, "thumbnail": 0, "vectors": False})
-    with closing(Store(folder)) as store, store.changing() as connection:
+    ItemStore.create(folder, {**facts, "thumbnail": 0, "vectors": False})
+    with closing(ItemStore(folder)) as store, store.changing() as connection:
         for first in range(0, len(codes), SEGMENT):
             part = codes.packed[first : first + SEGMENT]
             numbers = np.arange(first, first + len(part))

@@ -32,7 +32,7 @@ import numpy as np
 from _bench import Tables, main
 from crossbit.codes import Codes
 from crossbit.collection import Collection, Item
-from crossbit.collection.storage.batch import Batch
+from crossbit.collection.storage.batch import EncodedBatch
 from crossbit.datasets import load
 from crossbit.features import featurise
 from crossbit.methods.recipe import Recipe
@@ -92,7 +92,7 @@ def fill(shelf: Path, model: Path, size: int) -> None:
             items = [
                 Item(f"item{row}", (f"item {row}",), None, {"year": 1990 + row % 35}) for row in range(start, start + n)
             ]
-            made.put(Batch(items, np.full(n, 3, np.uint8), {"image": drawn, "text": drawn}))
+            made.put(EncodedBatch(items, np.full(n, 3, np.uint8), {"image": drawn, "text": drawn}))
             print(f"filled {start + n:,}", file=sys.stderr)
 
 

@@ -10,7 +10,7 @@ from crossbit.collection import Collection, Raw, Settings
 from crossbit.collection import text as words
 from crossbit.collection.item import Item
 from crossbit.collection.search.ivf import Inverted
-from crossbit.collection.storage.batch import Batch
+from crossbit.collection.storage.batch import EncodedBatch
 
 FLAT, ALL_LISTS = Settings("flat", shortlist=0), Settings("ivf", probes=10_000, shortlist=0)
 
@@ -31,7 +31,7 @@ def put(rng):
     def put(shelf, names):
         codes = Codes.from_bits(rng.random((len(names), shelf.bits)) < 0.5)
         items = [Item(name, (name,)) for name in names]
-        return shelf.put(Batch(items, np.full(len(names), 3, np.uint8), {"image": codes, "text": codes}))
+        return shelf.put(EncodedBatch(items, np.full(len(names), 3, np.uint8), {"image": codes, "text": codes}))
 
     return put
 

@@ -62,7 +62,7 @@ def test_two_hundred_kills(crash, tmp_path):
 
 
 def test_a_full_disk_is_said_and_work_goes_on_after(shelf, monkeypatch, scenes):
-    connect = crossbit.collection.storage.store.Store._connect
+    connect = crossbit.collection.storage.store.ItemStore._connect
 
     def small(self):
         connection = connect(self)
@@ -72,7 +72,7 @@ def test_a_full_disk_is_said_and_work_goes_on_after(shelf, monkeypatch, scenes):
 
     more = [Raw(f"more{row}", raw.picture, raw.texts) for row, raw in enumerate(scenes)]
     with monkeypatch.context() as patch:
-        patch.setattr(crossbit.collection.storage.store.Store, "_connect", small)
+        patch.setattr(crossbit.collection.storage.store.ItemStore, "_connect", small)
         with pytest.raises(DiskError, match="the disk is full; nothing that was acknowledged is lost"):
             shelf.add(more)
     assert len(shelf) == 60

@@ -86,7 +86,7 @@ def test_a_search_that_is_overtaken_neither_fails_nor_reads_all_codes_again(shel
     found, read = [], []
     refreshed = Snapshot.refreshed
     monkeypatch.setattr(Snapshot, "refreshed", lambda self, *given: read.append(1) or refreshed(self, *given))
-    gate = shelf._current._lock = Gate()
+    gate = shelf._snapshots._lock = Gate()
     late = threading.Thread(target=lambda: found.append(texts(shelf, "year > 2000")), name="late")
     late.start()
     assert gate.arrived.wait(60)

@@ -12,7 +12,7 @@ from crossbit.collection.operations.calibrate import calibrate, calibration_erro
 from crossbit.collection.operations.duplicates import duplicates, grouped
 from crossbit.collection.operations.tune import tune
 from crossbit.collection.search.relevance import Calibration
-from crossbit.collection.storage.batch import Batch
+from crossbit.collection.storage.batch import EncodedBatch
 from crossbit.errors import InputError
 
 
@@ -26,7 +26,7 @@ def many(model, tmp_path):
     items = [Item(f"{row}", (), None, {"kind": int(kind[row])}) for row in range(600)]
     has = dict.fromkeys(values, np.ones(600, bool))
     with Collection.create(tmp_path / "many", model, vectors=True) as made:
-        made.put(Batch.encoded(items, values, has))
+        made.put(EncodedBatch.encoded(items, values, has))
         yield made
 
 

@@ -13,7 +13,7 @@ import typer
 from .output import JsonFlag, print_json, print_table, visible
 
 if TYPE_CHECKING:
-    from ..collection import Found, Part
+    from ..collection import SearchResults, Part
     from ..collection.search.stages import Stage
 
 
@@ -89,11 +89,11 @@ def _weighed(value: str) -> tuple[str, float]:
     return (match[1], float(match[2])) if match else (value, 1.0)
 
 
-def _explained(found: Found) -> dict[str, Any]:
+def _explained(found: SearchResults) -> dict[str, Any]:
     return {"hits": _as_json(found), "stages": [stage._asdict() for stage in found.stages]}
 
 
-def _as_json(found: Found) -> list[dict[str, Any]]:
+def _as_json(found: SearchResults) -> list[dict[str, Any]]:
     return [
         {"rank": rank, "distance": hit.distance, "score": hit.score, "probability": hit.probability, **asdict(hit.item)}
         for rank, hit in enumerate(found.hits, 1)

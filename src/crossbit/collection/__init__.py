@@ -20,7 +20,7 @@ from .errors import BusyError, DamagedError, DiskError, NoItemError, OtherModelE
 from .item import Item, Raw
 from .search.query import Part, image, like, text
 from .search.settings import Settings
-from .search.stages import Found, Hit
+from .search.stages import SearchResults, Hit
 
 __all__ = [
     "BusyError",

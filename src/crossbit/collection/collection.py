@@ -26,13 +26,13 @@ from .search.planner import Engines
 from .search.query import Part, checked_target, point
 from .search.relevance import DOUBT, Calibration, features_of
 from .search.settings import Settings
-from .search.stages import Found, Hit, Search, Stage
+from .search.stages import SearchResults, Hit, StagedSearch, Stage
 from .storage import reads as reading
-from .storage.batch import Batch
+from .storage.batch import EncodedBatch
 from .storage.filters import parse
 from .storage.schema import Head
-from .storage.snapshot import Current, Side, Snapshot
-from .storage.store import DATABASE, MODEL, Store
+from .storage.snapshot import SnapshotCache, Side, Snapshot
+from .storage.store import DATABASE, MODEL, ItemStore
 from .storage.transactions import change, compact
 
 #: The longer side of a thumbnail, in pixels.
@@ -46,7 +46,7 @@ class Collection:
     def __init__(self, folder: Path) -> None:
         """Open a collection; one whose model is not the one that encoded its items is refused."""
         self.folder = folder
-        self.store = Store(folder)
+        self.store = ItemStore(folder)
         found = fingerprint(folder / MODEL)
         if found != self.store.facts["model"]:
             raise OtherModelError(
@@ -54,7 +54,7 @@ class Collection:
                 f" codes are of {self.store.facts['model'][:12]}): put that model back, or create a new collection with"
                 " this one and add the items to it"
             )
-        self._current = Current(self.store)
+        self._snapshots = SnapshotCache(self.store)
         self._settings: tuple[Mapping[str, Any], Settings] = ({}, Settings())
         self.engines = Engines(folder)
 
@@ -70,7 +70,7 @@ class Collection:
             bits = install(model, made / MODEL).dim
             facts = {"model": fingerprint(made / MODEL), "bits": bits, "thumbnail": thumbnail, "vectors": vectors}
             facts["bundle"] = bundle_sha256(made / MODEL)
-            Store.create(made, facts)
+            ItemStore.create(made, facts)
         return cls(folder)
 
     @property
@@ -121,17 +121,17 @@ class Collection:
 
     def view(self) -> AbstractContextManager[tuple[sqlite3.Connection, Snapshot]]:
         """Return a block that reads one state of the collection: a connection to it, and its codes."""
-        return self._current.view()
+        return self._snapshots.view()
 
-    def add(self, raws: Iterable[Raw], **how: Unpack[adding.How]) -> adding.Added:
+    def add(self, raws: Iterable[Raw], **how: Unpack[adding.AddOptions]) -> adding.AddResult:
         """Add items, replacing those that have changed; return the counts, with a reason for each that was left out.
 
         `how` is that of `add_batches`.
         """
-        *_, counts = [adding.Added(), *self.add_batches(raws, **how)]
+        *_, counts = [adding.AddResult(), *self.add_batches(raws, **how)]
         return counts
 
-    def add_batches(self, raws: Iterable[Raw], **how: Unpack[adding.How]) -> Iterator[adding.Added]:
+    def add_batches(self, raws: Iterable[Raw], **how: Unpack[adding.AddOptions]) -> Iterator[adding.AddResult]:
         """Add items; yield the counts so far after each batch that is on the disk.
 
         `on_error="fail"` ends the work at the first item that cannot be used, `log` is told of progress, and `cache` is
@@ -139,7 +139,7 @@ class Collection:
         """
         return adding.add(self.store, self.model, raws, **how)
 
-    def put(self, batch: Batch) -> adding.Added:
+    def put(self, batch: EncodedBatch) -> adding.AddResult:
         """Add items that are encoded already, by this model, in one change; return the counts."""
         return adding.put(self.store, batch)
 
@@ -194,7 +194,7 @@ class Collection:
                 compact(connection)
             self.store.vacuum()
 
-    def kept(self, batch: Batch) -> Batch:
+    def kept(self, batch: EncodedBatch) -> EncodedBatch:
         """Return what of a batch this collection keeps: with vectors, or without."""
         return batch if self.store.facts["vectors"] else batch.without_vectors()
 
@@ -217,7 +217,7 @@ class Collection:
         radius: int | None = None,
         where: str = "",
         settings: Settings | None = None,
-    ) -> Found:
+    ) -> SearchResults:
         """Return the `k` items whose `target` side is nearest to a query, or of all within a radius in bits.
 
         The target is by default the texts for a picture alone, and the pictures for everything else. Only items that
@@ -229,15 +229,15 @@ class Collection:
             asked = point(parts, lambda: self.model, connection, snapshot)
             encoding = Stage("query", len(parts), 1, time.perf_counter() - start, "encoded by the model, or looked up")
             side = snapshot.sides[chosen]
-            allowed = side.rows(self._current.matching(connection, where)) if where else None
-            search = Search(side, chosen, self.engines, settings or self.settings, asked.asking)
+            allowed = side.rows(self._snapshots.matching(connection, where)) if where else None
+            search = StagedSearch(side, chosen, self.engines, settings or self.settings, asked.asking)
             rows, distances, scores = search.run(asked.values, k, radius, allowed, connection)
             numbers = side.numbers[rows].tolist()
             items = reading.items_of(connection, numbers)
         known = Calibration.of(self.store.facts, f"{asked.source}->{chosen}", rescored=search.rescores)
         sure = known.probabilities(features_of(side, asked.values, scores)).tolist() if known and numbers else None
         hits = zip(numbers, distances.tolist(), scores.tolist(), sure or [None] * len(numbers), strict=True)
-        return Found(
+        return SearchResults(
             tuple(Hit(items[number], *rest) for number, *rest in hits),
             chosen,
             len(side) if allowed is None else len(allowed),

@@ -24,14 +24,14 @@ from ..features.featurise import Captions
 from ..features.raw import open_picture
 from .item import Item, Picture, Raw
 from .model import Model
-from .storage.batch import Batch
+from .storage.batch import EncodedBatch
 
 #: Items whose features are computed together, and threads that open them.
 CHUNK, WORKERS = 32, 2
 QUALITY = 80
 
 
-class Failure(NamedTuple):
+class ItemFailure(NamedTuple):
     """An item that could not be used."""
 
     id: str
@@ -58,7 +58,7 @@ def encode(
     items: Sequence[Item],
     thumbnail: int,
     features: Mapping[Modality, Kept],
-) -> tuple[Batch, list[Failure]]:
+) -> tuple[EncodedBatch, list[ItemFailure]]:
     """Return the usable items encoded, with thumbnails of a side of `thumbnail` pixels, and those that are not.
 
     `features` are kept ones, which are read or added to.
@@ -77,13 +77,13 @@ def encode(
     failures |= dict.fromkeys(nothing, "it has neither a picture nor a text")
     kept = [row for row in range(len(raws)) if row not in failures]
     at = np.array(kept, np.int64)
-    batch = Batch.encoded(
+    batch = EncodedBatch.encoded(
         [items[row] for row in kept],
         {m: values[m][at] for m in MODALITIES},
         {m: has[m][at] for m in MODALITIES},
         [small[row] for row in kept],
     )
-    return batch, [Failure(raws[row].id, failures[row]) for row in sorted(failures)]
+    return batch, [ItemFailure(raws[row].id, failures[row]) for row in sorted(failures)]
 
 
 def embed(model: Model, raws: Sequence[Any], modality: Modality, kept: Kept | None = None) -> Embedded:

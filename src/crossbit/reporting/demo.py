@@ -16,7 +16,7 @@ from numpy import ndarray
 from ..codes import Codes
 from ..collection import Collection
 from ..collection.ingest.sources import dataset_of
-from ..collection.storage.batch import Batch
+from ..collection.storage.batch import EncodedBatch
 from ..data.corpus import Corpus
 from ..data.pairs import CROSSINGS, MODALITIES, Dataset, Modality
 from ..errors import InputError
@@ -119,12 +119,12 @@ class Demo:
         page.save(self.page(fitted, queries, notes), folder / "report.html")
         return folder / "report.html"
 
-    def database(self, bundle: Bundle) -> Batch:
+    def database(self, bundle: Bundle) -> EncodedBatch:
         """Return the items of the database, encoded from their features."""
         pairs, sides = self.data.database, dict.fromkeys(MODALITIES, np.ones(len(self.data.database), bool))
         rows = self.corpus.rows(self.data.split.database).tolist()
         items = [raw.item() for raw in map(dataset_of(self.corpus).__getitem__, rows)]
-        return Batch.encoded(items, {m: bundle.encoder.embed(pairs.of(m), m) for m in MODALITIES}, sides)
+        return EncodedBatch.encoded(items, {m: bundle.encoder.embed(pairs.of(m), m) for m in MODALITIES}, sides)
 
     def notes(self) -> list[str]:
         """Return what a reader must know to judge the page."""

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ..collection import Found
+from ..collection import SearchResults
 from .middleware import App, Guard, Message, Receive, Send
 from .served import Shelves
 from .workers import Slots
@@ -53,7 +53,7 @@ class Meters:
         """Count what the guard refuses."""
         self.registry.register(_Refused(guard))
 
-    def searched(self, collection: str, found: Found) -> None:
+    def searched(self, collection: str, found: SearchResults) -> None:
         """Count the stages of a search."""
         for stage in found.stages:
             self.stages.labels(collection, stage.name).observe(stage.seconds)

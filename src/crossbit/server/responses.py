@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
-from ..collection import Found, Item
-from ..collection.ingest.add import Added
+from ..collection import SearchResults, Item
+from ..collection.ingest.add import AddResult
 from .served import Shelf
 
 
@@ -152,7 +152,7 @@ def shown(shelf: Shelf, item: Item) -> dict[str, Any]:
     return {"id": item.id, "texts": list(item.texts), "metadata": dict(item.metadata), "thumbnail": address}
 
 
-def search_answer(shelf: Shelf, found: Found, seconds: float, warning: str | None, *, explain: bool) -> SearchAnswer:
+def search_answer(shelf: Shelf, found: SearchResults, seconds: float, warning: str | None, *, explain: bool) -> SearchAnswer:
     """Return what a search found as JSON tells it."""
     hits = [
         ShownHit(
@@ -176,7 +176,7 @@ def search_answer(shelf: Shelf, found: Found, seconds: float, warning: str | Non
     )
 
 
-def added_answer(added: Added) -> AddedAnswer:
+def added_answer(added: AddResult) -> AddedAnswer:
     """Return what adding did as JSON tells it."""
     failures = [ShownFailure(id=each.id, reason=each.reason) for each in added.failures]
     return AddedAnswer(**{**asdict(added), "failures": failures})

@@ -15,7 +15,7 @@ from ..output import JsonFlag, print_json, visible
 
 if TYPE_CHECKING:
     from ...collection import Raw
-    from ...collection.ingest.add import Added
+    from ...collection.ingest.add import AddResult
 
 app = typer.Typer(help="Make items searchable by a model.", no_args_is_help=True)
 
@@ -220,7 +220,7 @@ def dataset_items(dataset: str, part: str, data_dir: Path | None) -> Iterable[Ra
     return dataset_of(Setup(dataset).corpus(data_dir, scored=False), part)
 
 
-def _added(opened: Any, raws: Iterable[Raw], on_error: str, title: str, cache: Path | None) -> Added:
+def _added(opened: Any, raws: Iterable[Raw], on_error: str, title: str, cache: Path | None) -> AddResult:
     from ...features import default_cache
     from ...progress import bar
 
@@ -240,12 +240,12 @@ def _checked(on_error: str) -> Any:
     return on_error
 
 
-def _name_failures(counts: Added) -> None:
+def _name_failures(counts: AddResult) -> None:
     for failure in counts.failures[:10]:
         print(visible(f"left out {failure.id}: {failure.reason}"), file=sys.stderr)
     if len(counts.failures) > 10:
         print(f"and {len(counts.failures) - 10} more; --json names all", file=sys.stderr)
 
 
-def _told(counts: Added) -> dict[str, Any]:
+def _told(counts: AddResult) -> dict[str, Any]:
     return {**asdict(counts), "failures": [failure._asdict() for failure in counts.failures]}

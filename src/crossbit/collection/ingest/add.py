@@ -13,30 +13,30 @@ import numpy as np
 
 from ...errors import InputError
 from ...progress import Log, silent
-from ..encoding import Failure, brings_features, encode, kept_features
+from ..encoding import ItemFailure, brings_features, encode, kept_features
 from ..item import Item, Raw
 from ..model import Model
-from ..storage.batch import Batch
+from ..storage.batch import EncodedBatch
 from ..storage.reads import COLUMNS, Digests, digests, read_item
-from ..storage.store import Store
+from ..storage.store import ItemStore
 from ..storage.transactions import change, chunks
 
 #: Items of one transaction.
 BATCH = 256
 OnError = Literal["fail", "skip"]
 #: What makes a batch of usable items, and says which are not.
-Encoder: TypeAlias = Callable[[Sequence[Raw], Sequence[Item]], tuple[Batch, list[Failure]]]
+Encoder: TypeAlias = Callable[[Sequence[Raw], Sequence[Item]], tuple[EncodedBatch, list[ItemFailure]]]
 
 
 @final
 @dataclass
-class Added:
+class AddResult:
     """What adding did; an item that was there with the same content is `unchanged`."""
 
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[ItemFailure] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -44,7 +44,7 @@ class Added:
         return self.added + self.replaced + self.unchanged + len(self.failures)
 
 
-class How(TypedDict, total=False):
+class AddOptions(TypedDict, total=False):
     """The options of adding."""
 
     on_error: OnError
@@ -53,22 +53,22 @@ class How(TypedDict, total=False):
 
 
 def add(
-    store: Store,
+    store: ItemStore,
     model: Model,
     raws: Iterable[Raw],
     *,
     on_error: OnError = "skip",
     log: Log = silent,
     cache: Path | None = None,
-) -> Iterator[Added]:
+) -> Iterator[AddResult]:
     """Add items, replacing those that have changed; yield the counts after each batch that is on the disk.
 
     With `on_error="fail"` the first unusable item ends the work; the batches before it stay. Features that are in
     `cache` are read, and new ones added to it. An item with precomputed features is encoded again to see its change.
     """
-    counts, features = Added(), kept_features(model, cache)
+    counts, features = AddResult(), kept_features(model, cache)
 
-    def encoder(raws: Sequence[Raw], items: Sequence[Item]) -> tuple[Batch, list[Failure]]:
+    def encoder(raws: Sequence[Raw], items: Sequence[Item]) -> tuple[EncodedBatch, list[ItemFailure]]:
         return encode(model, raws, items, store.facts["thumbnail"], features)
 
     total = len(raws) if isinstance(raws, Sized) else 0
@@ -87,7 +87,7 @@ def add(
             yield counts
 
 
-def _add_batch(store: Store, model: Model, encoded: Encoder, raws: Sequence[Raw], counts: Added) -> None:
+def _add_batch(store: ItemStore, model: Model, encoded: Encoder, raws: Sequence[Raw], counts: AddResult) -> None:
     usable = dict(_items(raws, counts.failures))
     with store.reading() as connection:
         known = {item.id: item for _, item in stored(connection, [item.id for item in usable.values()]).values()}
@@ -99,15 +99,15 @@ def _add_batch(store: Store, model: Model, encoded: Encoder, raws: Sequence[Raw]
         _write(store, batch, counts)
 
 
-def put(store: Store, batch: Batch) -> Added:
+def put(store: ItemStore, batch: EncodedBatch) -> AddResult:
     """Add items that are encoded already, replacing those that differ from what is there, in one change."""
-    counts = Added()
+    counts = AddResult()
     with store.locked():
         _write(store, batch, counts)
     return counts
 
 
-def _write(store: Store, batch: Batch, counts: Added) -> None:
+def _write(store: ItemStore, batch: EncodedBatch, counts: AddResult) -> None:
     kept = batch if store.facts["vectors"] else batch.without_vectors()
     with store.reading() as connection:
         known = digests(connection, [item.id for item in kept.items])
@@ -121,24 +121,24 @@ def _write(store: Store, batch: Batch, counts: Added) -> None:
     counts.unchanged += len(batch) - len(fresh)
 
 
-def _is(known: Digests | None, batch: Batch, row: int) -> bool:
+def _is(known: Digests | None, batch: EncodedBatch, row: int) -> bool:
     """Return whether what is known of an item is all that a batch has of it."""
     return known is not None and known.item == batch.digest(row) and batch.vectors_digest(row) in (None, known.vectors)
 
 
-def _items(raws: Sequence[Raw], failures: list[Failure]) -> Iterator[tuple[int, Item]]:
+def _items(raws: Sequence[Raw], failures: list[ItemFailure]) -> Iterator[tuple[int, Item]]:
     """Yield the row and item of each raw item that can be kept; the second of an id is not."""
     seen: set[str] = set()
     for row, raw in enumerate(raws):
         try:
             item = raw.item()
         except InputError as fault:
-            failures.append(Failure(raw.id if raw.id.isprintable() else ascii(raw.id), str(fault)))
+            failures.append(ItemFailure(raw.id if raw.id.isprintable() else ascii(raw.id), str(fault)))
         except OSError as fault:
-            failures.append(Failure(raw.id, fault.strerror or str(fault)))
+            failures.append(ItemFailure(raw.id, fault.strerror or str(fault)))
         else:
             if item.id in seen:
-                failures.append(Failure(item.id, "two items of this batch have this id"))
+                failures.append(ItemFailure(item.id, "two items of this batch have this id"))
             else:
                 seen.add(item.id)
                 yield row, item

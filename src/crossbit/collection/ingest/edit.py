@@ -15,12 +15,12 @@ from ...data.pairs import MODALITIES, Modality
 from ..encoding import embed_one, joined_text
 from ..item import Item, checked
 from ..model import Model
-from ..storage.batch import FLAG, Batch
+from ..storage.batch import FLAG, EncodedBatch
 from ..storage.reads import thumbnails_of, vectors_of
 from ..storage.snapshot import Snapshot
 
 
-def restated(connection: sqlite3.Connection, snapshot: Snapshot, items: Mapping[int, Item]) -> Batch:
+def restated(connection: sqlite3.Connection, snapshot: Snapshot, items: Mapping[int, Item]) -> EncodedBatch:
     """Return a batch that says something else of the items under some numbers; codes, vectors, thumbnails stay."""
     numbers = np.array(list(items), np.int64)
     present = np.zeros(len(numbers), np.uint8)
@@ -34,7 +34,7 @@ def restated(connection: sqlite3.Connection, snapshot: Snapshot, items: Mapping[
         codes[modality] = Codes(packed, side.codes.bits)
         vectors[modality] = vectors_of(connection, numbers.tolist(), modality, side.codes.bits).astype(np.float16)
     small = thumbnails_of(connection, numbers.tolist())
-    return Batch(list(items.values()), present, codes, vectors, [small.get(int(number)) for number in numbers])
+    return EncodedBatch(list(items.values()), present, codes, vectors, [small.get(int(number)) for number in numbers])
 
 
 def merged(item: Item, metadata: Mapping[str, Any]) -> Item:
@@ -43,7 +43,7 @@ def merged(item: Item, metadata: Mapping[str, Any]) -> Item:
     return replace(item, metadata=checked({name: value for name, value in both.items() if value is not None}))
 
 
-def with_texts(batch: Batch, texts: Sequence[str], model: Model) -> Batch:
+def with_texts(batch: EncodedBatch, texts: Sequence[str], model: Model) -> EncodedBatch:
     """Return the batch whose items all have these texts, encoded anew."""
     items = [replace(item, texts=tuple(texts)) for item in batch.items]
     text = joined_text(texts, model.captions)
@@ -51,7 +51,7 @@ def with_texts(batch: Batch, texts: Sequence[str], model: Model) -> Batch:
         return replace(batch, items=items).without("text")
     values = np.tile(embed_one(model, text, "text"), (len(items), 1))
     everywhere = np.ones(len(items), bool)
-    fresh = Batch.encoded(items, dict.fromkeys(MODALITIES, values), dict.fromkeys(MODALITIES, everywhere))
+    fresh = EncodedBatch.encoded(items, dict.fromkeys(MODALITIES, values), dict.fromkeys(MODALITIES, everywhere))
     return replace(
         batch,
         items=items,

@@ -17,11 +17,11 @@ from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
 from ..errors import DamagedError
 from ..model import fingerprint, load
-from ..storage.batch import Batch
+from ..storage.batch import EncodedBatch
 from ..storage.schema import PAGE
-from ..storage.store import DATABASE, HEAD, MODEL, Store, locked
+from ..storage.store import DATABASE, HEAD, MODEL, ItemStore, locked
 from ..storage.transactions import change
-from .salvage import Damage, Salvage, Sound, reading
+from .salvage import Damage, Salvage, IntactItem, reading
 from .verify import read_acknowledged, read_facts
 
 #: Items of one transaction.
@@ -31,7 +31,7 @@ ASIDE, MADE = "damaged", "repaired"
 
 @final
 @dataclass(frozen=True)
-class Repaired:
+class RepairResult:
     """What a repair kept, what it found damaged, and where the old file is."""
 
     items: int
@@ -39,7 +39,7 @@ class Repaired:
     aside: Path
 
 
-def repair(folder: Path) -> Repaired:
+def repair(folder: Path) -> RepairResult:
     """Write a collection's file anew with all that is sound; what is not can be added again from its source.
 
     The damaged file is kept in a folder beside it. No other process may have the collection open meanwhile.
@@ -53,9 +53,9 @@ def repair(folder: Path) -> Repaired:
         else:  # a repair was interrupted when everything was written already
             damage = []
         _replace(folder, made)
-        with closing(Store(folder)) as store, store.reading() as connection:
+        with closing(ItemStore(folder)) as store, store.reading() as connection:
             (items,) = connection.execute("SELECT items FROM head").fetchone()
-    return Repaired(items, tuple(damage), folder / ASIDE)
+    return RepairResult(items, tuple(damage), folder / ASIDE)
 
 
 def _salvaged(folder: Path, made: Path) -> list[Damage]:
@@ -70,8 +70,8 @@ def _salvaged(folder: Path, made: Path) -> list[Damage]:
             head = read_acknowledged(folder)
             salvage = Salvage(connection, facts["bits"], head.next if head else 0)
             salvage.read_codes()
-            Store.create(made, facts)
-            with closing(Store(made)) as store:
+            ItemStore.create(made, facts)
+            with closing(ItemStore(made)) as store:
                 for batch in _batches(salvage, facts):
                     with store.changing() as writing:
                         change(writing, (), batch)
@@ -102,7 +102,7 @@ def _facts(folder: Path, read: Mapping[str, Any]) -> dict[str, Any]:
     return {"thumbnail": 256, "vectors": True, **facts}
 
 
-def _batches(salvage: Salvage, facts: Mapping[str, Any]) -> Iterator[Batch]:
+def _batches(salvage: Salvage, facts: Mapping[str, Any]) -> Iterator[EncodedBatch]:
     thumbnails = dict(salvage.read_beside("thumbnails"))
     vectors = dict(salvage.read_beside("vectors"))
     found = ((number, sound) for number, sound, _ in salvage.read_items())
@@ -116,14 +116,14 @@ def _batches(salvage: Salvage, facts: Mapping[str, Any]) -> Iterator[Batch]:
         yield _batch([sound for _, sound in part], facts["bits"], values if facts["vectors"] else None, small)
 
 
-def _batch(sounds: Sequence[Sound], bits: int, vectors: Any, thumbnails: Sequence[bytes | None]) -> Batch:
+def _batch(sounds: Sequence[IntactItem], bits: int, vectors: Any, thumbnails: Sequence[bytes | None]) -> EncodedBatch:
     images, texts = b"".join(s.code.image for s in sounds), b"".join(s.code.text for s in sounds)
     codes: dict[Modality, Codes] = {
         modality: Codes(np.frombuffer(joined, np.uint8).reshape(len(sounds), -1), bits)
         for modality, joined in zip(MODALITIES, (images, texts), strict=True)
     }
     present = np.array([sound.code.present for sound in sounds], np.uint8)
-    return Batch([sound.item for sound in sounds], present, codes, vectors, thumbnails)
+    return EncodedBatch([sound.item for sound in sounds], present, codes, vectors, thumbnails)
 
 
 def _vector(blobs: tuple[bytes | None, ...] | None, at: int, bits: int) -> Any:
@@ -178,7 +178,7 @@ def _write(path: Path, first: bytes, others: bytes, pages: int) -> None:
 def _first_page(made: Path) -> bytes:
     folder = made / "new"
     folder.mkdir()
-    Store.create(folder, {})
+    ItemStore.create(folder, {})
     data = (folder / DATABASE).read_bytes()
     shutil.rmtree(folder)
     return data[:PAGE]

@@ -46,7 +46,7 @@ class Code(NamedTuple):
         return own if self.present & FLAG[modality] else None
 
 
-class Sound(NamedTuple):
+class IntactItem(NamedTuple):
     """An item that is as it was written, with its code."""
 
     item: Item
@@ -81,7 +81,7 @@ class Salvage:
             if not intact:
                 self.note(f"codes from number {first} on", "they are not what was written")
 
-    def read_items(self) -> Iterator[tuple[int, Sound, int]]:
+    def read_items(self) -> Iterator[tuple[int, IntactItem, int]]:
         """Yield the number, the item with its code, and the checksum of each item that is as it was written."""
         for number, *facts, written in self.rows("items", f"{COLUMNS}, digest"):
             try:
@@ -93,7 +93,7 @@ class Salvage:
             except KeyError:
                 self.note(f"item {facts[0]!r}", "its code is missing")
             else:
-                yield number, Sound(item, code), written
+                yield number, IntactItem(item, code), written
 
     def read_beside(self, table: str) -> Iterator[tuple[int, tuple[bytes | None, ...]]]:
         """Yield the number and blobs of each row beside an item, thumbnails or vectors, that is as it was written."""

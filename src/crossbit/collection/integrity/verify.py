@@ -22,7 +22,7 @@ LINES = 20
 
 @final
 @dataclass(frozen=True)
-class Report:
+class IntegrityReport:
     """What was checked and what is not as it was written; `items` counts those that are."""
 
     items: int
@@ -34,7 +34,7 @@ class Report:
         return not self.damage
 
 
-def verify(folder: Path, *, model: bool = True) -> Report:
+def verify(folder: Path, *, model: bool = True) -> IntegrityReport:
     """Return what is damaged in a collection; one that cannot be opened is refused, for it may well be sound.
 
     Without `model` its model is told apart, but not loaded.
@@ -57,7 +57,7 @@ def verify(folder: Path, *, model: bool = True) -> Report:
         damage.append(Damage(DATABASE, f"it cannot be read: {fault}"))
         facts = {}
     damage += _model(folder, facts, load_it=model)
-    return Report(items, tuple(damage))
+    return IntegrityReport(items, tuple(damage))
 
 
 def read_facts(connection: sqlite3.Connection, damage: list[Damage]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ COVERAGES = (1.0, 0.75, 0.5, 0.25)
 
 @final
 @dataclass(frozen=True)
-class Calibrated:
+class CalibrationResult:
     """One direction on queries that were not fitted on: Brier score, calibration error, risk at each coverage.
 
     The risk is the share of wrong best hits among the queries whose best hit is surest; `area` is its mean over all
@@ -52,7 +52,7 @@ class _Judged(NamedTuple):
     relevant: Bool[ndarray, "k"]
 
 
-def calibrate(collection: Collection, by: str = "") -> list[Calibrated]:
+def calibrate(collection: Collection, by: str = "") -> list[CalibrationResult]:
     """Fit every direction on half of the queries, store it, and return how it does on the other half.
 
     With `by`, a hit is relevant if it shares a value of that field of the metadata; else if it is the query's own item,
@@ -105,7 +105,7 @@ def _judged(
     return judged
 
 
-def _evaluated(direction: str, calibration: Calibration, judged: Sequence[_Judged]) -> Calibrated:
+def _evaluated(direction: str, calibration: Calibration, judged: Sequence[_Judged]) -> CalibrationResult:
     p = np.concatenate([calibration.probabilities(each.features) for each in judged])
     relevant = np.concatenate([each.relevant for each in judged])
     best = np.array([calibration.probabilities(each.features[:1])[0] for each in judged])
@@ -113,7 +113,7 @@ def _evaluated(direction: str, calibration: Calibration, judged: Sequence[_Judge
     order = np.argsort(-best, kind="stable")
     risk = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
     sure = best >= DOUBT
-    return Calibrated(
+    return CalibrationResult(
         direction,
         len(judged),
         float(relevant.mean()),

@@ -17,7 +17,7 @@ from ...errors import InputError
 from ..collection import Collection
 from ..item import Item
 from ..search.settings import Settings
-from ..search.stages import Ranked, Search
+from ..search.stages import Ranking, StagedSearch
 from ..storage.reads import items_of, vectors_of
 from ..storage.snapshot import Snapshot
 
@@ -71,9 +71,9 @@ def ranked(
     query: Query,
     k: int,
     settings: Settings,
-) -> Ranked:
+) -> Ranking:
     """Return what a search by a query finds, itself left out where it is searched among its own kind."""
-    search = Search(snapshot.sides[target], target, collection.engines, settings, (query.number,))
+    search = StagedSearch(snapshot.sides[target], target, collection.engines, settings, (query.number,))
     return search.run(query.values, k, None, None, connection)
 
 

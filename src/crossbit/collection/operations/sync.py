@@ -10,7 +10,7 @@ from typing import Unpack, final
 
 from ...errors import InputError
 from ..collection import Collection
-from ..ingest.add import Added, How, stored
+from ..ingest.add import AddResult, AddOptions, stored
 from ..ingest.edit import restated
 from ..ingest.sources import folder_of
 from ..item import Item, Raw, content, refuse_id
@@ -20,10 +20,10 @@ from ..storage.transactions import change
 
 @final
 @dataclass(frozen=True)
-class Synced:
+class SyncResult:
     """What a sync did."""
 
-    added: Added
+    added: AddResult
     renamed: int
     removed: int
 
@@ -32,8 +32,8 @@ def sync(
     collection: Collection,
     folder: Path,
     captions: Path | None = None,
-    **how: Unpack[How],
-) -> Synced:
+    **how: Unpack[AddOptions],
+) -> SyncResult:
     """Add the pictures of a folder, remove the items whose picture has left it, and recognise those that only moved.
 
     Items from elsewhere are left alone; a folder that would replace one, for it has the same id, is refused. Where the
@@ -58,7 +58,7 @@ def sync(
         _forget(collection, renamed, gone)
     kept = {item.id: item for item in [*known.values(), *renamed.values()]}
     added = collection.add([_completed(raw, kept.get(raw.id)) for raw in raws.values()], **how)
-    return Synced(added, len(renamed), len(gone))
+    return SyncResult(added, len(renamed), len(gone))
 
 
 def _forget(collection: Collection, renamed: Mapping[int, Item], gone: Sequence[int]) -> None:

@@ -18,10 +18,10 @@ from ...errors import InputError
 from ...progress import Log, silent
 from ..collection import Collection
 from ..errors import OtherModelError
-from ..ingest.add import Added
+from ..ingest.add import AddResult
 from ..ingest.edit import restated
 from ..item import Item, checked, refuse_id, refuse_undecodable
-from ..storage.batch import FLAG, Batch
+from ..storage.batch import FLAG, EncodedBatch
 from ..storage.reads import items_of
 
 #: Items that are held in memory together.
@@ -59,9 +59,9 @@ def export(collection: Collection, path: Path, side: Modality = "image", log: Lo
     return len(codes)
 
 
-def import_parquet(collection: Collection, path: Path, log: Log = silent) -> Added:
+def import_parquet(collection: Collection, path: Path, log: Log = silent) -> AddResult:
     """Add the items of a Parquet file that `export` wrote; codes of another model are refused."""
-    counts = Added()
+    counts = AddResult()
     for batch, total in _batches(collection, path):
         added = collection.put(batch)
         counts.added += added.added
@@ -71,7 +71,7 @@ def import_parquet(collection: Collection, path: Path, log: Log = silent) -> Add
     return counts
 
 
-def _batches(collection: Collection, path: Path) -> Iterator[tuple[Batch, int]]:
+def _batches(collection: Collection, path: Path) -> Iterator[tuple[EncodedBatch, int]]:
     """Yield the items of a Parquet file, and how many there are in all; what no export holds is refused."""
     from pyarrow import ArrowException, Table
     from pyarrow.parquet import ParquetFile
@@ -143,7 +143,7 @@ def _schema(bits: int) -> Any:
     return pa.schema(columns)
 
 
-def _row(batch: Batch, row: int) -> dict[str, Any]:
+def _row(batch: EncodedBatch, row: int) -> dict[str, Any]:
     item = batch.items[row]
     cells: dict[str, Any] = {
         "id": item.id,
@@ -173,7 +173,7 @@ def _item(path: Path, row: Mapping[str, Any]) -> Item:
     return Item(row["id"], texts, picture, metadata, bytes.fromhex(content).hex() if content else None)
 
 
-def _batch(path: Path, rows: Sequence[Mapping[str, Any]], bits: int) -> Batch:
+def _batch(path: Path, rows: Sequence[Mapping[str, Any]], bits: int) -> EncodedBatch:
     width = -(-bits // 8)
     items = [_item(path, row) for row in rows]
     present = np.array([sum(FLAG[m] for m in MODALITIES if row[f"{m}_code"] is not None) for row in rows], np.uint8)
@@ -184,7 +184,7 @@ def _batch(path: Path, rows: Sequence[Mapping[str, Any]], bits: int) -> Batch:
         joined = b"".join(row[f"{modality}_code"] or bytes(width) for row in rows)
         codes[modality] = Codes(np.frombuffer(joined, np.uint8).reshape(len(rows), width), bits)
         vectors[modality] = np.array([row[f"{modality}_vector"] or nothing for row in rows], np.float16)
-    return Batch(items, present, codes, vectors, [row["thumbnail"] for row in rows])
+    return EncodedBatch(items, present, codes, vectors, [row["thumbnail"] for row in rows])
 
 
 def _faiss(codes: Codes, path: Path) -> None:

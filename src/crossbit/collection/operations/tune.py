@@ -29,7 +29,7 @@ _PART = 65_536
 
 @final
 @dataclass(frozen=True)
-class Trial:
+class SettingsTrial:
     """A setting with its recall of the exact ten nearest, and its milliseconds a query (the median)."""
 
     settings: Settings
@@ -37,7 +37,7 @@ class Trial:
     milliseconds: float
 
 
-def tune(collection: Collection, recall: float) -> tuple[Trial, list[Trial]]:
+def tune(collection: Collection, recall: float) -> tuple[SettingsTrial, list[SettingsTrial]]:
     """Find the cheapest setting that reaches a recall, store it, and return it with everything that was tried."""
     refuse_without_vectors(collection)
     if not 0 < recall <= 1:
@@ -93,7 +93,7 @@ def _tried(
     queries: Sequence[tuple[Modality, Query]],
     truth: Sequence[set[int]],
     settings: Settings,
-) -> Trial:
+) -> SettingsTrial:
     recalls, seconds = [], []
     for (target, query), right in zip(queries, truth, strict=True):
         start = time.perf_counter()
@@ -101,4 +101,4 @@ def _tried(
         seconds.append(time.perf_counter() - start)
         numbers = snapshot.sides[target].numbers[found.rows].tolist()
         recalls.append(len(right & {*numbers}) / max(len(right), 1))
-    return Trial(settings, fmean(recalls), 1000 * median(seconds))
+    return SettingsTrial(settings, fmean(recalls), 1000 * median(seconds))

@@ -64,7 +64,7 @@ def like(id_: str) -> Part:
     return Part("item", id_)
 
 
-class Point(NamedTuple):
+class QueryVector(NamedTuple):
     """Where a query lies: its real values, the numbers of the items it was made of, and whether a text is in it."""
 
     values: Float[ndarray, "dim"]
@@ -78,7 +78,7 @@ class Point(NamedTuple):
 
 def point(
     parts: Sequence[Part], model: Callable[[], Model], connection: sqlite3.Connection, snapshot: Snapshot
-) -> Point:
+) -> QueryVector:
     """Return the weighted sum of the parts' directions; the model is loaded only if a part must be encoded."""
     if not parts:
         raise InputError("a search needs a text, a picture or an item to look for")
@@ -93,7 +93,7 @@ def point(
         length = float(np.linalg.norm(values))
         total += part.weight * values / (length or 1.0)
     source: Modality = "text" if any(part.kind == "text" for part in parts) else "image"
-    return Point(total, tuple(asking), source)
+    return QueryVector(total, tuple(asking), source)
 
 
 def checked_target(target: str, parts: Sequence[Part]) -> Modality:

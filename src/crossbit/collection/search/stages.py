@@ -40,7 +40,7 @@ class Stage(NamedTuple):
     how: str
 
 
-class Ranked(NamedTuple):
+class Ranking(NamedTuple):
     """What was found: rows of a side, their Hamming distances, and scores from -1 to 1, best first."""
 
     rows: Int64[ndarray, "k"]
@@ -50,7 +50,7 @@ class Ranked(NamedTuple):
 
 @final
 @dataclass(eq=False)
-class Search:
+class StagedSearch:
     """One search of one side, which does not find the items that ask; what it did is in `stages`."""
 
     side: Side
@@ -72,7 +72,7 @@ class Search:
         radius: int | None,
         allowed: Int64[ndarray, "m"] | None,
         connection: sqlite3.Connection,
-    ) -> Ranked:
+    ) -> Ranking:
         """Return the `k` best, or with a radius the `k` best of all within it."""
         code = Codes.from_signs(values[None])
         rows, distances = self._within(code, radius, allowed) if radius is not None else self._near(code, k, allowed)
@@ -88,7 +88,7 @@ class Search:
             scores = self._rescored(values, rows, scores, order, connection)
             order = order[np.lexsort((self.side.numbers[rows[order]], distances[order], -scores[order]))]
         best = order[:k]
-        return Ranked(rows[best], distances[best], scores[best])
+        return Ranking(rows[best], distances[best], scores[best])
 
     def _near(self, code: Codes, k: int, allowed: Int64[ndarray, "m"] | None) -> tuple[ndarray, ndarray]:
         if k < 1:
@@ -159,7 +159,7 @@ class Hit(NamedTuple):
 
 @final
 @dataclass(frozen=True)
-class Found:
+class SearchResults:
     """What a search found, best first, and what it did for that.
 
     `doubtful` says that there is no good match: the best hit is more probably irrelevant. It is None where the

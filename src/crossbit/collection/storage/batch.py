@@ -22,7 +22,7 @@ FLAG: Mapping[Modality, int] = {"image": 1, "text": 2}
 
 @final
 @dataclass(frozen=True, eq=False)
-class Batch:
+class EncodedBatch:
     """`n` items by row: a row of `codes` or `vectors` counts where the item has that modality, as `present` says."""
 
     items: Sequence[Item]
@@ -47,7 +47,7 @@ class Batch:
         values: Mapping[Modality, Float[ndarray, "n d"]],
         has: Mapping[Modality, Bool[ndarray, "n"]],
         thumbnails: Sequence[bytes | None] = (),
-    ) -> Batch:
+    ) -> EncodedBatch:
         """Return the batch of a model's real values: codes are their signs, vectors their directions."""
         codes: dict[Modality, Codes] = {}
         vectors: dict[Modality, ndarray] = {}
@@ -59,20 +59,20 @@ class Batch:
         present = sum((has[m].astype(np.uint8) * np.uint8(FLAG[m]) for m in MODALITIES), np.zeros(len(items), np.uint8))
         return cls(items, present, codes, vectors, thumbnails)
 
-    def __getitem__(self, rows: Int64[ndarray, "m"]) -> Batch:
+    def __getitem__(self, rows: Int64[ndarray, "m"]) -> EncodedBatch:
         """Return some items, given by their rows."""
         vectors = None if self.vectors is None else {m: each[rows] for m, each in self.vectors.items()}
         small = [self.thumbnails[row] for row in rows.tolist()] if self.thumbnails else ()
         codes = {modality: each[rows] for modality, each in self.codes.items()}
-        return Batch([self.items[row] for row in rows.tolist()], self.present[rows], codes, vectors, small)
+        return EncodedBatch([self.items[row] for row in rows.tolist()], self.present[rows], codes, vectors, small)
 
-    def without(self, modality: Modality) -> Batch:
+    def without(self, modality: Modality) -> EncodedBatch:
         """Return the batch whose items lack a modality."""
         codes = self.codes[modality]
         none = Codes(np.zeros_like(codes.packed), codes.bits)
         return replace(self, present=self.present & ~np.uint8(FLAG[modality]), codes={**self.codes, modality: none})
 
-    def without_vectors(self) -> Batch:
+    def without_vectors(self) -> EncodedBatch:
         """Return the batch with codes alone."""
         return replace(self, vectors=None)
 

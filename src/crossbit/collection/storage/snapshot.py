@@ -20,7 +20,7 @@ from . import reads as reading
 from .batch import FLAG
 from .filters import parse
 from .schema import Head
-from .store import Store
+from .store import ItemStore
 from .transactions import numbers_of, segment_digest
 
 
@@ -125,10 +125,10 @@ _FILTERS = 64
 
 
 @final
-class Current:
+class SnapshotCache:
     """The newest codes of a collection that any thread has read; each reader gets those of the state it sees."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ItemStore) -> None:
         """Start with nothing read."""
         self._store = store
         self._lock = threading.Lock()

@@ -35,7 +35,7 @@ CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
 @final
-class Store:
+class ItemStore:
     """A collection's file; may be read from several threads, and by other processes while one writes."""
 
     def __init__(self, folder: Path) -> None:

@@ -13,7 +13,7 @@ from numpy import ndarray
 from ...data.pairs import MODALITIES
 from ..item import written
 from . import checksums
-from .batch import Batch
+from .batch import EncodedBatch
 from .schema import Head
 
 #: Numbers in one statement; SQLite allows more, older ones 999.
@@ -22,7 +22,7 @@ MANY = 900
 SEGMENT = 1 << 16
 
 
-def change(connection: sqlite3.Connection, removals: Sequence[int] = (), batch: Batch | None = None) -> Head:
+def change(connection: sqlite3.Connection, removals: Sequence[int] = (), batch: EncodedBatch | None = None) -> Head:
     """Take items away, then add a batch; return the new head."""
     head = Head.read(connection)
     gone = _remove(connection, removals, head.sequence + 1)
@@ -106,7 +106,7 @@ def _remove(connection: sqlite3.Connection, numbers: Sequence[int], sequence: in
     return gone
 
 
-def _add(connection: sqlite3.Connection, first: int, batch: Batch, digests: Sequence[int]) -> None:
+def _add(connection: sqlite3.Connection, first: int, batch: EncodedBatch, digests: Sequence[int]) -> None:
     connection.executemany(
         "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
