@@ -21,7 +21,7 @@ import numpy as np
 from numpy import ndarray
 
 from crossbit.collection import Collection, DiskError, Item
-from crossbit.collection.integrity.salvage import Salvage, IntactItem, reading
+from crossbit.collection.integrity.salvage import IntactItem, Salvage, reading
 from crossbit.collection.storage.batch import EncodedBatch
 from crossbit.data.pairs import MODALITIES, Modality
 

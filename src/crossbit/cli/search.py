@@ -13,7 +13,7 @@ import typer
 from .output import JsonFlag, print_json, print_table, visible
 
 if TYPE_CHECKING:
-    from ..collection import SearchResults, Part
+    from ..collection import Part, SearchResults
     from ..collection.search.stages import Stage
 
 

@@ -20,20 +20,20 @@ from .errors import BusyError, DamagedError, DiskError, NoItemError, OtherModelE
 from .item import Item, Raw
 from .search.query import Part, image, like, text
 from .search.settings import Settings
-from .search.stages import SearchResults, Hit
+from .search.stages import Hit, SearchResults
 
 __all__ = [
     "BusyError",
     "Collection",
     "DamagedError",
     "DiskError",
-    "Found",
     "Hit",
     "Item",
     "NoItemError",
     "OtherModelError",
     "Part",
     "Raw",
+    "SearchResults",
     "Settings",
     "image",
     "like",

@@ -26,12 +26,12 @@ from .search.planner import Engines
 from .search.query import Part, checked_target, point
 from .search.relevance import DOUBT, Calibration, features_of
 from .search.settings import Settings
-from .search.stages import SearchResults, Hit, StagedSearch, Stage
+from .search.stages import Hit, SearchResults, Stage, StagedSearch
 from .storage import reads as reading
 from .storage.batch import EncodedBatch
 from .storage.filters import parse
 from .storage.schema import Head
-from .storage.snapshot import SnapshotCache, Side, Snapshot
+from .storage.snapshot import Side, Snapshot, SnapshotCache
 from .storage.store import DATABASE, MODEL, ItemStore
 from .storage.transactions import change, compact
 

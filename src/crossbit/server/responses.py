@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
-from ..collection import SearchResults, Item
+from ..collection import Item, SearchResults
 from ..collection.ingest.add import AddResult
 from .served import Shelf
 
@@ -152,7 +152,9 @@ def shown(shelf: Shelf, item: Item) -> dict[str, Any]:
     return {"id": item.id, "texts": list(item.texts), "metadata": dict(item.metadata), "thumbnail": address}
 
 
-def search_answer(shelf: Shelf, found: SearchResults, seconds: float, warning: str | None, *, explain: bool) -> SearchAnswer:
+def search_answer(
+    shelf: Shelf, found: SearchResults, seconds: float, warning: str | None, *, explain: bool
+) -> SearchAnswer:
     """Return what a search found as JSON tells it."""
     hits = [
         ShownHit(

@@ -226,7 +226,7 @@ def _added(opened: Any, raws: Iterable[Raw], on_error: str, title: str, cache: P
 
     with bar(title) as log:
         chosen = _checked(on_error)
-        counts = cast("Added", opened.add(raws, on_error=chosen, log=log, cache=cache or default_cache()))
+        counts = cast("AddResult", opened.add(raws, on_error=chosen, log=log, cache=cache or default_cache()))
     _name_failures(counts)
     return counts
 

@@ -21,7 +21,7 @@ from ..storage.batch import EncodedBatch
 from ..storage.schema import PAGE
 from ..storage.store import DATABASE, HEAD, MODEL, ItemStore, locked
 from ..storage.transactions import change
-from .salvage import Damage, Salvage, IntactItem, reading
+from .salvage import Damage, IntactItem, Salvage, reading
 from .verify import read_acknowledged, read_facts
 
 #: Items of one transaction.

@@ -10,7 +10,7 @@ from typing import Unpack, final
 
 from ...errors import InputError
 from ..collection import Collection
-from ..ingest.add import AddResult, AddOptions, stored
+from ..ingest.add import AddOptions, AddResult, stored
 from ..ingest.edit import restated
 from ..ingest.sources import folder_of
 from ..item import Item, Raw, content, refuse_id
