@@ -10,20 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from ..io.tables import cell, visible
+
+__all__ = ["JsonFlag", "print_json", "print_table", "visible"]
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-
-
-#: Control characters that a terminal would obey, as they are shown instead.
-_SHOWN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-
-
-def visible(text: str) -> str:
-    r"""Return a text of others, such as a caption or a name, with its control characters made visible.
-
-    >>> print(visible("red\x1b[31m"))
-    red\x1b[31m
-    """
-    return text.translate(_SHOWN)
 
 
 def print_json(value: Any) -> None:
@@ -56,11 +47,5 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     for name, value in rows[0].items() if rows else ():
         table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(_shown, row.values()))
+        table.add_row(*map(cell, row.values()))
     Console(highlight=False, markup=False).print(table)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4f}" if isinstance(value, float) else visible(str(value))
