@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import issparse
 
 from crossbit.errors import InputError
-from crossbit.features import parse
+from crossbit.features import Pipeline
 from crossbit.features.extractors.bow import Bow, tokenise
 
 
@@ -53,7 +53,7 @@ def test_a_list_of_words_is_the_vocabulary(tmp_path):
     (tmp_path / "pairs.txt").write_text("new york\n")
     with pytest.raises(InputError, match="tokens=spaces"):
         Bow(words=tmp_path / "pairs.txt").fit([])
-    fitted = parse(f"bow(words={tmp_path / 'tags.txt'},tokens=spaces)", "text").extractor.fit(["any"])
+    fitted = Pipeline.parse(f"bow(words={tmp_path / 'tags.txt'},tokens=spaces)", "text").extractor.fit(["any"])
     assert fitted.vocabulary == ("sky", "blue", "360°")
     assert fitted(["SKY 360°"]).toarray().tolist() == [[1, 0, 1]]
 

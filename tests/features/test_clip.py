@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from crossbit.errors import InputError
-from crossbit.features import Pipeline, featurise, parse
+from crossbit.features import Pipeline, featurise
 from crossbit.features.extractors.clip import Clip
 from crossbit.features.extractors.open_clip import OpenClip
 from crossbit.features.raw import open_picture
@@ -70,7 +70,7 @@ def test_a_corpus_goes_through_both_sides(make_corpus, folder, tmp_path, capfd):
 
 def test_a_model_changed_since_it_was_fitted_is_refused(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
-    fitted = parse(f"clip(model={copy})", "text").extractor.fit(())
+    fitted = Pipeline.parse(f"clip(model={copy})", "text").extractor.fit(())
     assert fitted.weights
     with (copy / "merges.txt").open("a") as file:
         file.write("d o\n")
@@ -92,7 +92,7 @@ def test_unusable_folders_are_refused(tmp_path, folder, monkeypatch):
     with pytest.raises(InputError, match="batch of at least 1"):
         Clip("text", model="m", batch=0)
     with pytest.raises(InputError, match="Clip needs model"):
-        parse("clip", "image")
+        Pipeline.parse("clip", "image")
 
 
 def test_the_hub_is_asked_only_for_what_its_cache_lacks(folder, monkeypatch):

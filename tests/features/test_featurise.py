@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crossbit.errors import InputError
-from crossbit.features import Failure, featurise, parse
+from crossbit.features import Failure, Pipeline, featurise
 from crossbit.features.matrix import dense
 
 BOW = "bow(min_count=1)"
@@ -28,7 +28,7 @@ def test_pipelines_learn_from_training_items_alone(make_corpus, pixels):
     texts = [*corpus.texts[:6], *[("secret words",)] * 6]
     made = featurise(make_corpus(texts=texts), "hog|pca3", BOW)
     assert "secret" not in made.text.extractor.vocabulary
-    alone = parse("hog|pca3", "image").fit(parse("hog", "image").extractor(pixels[:6]))
+    alone = Pipeline.parse("hog|pca3", "image").fit(Pipeline.parse("hog", "image").extractor(pixels[:6]))
     assert made.image.fingerprint == alone.fingerprint
 
 

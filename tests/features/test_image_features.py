@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crossbit.errors import InputError
-from crossbit.features import parse
+from crossbit.features import Pipeline
 from crossbit.features.extractors.hog import Hog
 from crossbit.features.extractors.onnx import Onnx
 from crossbit.features.raw import centre_square, open_picture
@@ -58,7 +58,7 @@ def test_onnx_feeds_the_normalised_central_square(tiny_onnx, pixels):
     x = ((x / 255 - (0.1, 0.2, 0.3)) / (0.4, 0.5, 0.6)).astype(np.float32).transpose(0, 3, 1, 2)
     expected = onnxruntime.InferenceSession(tiny_onnx).run(["feature"], {"picture": x})[0]
     spec = f"onnx(model={tiny_onnx},size=32,resize=40,mean=0.1/0.2/0.3,std=0.4/0.5/0.6)"
-    np.testing.assert_allclose(parse(spec, "image").extractor(pixels), expected, atol=1e-4)
+    np.testing.assert_allclose(Pipeline.parse(spec, "image").extractor(pixels), expected, atol=1e-4)
 
 
 def test_onnx_finds_the_usual_output_and_takes_another(tiny_onnx, pixels):
@@ -101,17 +101,17 @@ def test_a_spec_finds_models_in_the_data_folder(save_onnx, tmp_path, monkeypatch
     with pytest.raises(
         InputError, match=r"onnx: model should be a file, but there is none at \*\.onnx or in .*weights"
     ):
-        parse("onnx", "image", data_dir=tmp_path)
+        Pipeline.parse("onnx", "image", data_dir=tmp_path)
     model = save_onnx(weights / "one.onnx", ["N", 3, "H", "W"])
-    assert parse("onnx", "image", data_dir=tmp_path).extractor.model == model
+    assert Pipeline.parse("onnx", "image", data_dir=tmp_path).extractor.model == model
     monkeypatch.setenv("CROSSBIT_DATA", str(tmp_path))
-    assert parse("onnx", "image").extractor.model == model
+    assert Pipeline.parse("onnx", "image").extractor.model == model
     save_onnx(weights / "two.onnx", ["N", 3, "H", "W"])
-    assert parse("onnx(model=one.onnx)", "image").extractor.model == model
+    assert Pipeline.parse("onnx(model=one.onnx)", "image").extractor.model == model
     with pytest.raises(InputError, match="2 files fit it"):
-        parse("onnx", "image")
+        Pipeline.parse("onnx", "image")
     with pytest.raises(InputError, match="there is none at /nowhere"):
-        parse("onnx(model=/nowhere/x.onnx)", "image")
+        Pipeline.parse("onnx(model=/nowhere/x.onnx)", "image")
 
 
 def test_threads_do_not_change_the_fingerprint_but_content_does(save_onnx, tmp_path, tiny_onnx):

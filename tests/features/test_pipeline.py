@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crossbit.errors import InputError
-from crossbit.features import EXTRACTORS, Pipeline, extractor_class, featurise, parse
+from crossbit.features import EXTRACTORS, Pipeline, extractor_class, featurise
 from crossbit.features.matrix import dense
 
 
@@ -19,10 +19,10 @@ def test_the_table_names_every_extractor_by_its_own_name():
 
 
 def test_a_spec_is_an_extractor_with_options_and_steps(tiny_onnx):
-    pipeline = parse(f"onnx(model={tiny_onnx},size=32) | pca3|l2", "image")
+    pipeline = Pipeline.parse(f"onnx(model={tiny_onnx},size=32) | pca3|l2", "image")
     assert (pipeline.extractor.size, pipeline.extractor.model) == (32, tiny_onnx)
     assert [type(step).__name__ for step in pipeline.steps] == ["Pca", "L2"]
-    assert parse("onnx", "image", {"model": tiny_onnx, "size": 32}).extractor == pipeline.extractor
+    assert Pipeline.parse("onnx", "image", {"model": tiny_onnx, "size": 32}).extractor == pipeline.extractor
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_spec_is_an_extractor_with_options_and_steps(tiny_onnx):
 )
 def test_malformed_specs_are_refused(spec, modality, reason):
     with pytest.raises(InputError, match=reason):
-        parse(spec, modality)
+        Pipeline.parse(spec, modality)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_an_item_alone_is_the_item_among_others(fitted, pixels):
 
 def test_an_unfitted_pipeline_is_refused(pixels):
     with pytest.raises(InputError, match="hog is not fitted yet"):
-        parse("hog", "image")(pixels)
+        Pipeline.parse("hog", "image")(pixels)
 
 
 def edited(folder, **changes):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crossbit.errors import InputError
-from crossbit.features import Pipeline, extraction, featurise, parse
+from crossbit.features import Pipeline, extraction, featurise
 from crossbit.features.extraction import extract
 from crossbit.features.extractors.pixels import Pixels
 from crossbit.features.raw import centre_square, open_picture
@@ -32,7 +32,7 @@ def test_a_size_that_makes_no_picture_is_refused(size):
 @pytest.mark.parametrize("spec", ["pixels|pca4", "pixels(size=32) | l2"])
 def test_no_step_may_follow(spec):
     with pytest.raises(InputError, match=r"gives no vectors, and no step may follow it; write pixels"):
-        parse(spec, "image")
+        Pipeline.parse(spec, "image")
 
 
 def test_they_are_kept_on_disk_as_bytes(pixels, tmp_path, monkeypatch):

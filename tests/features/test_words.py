@@ -5,7 +5,7 @@ import pytest
 
 from crossbit.data.pairs import BEGIN, END, PADDING, UNKNOWN
 from crossbit.errors import InputError
-from crossbit.features import Pipeline, featurise, parse
+from crossbit.features import Pipeline, featurise
 from crossbit.features.extractors.words import Words, read_vectors
 
 TEXTS = ["A dog, a cat.", "the dog", "a bird"]
@@ -53,10 +53,10 @@ def test_rare_words_are_unknown_and_the_order_of_texts_does_not_matter():
 
 def test_ids_are_read_back_as_a_sentence():
     fitted = Words(min_count=1).fit(TEXTS)
-    said = fitted.known.sentence(fitted(["the zebra, a dog"])[0])
+    said = fitted.token_vocabulary.sentence(fitted(["the zebra, a dog"])[0])
     assert said == "the <unk> a dog"
-    assert fitted.known.sentence(np.array([4, 5])) == "a dog"
-    assert len(fitted.known) == 4 + 5
+    assert fitted.token_vocabulary.sentence(np.array([4, 5])) == "a dog"
+    assert len(fitted.token_vocabulary) == 4 + 5
 
 
 def test_the_vocabulary_is_of_training_texts_and_is_saved(make_corpus, tmp_path):
@@ -67,7 +67,7 @@ def test_the_vocabulary_is_of_training_texts_and_is_saved(make_corpus, tmp_path)
     assert {file.suffix for file in (tmp_path / "text").iterdir()} == {".json", ".safetensors"}
     again = Pipeline.load(tmp_path / "text")
     assert (again(["a red dog"]) == made.text(["a red dog"])).all()
-    train, known = made.dataset.train, made.text.extractor.known
+    train, known = made.dataset.train, made.text.extractor.token_vocabulary
     for pairs in (train, train[:3], train.unlabelled(), train.side("image")):
         assert pairs.vocabulary.words == known.words
     assert known.sentence(train.text[0]) == "a red red"
@@ -139,4 +139,4 @@ def test_what_cannot_work_is_refused(tmp_path):
     with pytest.raises(InputError, match="no vocabulary yet"):
         Words()(["a"])
     with pytest.raises(InputError, match="vectors should be a file"):
-        parse("words(vectors=none.txt)", "text")
+        Pipeline.parse("words(vectors=none.txt)", "text")

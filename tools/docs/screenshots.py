@@ -25,7 +25,7 @@ from crossbit.collection.operations.calibrate import calibrate
 from crossbit.data.corpus import Corpus
 from crossbit.data.pairs import Modality
 from crossbit.datasets import load
-from crossbit.features import Featurised, default_cache, featurise, parse
+from crossbit.features import Featurised, Pipeline, default_cache, featurise
 from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
 from crossbit.server import create_app, serving
@@ -47,7 +47,7 @@ def scenes(folder: Path, stack: ExitStack) -> list[Collection]:
 def photos(folder: Path, stack: ExitStack, data: Path, cache: Path) -> list[Collection]:
     """Return two collections of the photos of MIRFLICKR-25K and their tags, at 64 and at 16 bits."""
     corpus = load("mirflickr25k", data_dir=data)
-    image, text = (parse(spec, modality, data_dir=data) for modality, spec in FEATURES.items())
+    image, text = (Pipeline.parse(spec, modality, data_dir=data) for modality, spec in FEATURES.items())
     return opened(corpus, featurise(corpus, image, text, cache=cache), folder, stack, cache)
 
 

@@ -11,7 +11,7 @@ from ..data.corpus import Corpus
 from ..data.pairs import Modality
 from ..errors import unknown_name
 from ..evaluation.setup import Setup
-from ..features import Captions, Featurised, Pipeline, default_cache, featurise, parse
+from ..features import Captions, Featurised, Pipeline, default_cache, featurise
 from ..features.extraction import OnError
 from ..progress import bar
 from ..protocols import protocol as find_protocol
@@ -79,7 +79,7 @@ def featurised(
     """
     if on_error not in get_args(OnError):
         raise unknown_name(on_error, "way with damaged items", get_args(OnError))
-    chosen = pipelines or {m: parse(spec, m, data_dir=data_dir) for m, spec in setup.features(corpus).items()}
+    chosen = pipelines or {m: Pipeline.parse(spec, m, data_dir=data_dir) for m, spec in setup.features(corpus).items()}
     with bar(f"features of {corpus.name}") as log:
         made = featurise(
             corpus,

@@ -19,7 +19,6 @@ from ..errors import InputError, ItemError
 from ..features.base import Extractor
 from ..features.cache import Kept, Store
 from ..features.extraction import content_key
-from ..features.extractors.precomputed import Precomputed
 from ..features.featurise import Captions
 from ..features.raw import open_picture
 from .item import Item, Picture, Raw
@@ -159,7 +158,7 @@ def brings_features(raw: Raw, model: Model) -> bool:
 
 
 def _brings(raw: Raw, model: Model, modality: Modality) -> bool:
-    return modality in raw.features and isinstance(model.pipelines[modality].extractor, Precomputed)
+    return modality in raw.features and model.pipelines[modality].extractor.precomputed
 
 
 def _raw(model: Model, raw: Raw, modality: Modality) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Literal, final
 from ..data.pairs import CROSSINGS
 from ..data.splits import Split
 from ..errors import InputError
-from ..features import featurise, parse
+from ..features import Pipeline, featurise
 from ..methods.recipe import Recipe
 from ..metrics import Measure
 from ..progress import Log, silent
@@ -81,7 +81,7 @@ class Experiment:
         """Yield each published number beside ours, in the order of the file."""
         corpus = self.setup.corpus(data_dir)
         self._refuse_other_split(corpus.split)
-        image, text = (parse(spec, m, data_dir=data_dir) for m, spec in self.setup.features(corpus).items())
+        image, text = (Pipeline.parse(spec, m, data_dir=data_dir) for m, spec in self.setup.features(corpus).items())
         data = featurise(corpus, image, text, captions=self.setup.captions, cache=cache).dataset
         for bits, values in self.published.items():
             encoder = self.recipe.fit(data.train, bits, seed=self.seed, training=Training(log=log))

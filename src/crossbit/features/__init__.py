@@ -13,10 +13,11 @@ One line below, one file, one extractor; its file is imported when it is first u
 
 from __future__ import annotations
 
+from .cache import default_cache
 from .extraction import OnError
 from .featurise import Captions, Failure, Featurised, featurise
 from .pipeline import Pipeline
-from .registry import EXTRACTORS, default_cache, extractor_class, parse, register_extractor
+from .registry import EXTRACTORS, extractor_class, register_extractor
 
 __all__ = [
     "EXTRACTORS",
@@ -28,6 +29,5 @@ __all__ = [
     "default_cache",
     "extractor_class",
     "featurise",
-    "parse",
     "register_extractor",
 ]

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
-from ..data.pairs import Array, Modality
+from ..data.pairs import Array, Modality, Vocabulary
 from ..errors import InputError, ItemError
 
 
@@ -27,10 +27,12 @@ class Extractor(ABC):
 
     name: ClassVar[str]
     modalities: ClassVar[tuple[Modality, ...]]
-    #: Whether extraction costs so little that its result is not worth keeping on disk.
+    #: Whether extraction costs so little that its result is not worth caching on disk.
     cheap: ClassVar[bool] = False
     #: Whether its rows are vectors, which steps such as pca64 may follow.
     flat: ClassVar[bool] = True
+    #: Whether its raw items are rows of features that a dataset or an item brings, and not images or texts.
+    precomputed: ClassVar[bool] = False
 
     modality: Modality
 
@@ -42,9 +44,18 @@ class Extractor(ABC):
     def compute(self, prepared: Sequence[Any]) -> Array:
         """Return the features of prepared items, one row each; a row does not depend on its neighbours."""
 
+    def fit(self, raws: Any) -> Extractor:
+        """Return the extractor fitted to raw training items; the default learns nothing."""
+        return self
+
     def knows(self, raw: Any) -> bool:
-        """Return whether it finds anything in a raw item that it was fitted to; features without it mean nothing."""
+        """Return whether a raw item holds anything that the extractor was fitted to; other features mean nothing."""
         return True
+
+    @property
+    def token_vocabulary(self) -> Vocabulary | None:
+        """What the ids in its rows stand for, where its rows are token ids."""
+        return None
 
     def __call__(self, raws: Sequence[Any]) -> Array:
         """Return the features of raw items, one row each, float32 where they are vectors; one at fault is named."""
@@ -100,15 +111,6 @@ class Extractor(ABC):
                 " (its fingerprint differs); save the model again or restore its files"
             )
         return loaded
-
-
-@runtime_checkable
-class Fitted(Protocol):
-    """An extractor that learns from the training items before it can be used."""
-
-    def fit(self, raws: Sequence[Any]) -> Extractor:
-        """Return the extractor fitted to raw training items."""
-        ...
 
 
 def file_sha256(path: Path) -> str:

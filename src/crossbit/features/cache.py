@@ -120,3 +120,8 @@ class Kept:
             path = self._store.write(Shard([*self._fresh], np.stack([*self._fresh.values()])))
             self._at |= {key: (path, at) for at, key in enumerate(self._fresh)}
             self._fresh.clear()
+
+
+def default_cache() -> Path:
+    """Return the folder where extracted features are kept between runs: `crossbit/features` in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crossbit" / "features"

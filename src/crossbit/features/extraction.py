@@ -23,7 +23,6 @@ from ..errors import InputError, ItemError
 from ..progress import Log, silent
 from .base import Extractor, file_sha256
 from .cache import Shard, Store
-from .extractors.precomputed import Precomputed
 from .matrix import finite, stacked
 from .raw import existing
 
@@ -64,7 +63,7 @@ def extract(
     extracted until then stays in the cache.
     """
     job = _Job(extractor, raws, names, on_error, log)
-    if isinstance(extractor, Precomputed):
+    if extractor.precomputed:
         return job.as_given()
     store = None if cache is None or extractor.cheap else Store(cache / extractor.fingerprint)
     with ThreadPoolExecutor(WORKERS) as pool:

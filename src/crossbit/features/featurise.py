@@ -17,12 +17,8 @@ from ..data.pairs import Array, Dataset, Modality, Paired
 from ..data.splits import Split
 from ..errors import InputError
 from ..progress import Log, silent
-from .base import Fitted
 from .extraction import Extracted, OnError, extract
-from .extractors.precomputed import Precomputed
-from .extractors.words import Words
 from .pipeline import Pipeline
-from .registry import parse
 
 #: One text of all captions; the first alone; or every caption a row of its own, its image repeated.
 Captions: TypeAlias = Literal["join", "first", "each"]
@@ -131,12 +127,12 @@ def _part(log: Log, before: int, total: int) -> Log:
 
 
 def _pipeline(chosen: str | Pipeline, modality: Modality) -> Pipeline:
-    return parse(chosen, modality) if isinstance(chosen, str) else chosen
+    return Pipeline.parse(chosen, modality) if isinstance(chosen, str) else chosen
 
 
 def _images(corpus: Corpus, items: Int[ndarray, "n"], pipeline: Pipeline) -> _Side:
     names = [corpus.ids[item] for item in items]
-    if isinstance(pipeline.extractor, Precomputed):
+    if pipeline.extractor.precomputed:
         return _Side(pipeline, _given(corpus, "image")[items], items, names)
     if corpus.images is None:
         raise _absent(corpus, "image", pipeline)
@@ -145,7 +141,7 @@ def _images(corpus: Corpus, items: Int[ndarray, "n"], pipeline: Pipeline) -> _Si
 
 def _texts(corpus: Corpus, items: Int[ndarray, "n"], pipeline: Pipeline, captions: Captions) -> _Side:
     names = [corpus.ids[item] for item in items]
-    if isinstance(pipeline.extractor, Precomputed):
+    if pipeline.extractor.precomputed:
         if captions == "each":
             raise InputError(
                 f"{corpus.name}: precomputed text features have one row an item; captions=each needs texts"
@@ -180,7 +176,7 @@ def _absent(corpus: Corpus, modality: Modality, pipeline: Pipeline) -> InputErro
 
 def _extracted(side: _Side, train: Int[ndarray, "t"], read: Callable[..., Extracted]) -> tuple[_Side, dict[int, str]]:
     pipeline = side.pipeline
-    if not pipeline.width and isinstance(pipeline.extractor, Fitted):
+    if not pipeline.width:
         learned = pipeline.extractor.fit(side.rows[np.flatnonzero(np.isin(side.item, train))])
         pipeline = replace(pipeline, extractor=learned)
     found = read(pipeline.extractor, side.rows, side.names)
@@ -199,6 +195,5 @@ def _paired(corpus: Corpus, ids: Sequence[str], images: _Side, texts: _Side) -> 
     rows = texts.rows_of(corpus.rows(ids))
     item = texts.item[rows]
     labels = None if corpus.labels is None else corpus.labels[item]
-    reader = texts.pipeline.extractor
-    vocabulary = reader.known if isinstance(reader, Words) else None
+    vocabulary = texts.pipeline.extractor.token_vocabulary
     return Paired(images.rows[np.searchsorted(images.item, item)], texts.rows[rows], labels, item, vocabulary)

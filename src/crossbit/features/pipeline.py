@@ -5,18 +5,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import Any, final, get_type_hints
 
 from jaxtyping import Float32
 from numpy import ndarray
 
+from .. import spec as specs
 from ..data.pairs import Array, Modality
 from ..errors import InputError
 from .base import Extractor
+from .registry import EXTRACTORS, extractor_class
 from .steps import Step, parse_step
 
 
@@ -29,6 +32,30 @@ class Pipeline:
     extractor: Extractor
     steps: tuple[Step, ...] = ()
     width: int = 0
+
+    @classmethod
+    def parse(
+        cls, text: str, modality: Modality, options: Mapping[str, Any] | None = None, data_dir: Path | None = None
+    ) -> Pipeline:
+        """Return the unfitted pipeline of a spec: an extractor, then the steps `pcaN`, `l2`, `centre` or `standard`.
+
+        `options` adds to the options in the spec, for values that cannot be written there, such as odd paths. A file
+        that is not found where its path says is looked for in the folder weights of `data_dir`, by default
+        `CROSSBIT_DATA`.
+
+        >>> [type(step).__name__ for step in Pipeline.parse("bow(max_words=500) | pca16 | l2", "text").steps]
+        ['Pca', 'L2']
+        """
+        head, *tail = text.split("|")
+        call = specs.parse_call(head)
+        kind = extractor_class(call.name)
+        if modality not in kind.modalities:
+            others = ", ".join(name for name in EXTRACTORS if modality in extractor_class(name).modalities)
+            raise InputError(f"{call.name} reads {kind.modalities[0]}, not {modality}; {modality} has {others}")
+        if tail and not kind.flat:
+            raise InputError(f"{text}: {call.name} gives no vectors, and no step may follow it; write {head.strip()}")
+        values = _values(kind, {"modality": modality} | call.options | dict(options or {}), text, data_dir)
+        return cls(text.strip(), specs.build(kind, values, text), tuple(parse_step(part, text) for part in tail))
 
     @property
     def modality(self) -> Modality:
@@ -84,8 +111,6 @@ class Pipeline:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        from .registry import extractor_class
-
         path = folder / "pipeline.json"
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
@@ -119,3 +144,36 @@ def _learned(step: Step, number: int, arrays: dict[str, ndarray]) -> Step:
     prefix = f"{number}."
     mine: dict[str, Any] = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
     return replace(step, **mine)
+
+
+def _values(kind: type[Extractor], given: dict[str, Any], text: str, data_dir: Path | None) -> dict[str, Any]:
+    """Return the options of an extractor as the types of its fields, files found."""
+    hints = get_type_hints(kind)
+    weights = Path(data_dir or os.environ.get("CROSSBIT_DATA", "")) / "weights"
+    for field in dataclasses.fields(kind):
+        if isinstance(field.default, Path):
+            given.setdefault(field.name, field.default)
+    return {name: _converted(value, hints.get(name), weights, f"{text}: {name}") for name, value in given.items()}
+
+
+def _converted(value: Any, hint: Any, weights: Path, where: str) -> Any:
+    if hint in (Path, Path | None):
+        return _file(Path(str(value)), weights, where)
+    if hint == tuple[float, float, float] and isinstance(value, str):
+        try:
+            red, green, blue = map(float, value.split("/"))
+        except ValueError:
+            raise InputError(f"{where} is {value!r}, but must be three numbers as in 0.5/0.5/0.5") from None
+        return red, green, blue
+    return value
+
+
+def _file(path: Path, weights: Path, where: str) -> Path:
+    """Return the file itself, or the only one in the folder of weights that has its name or fits it as a pattern."""
+    if path.is_file():
+        return path
+    found = [] if path.is_absolute() else sorted(weights.glob(str(path)))
+    if len(found) != 1:
+        count = f"{len(found)} files fit it" if found else "there is none"
+        raise InputError(f"{where} should be a file, but {count} at {path} or in {weights}; give its path")
+    return found[0]

@@ -149,7 +149,7 @@ class Demo:
         if self.corpus.texts is None or self.corpus.images is None:
             return []
         rows = self.query_rows()
-        if self.made.text.extractor.name == "precomputed":
+        if self.made.text.extractor.precomputed:
             codes = bundle.encoder.encode(self.data.query.text[:QUERIES], "text")
         else:
             codes = bundle.encode([self.corpus.texts[row][0] for row in rows], "text")

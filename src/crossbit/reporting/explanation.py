@@ -14,7 +14,6 @@ from numpy import ndarray
 from ..data.corpus import Corpus
 from ..data.pairs import END, MODALITIES, Array, Modality
 from ..errors import InputError
-from ..features.extractors.words import Words
 from ..features.raw import Picture, centre_square, open_picture
 from ..models.bundle import Bundle
 from ..models.encoder import DualEncoder
@@ -101,11 +100,12 @@ def shown(picture: Picture) -> UInt8[ndarray, "h w 3"]:
 
 
 def _said(bundle: Bundle, separate: Float32[ndarray, "1 3 part"]) -> str | None:
-    reader = bundle.pipelines["text"].extractor
-    if not isinstance(reader, Words):
+    reader = bundle.pipelines["text"]
+    vocabulary = reader.extractor.token_vocabulary
+    if vocabulary is None:
         return None
-    ids = retold(bundle.encoder, separate, reader.longest)
-    return None if ids is None else reader.known.sentence(np.append(ids[0], END))
+    ids = retold(bundle.encoder, separate, reader.width)
+    return None if ids is None else vocabulary.sentence(np.append(ids[0], END))
 
 
 def _nearest(part: Float32[ndarray, "n d"], ids: Sequence[str]) -> list[Near]:

@@ -26,6 +26,7 @@ class Precomputed(Extractor):
     name: ClassVar[str] = "precomputed"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "text")
     cheap: ClassVar[bool] = True
+    precomputed: ClassVar[bool] = True
 
     columns: int = 0
 

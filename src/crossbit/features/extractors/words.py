@@ -68,10 +68,10 @@ class Words(Extractor):
         learned = replace(self, vectors=None, vocabulary=tuple(word for _, word in frequent))
         if self.vectors is None:
             return learned
-        return replace(learned, table=read_vectors(self.vectors, learned.known.words))
+        return replace(learned, table=read_vectors(self.vectors, learned.token_vocabulary.words))
 
     @property
-    def known(self) -> Vocabulary:
+    def token_vocabulary(self) -> Vocabulary:
         """Every id's word, the marks first."""
         return Vocabulary(("", self.unknown, self.begin, self.end, *self.vocabulary), self.table)
 
