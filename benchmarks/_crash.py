@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from crossbit.collection import Collection, DiskError, Item
+from crossbit.collection import Collection, Item
 from crossbit.collection.integrity.salvage import IntactItem, Salvage, reading
 from crossbit.collection.storage.batch import EncodedBatch
 from crossbit.data.pairs import MODALITIES, Modality
+from crossbit.errors import DiskError
 
 #: Items that a change adds at most, and from how many on items are removed.
 MOST, ENOUGH = 60, 900

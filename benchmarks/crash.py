@@ -25,10 +25,10 @@ from typing import Any
 from _bench import Tables, main
 from _crash import Log, State, batch_of, fill_once, forged, found, kill_once
 from crossbit.collection import Collection
-from crossbit.collection.errors import DamagedError
 from crossbit.collection.integrity.repair import repair
 from crossbit.collection.integrity.verify import verify
 from crossbit.datasets import load
+from crossbit.errors import DamagedError
 from crossbit.features import featurise
 from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin

@@ -14,13 +14,13 @@ from PIL import Image
 
 import crossbit.collection.ingest.add
 from crossbit.codes import Codes, hamming
-from crossbit.collection import BusyError, Collection, NoItemError, OtherModelError, Part, Raw, Settings, image, like
+from crossbit.collection import Collection, NoItemError, OtherModelError, Part, Raw, Settings, image, like
 from crossbit.collection import text as words
 from crossbit.collection.ingest.sources import dataset_of
 from crossbit.data.corpus import Corpus
 from crossbit.data.pairs import Paired
 from crossbit.data.splits import ordered_split
-from crossbit.errors import InputError
+from crossbit.errors import BusyError, InputError
 from crossbit.features import featurise
 from crossbit.features.extractors.hog import Hog
 from crossbit.methods.recipe import Recipe

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 import crossbit.collection.storage.store
-from crossbit.collection import Collection, DamagedError, DiskError, Raw
+from crossbit.collection import Collection, Raw
 from crossbit.collection import text as words
 from crossbit.collection.integrity.repair import repair
 from crossbit.collection.integrity.verify import verify
 from crossbit.collection.operations.stats import stats
 from crossbit.collection.storage.store import address
+from crossbit.errors import DamagedError, DiskError, InputError, StorageError
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
@@ -73,8 +74,10 @@ def test_a_full_disk_is_said_and_work_goes_on_after(shelf, monkeypatch, scenes):
     more = [Raw(f"more{row}", raw.picture, raw.texts) for row, raw in enumerate(scenes)]
     with monkeypatch.context() as patch:
         patch.setattr(crossbit.collection.storage.store.ItemStore, "_connect", small)
-        with pytest.raises(DiskError, match="the disk is full; nothing that was acknowledged is lost"):
+        with pytest.raises(DiskError, match="the disk is full; nothing that was acknowledged is lost") as full:
             shelf.add(more)
+    assert isinstance(full.value, StorageError)
+    assert not isinstance(full.value, InputError)
     assert len(shelf) == 60
     assert verify(shelf.folder, model=False).sound
     assert shelf.add(more).added == 60

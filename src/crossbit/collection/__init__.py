@@ -16,17 +16,14 @@ away. Nothing here imports torch until something must be encoded.
 from __future__ import annotations
 
 from .collection import Collection
-from .errors import BusyError, DamagedError, DiskError, NoItemError, OtherModelError
+from .errors import NoItemError, OtherModelError
 from .item import Item, Raw
 from .search.query import Part, image, like, text
 from .search.settings import Settings
 from .search.stages import Hit, SearchResults
 
 __all__ = [
-    "BusyError",
     "Collection",
-    "DamagedError",
-    "DiskError",
     "Hit",
     "Item",
     "NoItemError",

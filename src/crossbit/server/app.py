@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..collection import Collection
-from ..errors import InputError
+from ..errors import CrossbitError, InputError
 from . import assets, errors, routes
 from .dependencies import Here, State, state_of
 from .limits import Limits
@@ -107,7 +107,7 @@ def create_app(
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
-    for cls in (errors.RefusedError, InputError):
+    for cls in (errors.RefusedError, CrossbitError):
         app.add_exception_handler(cls, _failed)
     app.add_middleware(Metered, meters=meters)
     app.add_middleware(Guard, limits=limits, hosts=hosts, on_start=meters.watch)
@@ -117,7 +117,7 @@ def create_app(
 def _size(collection: Collection) -> int | None:
     try:
         return len(collection)
-    except InputError:
+    except CrossbitError:
         _LOG.exception("%s cannot be read", collection.folder.name)
         return None
 

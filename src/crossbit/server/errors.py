@@ -8,15 +8,16 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from ..collection import BusyError, DamagedError, DiskError, NoItemError, OtherModelError
-from ..errors import InputError
+from ..collection import NoItemError, OtherModelError
+from ..errors import BusyError, CrossbitError, DamagedError, DiskError, InputError, StorageError
 
 #: The library's errors, the most particular first: their status, and the `kind` that programs tell them apart by.
-_LIBRARY: tuple[tuple[type[InputError], int, str], ...] = (
+_LIBRARY: tuple[tuple[type[CrossbitError], int, str], ...] = (
     (NoItemError, 404, "no-item"),
     (BusyError, 503, "busy"),
     (DiskError, 507, "disk"),
     (DamagedError, 500, "damaged"),
+    (StorageError, 500, "storage"),
     (OtherModelError, 500, "other-model"),
     (InputError, 422, "input"),
 )

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
-from ..errors import DamagedError
+from ...errors import DamagedError
 from ..model import fingerprint, load
 from ..storage.batch import EncodedBatch
 from ..storage.schema import PAGE

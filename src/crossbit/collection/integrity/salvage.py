@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from ...data.pairs import MODALITIES, Modality
-from ..errors import DamagedError
+from ...errors import DamagedError
 from ..item import Item
 from ..storage import checksums
 from ..storage.batch import FLAG

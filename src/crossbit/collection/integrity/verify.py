@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from ...errors import InputError
+from ...errors import CrossbitError, DamagedError, InputError
 from ..model import bundle_sha256, fingerprint, load
 from ..storage import checksums
 from ..storage.schema import Head
@@ -114,7 +114,7 @@ def _items(salvage: Salvage, facts: Mapping[str, Any]) -> int:
 def _head(connection: sqlite3.Connection, salvage: Salvage, items: int) -> Head | None:
     try:
         head = Head.read(connection)
-    except (InputError, sqlite3.Error) as fault:
+    except (DamagedError, sqlite3.Error) as fault:
         salvage.note("head", str(fault))
         return None
     if not salvage.damage and (head.items != items or head.digest != salvage.set_digest):
@@ -148,7 +148,7 @@ def _model(folder: Path, facts: Mapping[str, Any], *, load_it: bool) -> list[Dam
             return [Damage(f"{MODEL}/bundle.json", "it is not what was written: put that one back")]
         if load_it:
             load(folder / MODEL)
-    except (InputError, OSError) as fault:
+    except (CrossbitError, OSError) as fault:
         return [Damage(MODEL, str(fault))]
     except Exception as fault:  # a damaged file can raise nearly anything in a reader of weights
         return [Damage(MODEL, f"it cannot be read: {fault!r}")]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
-from ...errors import InputError
+from ...errors import CrossbitError, InputError
 from ...progress import Log, silent
 from ..collection import Collection
 from ..errors import OtherModelError
@@ -84,7 +84,7 @@ def _batches(collection: Collection, path: Path) -> Iterator[tuple[EncodedBatch,
             for part in file.iter_batches(BATCH):
                 rows = Table.from_batches([part]).select(schema.names).cast(schema).to_pylist()
                 yield _batch(path, rows, collection.bits), file.metadata.num_rows
-    except InputError:
+    except CrossbitError:
         raise
     except (ArrowException, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError) as fault:
         raise InputError(f"{path} is no export of a collection: {fault!r}") from None

@@ -12,7 +12,8 @@ from jaxtyping import Float32, Int64
 from numpy import ndarray
 
 from ...data.pairs import Modality
-from ..errors import DamagedError, NoItemError
+from ...errors import DamagedError
+from ..errors import NoItemError
 from ..item import Item
 from . import checksums
 from .filters import Filter

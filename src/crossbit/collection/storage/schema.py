@@ -17,7 +17,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from ..errors import DamagedError
+from ...errors import DamagedError
 
 FORMAT = 1
 #: Bytes of a page of the file.

@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
-from ..errors import DamagedError
+from ...errors import DamagedError
 from . import reads as reading
 from .batch import FLAG
 from .filters import parse

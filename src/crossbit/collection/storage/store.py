@@ -20,8 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
 
-from ...errors import InputError
-from ..errors import BusyError, DamagedError, DiskError
+from ...errors import BusyError, DamagedError, DiskError, InputError
 from .checksums import of_parts
 from .schema import FORMAT, PAGE, TABLES, Head
 
