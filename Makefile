@@ -42,5 +42,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo 'crossbit needs Python 3.11 or newer: make PYTHON=/path/to/python $(MAKECMDGOALS)' >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install -c constraints.txt --group dev --editable '.[clip,serve]'
+	$(BIN)/python -m pip install -c constraints.txt --group dev --editable '.[all]'
 	touch $@

@@ -5,6 +5,7 @@
     CrossbitError
       InputError(ValueError)      the input is at fault, not the program
         ItemError                 one raw item is at fault, not the extractor or its options
+        MissingError              a package is not installed; the message names the extra that installs it
       StorageError(OSError)       the disk, the file or another process is at fault
         BusyError                 another process is writing
         DamagedError              a file does not hold what was written into it
@@ -13,7 +14,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+#: The extra of this package that installs a module which the core does without.
+EXTRAS = {
+    "onnxruntime": "train",
+    "safetensors": "train",
+    "skimage": "train",
+    "sklearn": "train",
+    "tensorboardX": "train",
+    "threadpoolctl": "train",
+    "torch": "train",
+    "matplotlib": "plots",
+    "pyarrow": "tables",
+    "fastapi": "serve",
+    "prometheus_client": "serve",
+    "pydantic": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "transformers": "clip",
+    "open_clip": "open-clip",
+}
+_NEEDED_FOR = {
+    "train": "training or encoding",
+    "plots": "plotting",
+    "tables": "reading or writing tables",
+    "serve": "serving",
+    "clip": "CLIP",
+    "open-clip": "OpenCLIP",
+}
 
 
 class CrossbitError(Exception):
@@ -26,6 +56,10 @@ class InputError(CrossbitError, ValueError):
 
 class ItemError(InputError):
     """A raw item that cannot be used; the message is the reason, without the item's name, which the caller knows."""
+
+
+class MissingError(InputError):
+    """A package that is not installed; the message names the extra that installs it."""
 
 
 class StorageError(CrossbitError, OSError):
@@ -51,3 +85,24 @@ def unknown_name(name: str, what: str, names: Iterable[str]) -> InputError:
     "no method 'dcmx'; there are cca, dcmh"
     """
     return InputError(f"no {what} {name!r}; there are {', '.join(sorted(names))}")
+
+
+def missing(module: str, extra: str) -> MissingError:
+    """Return the error for a module that is not installed; it names the extra that installs it.
+
+    >>> str(missing("torch", "train"))
+    "torch is missing, which training or encoding needs: pip install 'crossbit[train]'"
+    """
+    return MissingError(f"{module} is missing, which {_NEEDED_FOR[extra]} needs: pip install 'crossbit[{extra}]'")
+
+
+@contextmanager
+def extras_named() -> Iterator[None]:
+    """Within it, the failing import of a module that an extra installs raises an error that names the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
+            raise
+        raise missing(module, EXTRAS[module]) from None

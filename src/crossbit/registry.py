@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, final
 
-from .errors import InputError, unknown_name
+from .errors import InputError, extras_named, unknown_name
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -107,7 +107,8 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _imported(self, place: str) -> T:
         module, _, attribute = place.partition(":")
-        value: T = getattr(import_module(f"{self._package}.{module}"), attribute)
+        with extras_named():
+            value: T = getattr(import_module(f"{self._package}.{module}"), attribute)
         return value
 
     def _checked(self, name: str, value: Any) -> None:

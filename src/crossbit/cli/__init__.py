@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, extras_named
 from . import compare, datasets, demo, doctor, evaluate, explain, features, fit, methods, protocols, search, serve
 from .index import items as index
 from .index import maintenance as upkeep
@@ -54,7 +54,8 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a caption may hold what the encoding does not
     try:
-        app()
+        with extras_named():
+            app()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever reads has had enough, as in `| head`
         sys.exit(1)

@@ -11,18 +11,22 @@ from typing import Any
 
 import typer
 
+from ..errors import EXTRAS
 from .options import DataDir
 from .output import JsonFlag, print_json, print_table
 
 #: Import name, name on PyPI, what it is for.
 PARTS = (
-    ("torch", "torch", "training and encoding"),
     ("faiss", "faiss-cpu", "fast search"),
-    ("numba", "numba", "the evaluator's kernel"),
+    ("numba", "numba", "fast evaluation"),
+    ("torch", "torch", "training and encoding"),
     ("onnxruntime", "onnxruntime", "features: onnx"),
     ("skimage", "scikit-image", "features: hog"),
-    ("transformers", "transformers", "features: clip (optional: pip install 'crossbit[clip]')"),
-    ("open_clip", "open-clip-torch", "features: open_clip (optional: pip install 'crossbit[open-clip]')"),
+    ("matplotlib", "matplotlib", "plots"),
+    ("pyarrow", "pyarrow", "tables: Parquet, CSV"),
+    ("fastapi", "fastapi", "serving"),
+    ("transformers", "transformers", "features: clip"),
+    ("open_clip", "open-clip-torch", "features: open_clip"),
 )
 
 
@@ -46,7 +50,7 @@ def _part(module: str, package: str, purpose: str) -> dict[str, Any]:
         import_module(module)
         state = version(package)
     except ModuleNotFoundError:
-        state = "not installed"
+        state = f"not installed: pip install 'crossbit[{EXTRAS[module]}]'" if module in EXTRAS else "not installed"
     except (ImportError, RuntimeError, OSError, PackageNotFoundError) as fault:
         state = f"broken: {str(fault).splitlines()[0][:60]}"
     return {"part": module, "state": state, "for": purpose}
@@ -70,6 +74,8 @@ def _dataset(name: str, data_dir: Path | None) -> dict[str, Any]:
 
 
 def _accelerator() -> str:
-    import torch
-
+    try:
+        import torch
+    except ImportError:
+        return "unknown without torch"
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "none"

@@ -41,12 +41,8 @@ def serve(
     It reads only, and this machine alone can ask it, unless you say otherwise. GET /openapi.json describes every
     address, GET /metrics is for Prometheus.
     """
-    from ..errors import InputError
+    from ..server import Limits
 
-    try:
-        from ..server import Limits
-    except ModuleNotFoundError as fault:
-        raise InputError(f"{fault.name} is missing, which serving needs: pip install 'crossbit[serve]'") from None
     made = Limits(
         slots=slots, queue=queue, per_client=per_client, seconds=seconds, body=body << 20, bodies=8 * body << 20
     )

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from ..data.pairs import Array, Modality
-from ..errors import InputError
+from ..errors import InputError, extras_named
 from ..features.base import file_sha256
 from ..features.featurise import Captions
 from ..features.pipeline import Pipeline
@@ -47,16 +47,18 @@ class Model(Protocol):
 
 def load(folder: Path) -> Model:
     """Return the model saved in a folder."""
-    from ..models.bundle import Bundle  # imports torch, which searching stored codes does without
+    with extras_named():
+        from ..models.bundle import Bundle  # imports torch, which searching stored codes does without
 
-    return Bundle.load(folder)
+        return Bundle.load(folder)
 
 
 def install(source: Path, folder: Path) -> Model:
     """Copy a model into a collection and return it; one that makes no codes is refused."""
-    from ..models.bundle import Bundle
+    with extras_named():
+        from ..models.bundle import Bundle
 
-    bundle = Bundle.load(source)
+        bundle = Bundle.load(source)
     if bundle.encoder.space != "hamming":
         raise InputError(
             f"{source} makes real-valued vectors, and a collection holds codes: fit it with a binariser, as in cca+itq"

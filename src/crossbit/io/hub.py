@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, missing
 
 #: What is fetched from the hub and makes up a model; weights in pickles are not among it.
 FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
@@ -70,7 +70,7 @@ def _fetched(name: str, revision: str) -> Path:
 def package() -> Any:
     """Return the transformers package, quiet; a missing or broken one is refused with the remedy."""
     if find_spec("transformers") is None:
-        raise InputError("clip needs transformers: pip install 'crossbit[clip]'")
+        raise missing("transformers", "clip")
     try:
         import transformers
 

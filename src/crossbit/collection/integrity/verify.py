@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from ...errors import CrossbitError, DamagedError, InputError
+from ...errors import CrossbitError, DamagedError, InputError, MissingError
 from ..model import bundle_sha256, fingerprint, load
 from ..storage import checksums
 from ..storage.schema import Head
 from ..storage.store import CLOSED, DATABASE, HEAD, MODEL, translated
 from .salvage import Damage, Salvage, reading
 
+logger = logging.getLogger(__name__)
 #: Lines of SQLite's own check that are shown.
 LINES = 20
 
@@ -148,6 +150,8 @@ def _model(folder: Path, facts: Mapping[str, Any], *, load_it: bool) -> list[Dam
             return [Damage(f"{MODEL}/bundle.json", "it is not what was written: put that one back")]
         if load_it:
             load(folder / MODEL)
+    except MissingError as error:
+        logger.warning("the model is not loaded: %s", error)
     except (CrossbitError, OSError) as fault:
         return [Damage(MODEL, str(fault))]
     except Exception as fault:  # a damaged file can raise nearly anything in a reader of weights

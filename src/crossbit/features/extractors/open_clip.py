@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from ...data.pairs import Modality
-from ...errors import InputError
+from ...errors import InputError, missing
 from ...io.hub import broken
 from ..base import Extractor
 from ..raw import open_picture, open_text
@@ -71,12 +71,10 @@ class OpenClip(Extractor):
 
 
 def _open_clip() -> Any:
-    for package, needed in (
-        ("open_clip", "pip install 'crossbit[open-clip]'"),
-        ("torchvision", "the one for your torch"),
-    ):
-        if find_spec(package) is None:
-            raise InputError(f"open_clip needs {package}: {needed}; clip(model=...) needs neither")
+    if find_spec("open_clip") is None:
+        raise missing("open_clip", "open-clip")
+    if find_spec("torchvision") is None:
+        raise InputError("open_clip needs torchvision: the one for your torch; clip(model=...) does without")
     try:
         import open_clip
     except (ImportError, RuntimeError) as fault:
