@@ -28,7 +28,7 @@ from _bench import Tables, in_turns, main, times_faster
 from crossbit.codes import Codes, hamming
 from crossbit.metrics import evaluate
 from crossbit.metrics.kernel import popcount
-from crossbit.metrics.tally import Words, in_blocks, tally
+from crossbit.metrics.tally import PackedWords, in_blocks, tally
 
 SIZES = {"MIRFLICKR-25K": (2_000, 18_015, 24), "NUS-WIDE": (2_100, 193_734, 21)}
 LOOPED, METRICKED = 100, 20  # queries that the slow contestants run
@@ -146,7 +146,7 @@ def scan(query, query_labels, database, database_labels):  # type: ignore[no-unt
 
 def bare_scan(given: Problem) -> Callable[[], tuple[int, int]]:
     """Return the scan of all pairs in words packed beforehand; its labels fit one word."""
-    words = Words.of(*given)
+    words = PackedWords.of(*given)
 
     def run() -> tuple[int, int]:
         found = []

@@ -14,7 +14,7 @@ from crossbit.methods.dgcpn import DGCPN, losses
 from crossbit.nn.similarity import sign
 from crossbit.nn.tensors import dense
 from crossbit.nn.towers import mlp
-from crossbit.training.run import Training, placed, seeded
+from crossbit.training.run import Training, seeded, to_batch
 
 H_I = torch.tensor([[0.9, -0.5], [0.1, 0.8], [-0.7, -0.2]])
 H_T = torch.tensor([[0.4, -0.9], [0.3, 0.2], [-0.6, 0.5]])
@@ -79,7 +79,7 @@ def test_the_target_of_a_batch_is_cut_from_that_of_all_pairs(train):
     method = dataclasses.replace(FIVE, a1=0.2, a2=0.3, scale=4000.0)
     S_pair, P = released(train, 5, 0.2)
     whole = 2 * (0.7 * S_pair + 0.3 * 4000 * N / 5000 * P @ P.T) - 1
-    batch = placed(rows := np.array([7, 2, 11]), train[rows])
+    batch = to_batch(rows := np.array([7, 2, 11]), train[rows])
     found = method.target(dense(batch.image), dense(batch.text), method.graph(train)[batch.rows])
     assert found.numpy() == pytest.approx(whole[np.ix_(rows, rows)], abs=1e-5)
     assert found.numpy() == pytest.approx(found.numpy().T, abs=1e-6)
@@ -115,7 +115,7 @@ def stepped(method, train, before):
     with seeded(3) as rng:
         image, text = mlp(6, method.hidden, 8), mlp(9, method.hidden, 8)
         torch.nn.init.normal_(text[-1].weight, std=method.text_deviation)
-        batch = placed(rows := rng.permutation(N), train[rows])
+        batch = to_batch(rows := rng.permutation(N), train[rows])
     how = {"lr": method.lr, "momentum": method.momentum, "weight_decay": method.weight_decay}
     image_sgd, text_sgd = (torch.optim.SGD(tower.parameters(), **how) for tower in (image, text))
     target = method.target(batch.image, batch.text, method.graph(train)[batch.rows])

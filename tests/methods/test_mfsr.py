@@ -13,11 +13,11 @@ from crossbit.errors import InputError
 from crossbit.evaluation.scoring import score
 from crossbit.features import featurise
 from crossbit.methods.mfsr import MFSR, modality
-from crossbit.methods.mfsr_net import Discriminator, image_features, jittered, optimisers, slowed, target
+from crossbit.methods.mfsr_net import Discriminator, augmented, image_features, optimisers, scale_rates, target
 from crossbit.methods.recipe import Recipe
 from crossbit.metrics import parse_all
 from crossbit.models.bundle import Bundle, Origin
-from crossbit.nn.losses import accepted, refused
+from crossbit.nn.losses import fake_loss, real_loss
 from crossbit.nn.separation import separated
 from crossbit.reporting.explanation import parts, repainted, retold
 from crossbit.training.run import Training
@@ -97,9 +97,9 @@ def test_signed_is_least_where_nothing_is_separated_and_square_where_all_is():
 
 
 def test_what_discriminators_pay():
-    assert float(accepted(torch.tensor([0.0, log(3)]))) == pytest.approx((log(2) - log(3 / 4)) / 2)
-    assert float(refused(torch.tensor([0.0, log(3)]))) == pytest.approx((log(2) - log(1 / 4)) / 2)
-    assert torch.isfinite(accepted(torch.tensor([-1e4, 1e4])))
+    assert float(real_loss(torch.tensor([0.0, log(3)]))) == pytest.approx((log(2) - log(3 / 4)) / 2)
+    assert float(fake_loss(torch.tensor([0.0, log(3)]))) == pytest.approx((log(2) - log(1 / 4)) / 2)
+    assert torch.isfinite(real_loss(torch.tensor([-1e4, 1e4])))
 
 
 class Mean(nn.Module):
@@ -119,22 +119,22 @@ def softplus(x):
 
 def test_the_game_by_hand(monkeypatch):
     """A grey of value g judged alone has the logit 3 g, a pair of g and h the logit 3 (g + h)."""
-    monkeypatch.setattr("crossbit.methods.mfsr_net.jittered", lambda x: x)
+    monkeypatch.setattr("crossbit.methods.mfsr_net.augmented", lambda x: x)
     D, x, x1, x2 = {"D1": Mean(), "D2": Mean()}, pictures(0.1, 0.3), pictures(-0.2, 0.5), pictures(0.3, 0.1)
-    losses = MFSR().judged(D, x, x1, x2, torch.tensor([True, False]))
+    losses = MFSR().discriminator_losses(D, x, x1, x2, torch.tensor([True, False]))
     assert float(losses["L_D1"]) == pytest.approx(
         np.mean(softplus(-3 * np.array([0.1, 0.3]))) + np.mean(softplus(3 * np.array([-0.2, 0.5])))
     )
     right, same = softplus(-3 * np.array([0.2, 0.6])).mean(), softplus(3 * np.array([-0.1, 0.8])).mean()
     assert float(losses["L_D2"]) == pytest.approx(right + same / 2 + softplus(3 * 0.4) / 2 / 2)
     painted = softplus(-3 * np.array([-0.2, 0.5])).mean() + softplus(-3 * np.array([-0.1, 0.8])).mean()
-    assert float(MFSR().painted(D, x, x1, x2)) == pytest.approx(painted)
+    assert float(MFSR().generator_loss(D, x, x1, x2)) == pytest.approx(painted)
     near = np.mean([0.3**2, 0.2**2])
-    assert float(MFSR(delta=4.0, beta=0.5).painted(D, x, x1, x2)) == pytest.approx(painted + 4 * 1.5 * near / 2)
+    assert float(MFSR(delta=4.0, beta=0.5).generator_loss(D, x, x1, x2)) == pytest.approx(painted + 4 * 1.5 * near / 2)
     swapped = MFSR(D2="swapped")
     of_x1, of_x2 = (softplus(-3 * np.array(g)).mean() for g in ((-0.2, 0.5), (0.3, 0.1)))
-    assert float(swapped.painted(D, x, x1, x2)) == pytest.approx(of_x1 + 2 * of_x2)
-    against = swapped.judged(D, x, x1, x2, torch.tensor([True, True]))["L_D2"]
+    assert float(swapped.generator_loss(D, x, x1, x2)) == pytest.approx(of_x1 + 2 * of_x2)
+    against = swapped.discriminator_losses(D, x, x1, x2, torch.tensor([True, True]))["L_D2"]
     assert float(against) == pytest.approx(of_x1 + softplus(3 * np.array([0.3, 0.1])).mean())
 
 
@@ -159,7 +159,7 @@ def test_jitter_moves_and_lights_but_shows_the_same(rng):
     torch.manual_seed(0)
     x = torch.zeros(32, 3, 16, 16)
     x[:, :, 8:, :] = 0.5
-    moved = jittered(x)
+    moved = augmented(x)
     assert (moved != x).any((1, 2, 3)).all()
     assert moved.abs().max() <= 1
     rows = (moved[:, 0, :, 0] > 0.2).sum(1)
@@ -218,7 +218,7 @@ def test_the_generator_has_momentum_and_a_rate_of_its_own():
     assert (D1[0]["lr"], D1[0]["betas"]) == (0.3, (0.5, 0.999))
     assert main[1]["params"][0] is towers[0]["picture"].weight
     for _ in range(2):
-        slowed(steps.values(), 0.1)
+        scale_rates(steps.values(), 0.1)
         assert [group["lr"] for group in (*main, *D1)] == pytest.approx([0.01, 0.03, 0.03])
 
 

@@ -39,7 +39,7 @@ torch.set_num_threads(1)
 labelled, told = (load("scenes", train=192, database=192, query=10, task=task) for task in ("labels", "captions"))
 vectors = featurise(labelled, "hog", "bow").dataset.train
 pairs = featurise(told, "pixels(size=16)", "words", captions="first").dataset.train
-with joined():
+with process_group():
     for train, recipes in zip((vectors, pairs), sys.argv[1:], strict=True):
         for recipe in recipes.split():
             weights = Recipe.parse(recipe).fit(train, 8).parameters()

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from crossbit.data.pairs import Paired
-from crossbit.methods.ssah import SSAH, State, verdict
-from crossbit.training.run import Batch, Training
+from crossbit.methods.ssah import SSAH, TrainingState, verdict
+from crossbit.training.run import MiniBatch, Training
 
 SMALL = {"hidden": 8, "width": 8, "batch": 64, "passes": 2, "label_passes": 2}
 L = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 ROWS = torch.tensor([2, 0])
-BATCH = Batch(ROWS, torch.zeros(2, 1), torch.zeros(2, 1), L[ROWS], ROWS)
+BATCH = MiniBatch(ROWS, torch.zeros(2, 1), torch.zeros(2, 1), L[ROWS], ROWS)
 #: What every network says of that batch: F, H and the predicted labels.
 F, H, P = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[0.5], [-0.5]]), torch.tensor([[1.0, 0.5], [1.0, 0.0]])
 
@@ -21,7 +21,7 @@ F, H, P = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[0.5], [-0.5]]),
 def state():
     torch.manual_seed(0)
     names = ("label", "image", "text")
-    return State(
+    return TrainingState(
         {name: lambda x: (F, H, P) for name in names},
         {name: nn.Linear(2, 1) for name in names[1:]},
         L,

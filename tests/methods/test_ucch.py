@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import normalize
 
 from crossbit.data.pairs import Paired
-from crossbit.methods.ucch import UCCH, binary, contrast, everyone, remember
+from crossbit.methods.ucch import UCCH, binary, contrast, everyone, update_memory
 from crossbit.nn.similarity import sign
 from crossbit.nn.towers import mlp
 from crossbit.training.run import Epoch, Training, seeded
@@ -87,7 +87,7 @@ def test_which_entries_are_shifted_has_no_gradient():
 def test_the_memory_follows_the_codes_of_its_pairs_in_place():
     V = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     same = V
-    remember(V, torch.tensor([2, 0]), torch.tensor([[0.0, 4.0], [0.0, -2.0]]), 0.4)
+    update_memory(V, torch.tensor([2, 0]), torch.tensor([[0.0, 4.0], [0.0, -2.0]]), 0.4)
     assert same.numpy() == pytest.approx(
         np.array(
             [
@@ -101,7 +101,7 @@ def test_the_memory_follows_the_codes_of_its_pairs_in_place():
 
 def test_without_momentum_the_memory_is_the_mean_code():
     V = unit(3, 4)
-    remember(V, torch.tensor([1]), torch.tensor([[0.0, 3.0, 0.0, -4.0]]), 0.0)
+    update_memory(V, torch.tensor([1]), torch.tensor([[0.0, 3.0, 0.0, -4.0]]), 0.0)
     assert V[1].numpy() == pytest.approx([0, 0.6, 0, -0.8])
 
 
@@ -140,12 +140,12 @@ def test_the_memory_follows_the_codes_of_every_process(toy, monkeypatch):
     """A peer that held the same pairs would change nothing, and is asked for rows and for codes."""
     asked = []
 
-    def gathered(t):
+    def all_gather(t):
         asked.append(tuple(t.shape))
         return torch.cat([t, t])
 
     alone = embedded(toy, epochs=2)
-    monkeypatch.setattr("crossbit.methods.ucch.gathered", gathered)
+    monkeypatch.setattr("crossbit.methods.ucch.all_gather", all_gather)
     assert (embedded(toy, epochs=2) == alone).all()
     assert asked == [(64,), (64, 8)] * (2 * len(toy.train) // 64)
 

@@ -142,6 +142,6 @@ def test_every_choice_changes_the_codes(change, toy):
 
 
 def test_too_few_pairs_are_refused(toy):
-    with pytest.raises(InputError, match="9 training pairs are too few for k=5: take 10, or a smaller k"):
+    with pytest.raises(InputError, match="k=5 needs 10 training pairs, not 9: take a smaller k"):
         UGACH(**SMALL).fit(toy.train[:9], 4)
     UGACH(**SMALL).fit(toy.train[:10], 4)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossbit.metrics import KINDS, Measure
 from crossbit.metrics.definitions import average_precision
-from crossbit.metrics.first_match import First
+from crossbit.metrics.first_match import FirstMatch
 from crossbit.metrics.tally import Tally
 
 #: Up to four groups of ties, of up to four items; each item is its number of shared labels.
@@ -100,7 +100,7 @@ def test_without_ties_every_choice_is_the_definition():
 def test_the_first_match_is_where_all_orders_put_it(better, tied, matches, k):
     matches = min(matches, tied)
     places = [better + min(order) + 1 for order in set(map(frozenset, permutations(range(tied), matches)))]
-    first = First(np.array([better]), np.array([tied]), np.array([matches]))
+    first = FirstMatch(np.array([better]), np.array([tied]), np.array([matches]))
     for ties, truth in (("expected", np.mean), ("best", min), ("worst", max)):
         assert first.rank(ties) == pytest.approx([truth(places)])
     hits = [float(place <= k) for place in places]

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from crossbit.data.pairs import Paired, Vocabulary
 from crossbit.errors import InputError
 from crossbit.models.encoder import DualEncoder
-from crossbit.nn.gru import Sentence, sentence
+from crossbit.nn.gru import GRUEncoder, gru_encoder
 from crossbit.nn.layers import Normalise
 from crossbit.nn.towers import config, mlp, tower
 
@@ -24,7 +24,7 @@ def pairs(vocabulary=None):
 @pytest.mark.parametrize(("layers", "directions"), SHAPES)
 def test_a_stack_reads_as_torchs_own_does(layers, directions):
     torch.manual_seed(0)
-    ours = Sentence(8, 5, 4, layers, directions)
+    ours = GRUEncoder(8, 5, 4, layers, directions)
     theirs = nn.GRU(5, 4, layers, batch_first=True, bidirectional=directions == 2)
     for number, cell in enumerate(ours.cells):
         layer, direction = divmod(number, directions)
@@ -51,7 +51,7 @@ def test_a_code_depends_neither_on_its_neighbours_nor_on_its_padding(layers, dir
     for row in ids:
         length = rng.integers(0, 12)
         row[:length] = rng.integers(1, 40, length)
-    text = nn.Sequential(Sentence(40, 16, 24, layers, directions), nn.Linear(24 * directions, 8), Normalise())
+    text = nn.Sequential(GRUEncoder(40, 16, 24, layers, directions), nn.Linear(24 * directions, 8), Normalise())
     encoder = DualEncoder(mlp(2, 8), text, "cosine", 8)
     together = encoder.embed(ids, "text")
     alone = np.concatenate([encoder.embed(ids[i : i + 1], "text") for i in range(len(ids))])
@@ -61,18 +61,18 @@ def test_a_code_depends_neither_on_its_neighbours_nor_on_its_padding(layers, dir
 
 
 def test_a_sentence_without_a_word_is_zero():
-    made = Sentence(8, 5, 4, 2, 2)
+    made = GRUEncoder(8, 5, 4, 2, 2)
     assert not made(torch.zeros(2, 3, dtype=torch.long)).any()
     assert made(torch.tensor([[0, 0], [4, 0]])).any(1).tolist() == [False, True]
 
 
 def test_the_order_of_words_matters():
-    made = Sentence(8, 5, 4)
+    made = GRUEncoder(8, 5, 4)
     assert not torch.allclose(*made(torch.tensor([[4, 5, 6], [6, 5, 4]])))
 
 
 def test_it_is_rebuilt_from_its_description_and_its_state():
-    made = Sentence(8, 5, 4, 2, 2)
+    made = GRUEncoder(8, 5, 4, 2, 2)
     again = tower(config(made))
     again.load_state_dict(made.state_dict())
     assert config(made) == {"kind": "sentence", "words": 8, "width": 5, "hidden": 4, "layers": 2, "directions": 2}
@@ -80,7 +80,7 @@ def test_it_is_rebuilt_from_its_description_and_its_state():
 
 
 def test_word_vectors_start_small_and_padding_stays_zero():
-    made = Sentence(50, 20, 4)
+    made = GRUEncoder(50, 20, 4)
     weights = made.vectors.weight.detach()
     assert not weights[0].any()
     assert 0.09 < weights.abs().max() <= 0.1
@@ -93,16 +93,16 @@ def test_reading_starts_from_given_vectors():
     given = np.full((8, 3), np.nan, np.float32)
     given[5] = 1, 2, 3
     known = Vocabulary(tuple("0123abcd"), given)
-    made = sentence(pairs(known), width=7, hidden=4)
+    made = gru_encoder(pairs(known), width=7, hidden=4)
     weights = made.vectors.weight
     assert made.sizes["width"] == 3
     assert weights[5].tolist() == [1, 2, 3]
     assert weights.requires_grad
     assert 0 < weights[4].abs().max() <= 0.1
     assert not weights[0].any()
-    assert sentence(pairs(Vocabulary(known.words)), width=7, hidden=4).sizes["width"] == 7
+    assert gru_encoder(pairs(Vocabulary(known.words)), width=7, hidden=4).sizes["width"] == 7
 
 
 def test_texts_that_are_no_words_are_refused():
     with pytest.raises(InputError, match="text=words"):
-        sentence(pairs(), 3, 4)
+        gru_encoder(pairs(), 3, 4)

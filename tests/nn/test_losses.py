@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from crossbit.nn.losses import hinge, infonce, pairwise_nll, squared_distances, triplet
-from crossbit.nn.similarity import sharing
+from crossbit.nn.similarity import label_similarity
 
 
 def test_items_that_share_a_label_are_alike():
     L = torch.tensor([[1.0, 0, 1], [0, 1, 1], [0, 1, 0], [0, 0, 0]])
-    assert sharing(L, L).tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-    assert sharing(L[:1], L).tolist() == [[1, 1, 0, 0]]
+    assert label_similarity(L, L).tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    assert label_similarity(L[:1], L).tolist() == [[1, 1, 0, 0]]
 
 
 def test_squared_distances_by_hand():

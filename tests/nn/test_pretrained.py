@@ -10,7 +10,7 @@ from crossbit.errors import InputError
 from crossbit.features.extractors.clip import Clip
 from crossbit.models.encoder import DualEncoder
 from crossbit.nn.layers import Normalise
-from crossbit.nn.pretrained import Pretrained, sides
+from crossbit.nn.pretrained import Pretrained
 from crossbit.nn.towers import config, tower
 
 TEXTS = ["red", "a red dog", "b c d e f g", "red " * 40]
@@ -18,7 +18,7 @@ TEXTS = ["red", "a red dog", "b c d e f g", "red " * 40]
 
 @pytest.fixture(scope="module")
 def towers(tiny_clip):
-    return [torch.nn.Sequential(side, Normalise()) for side in sides(str(tiny_clip))]
+    return [torch.nn.Sequential(side, Normalise()) for side in pretrained_towers(str(tiny_clip))]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_code_does_not_depend_on_its_neighbours(towers, tiny_clip, pictures):
 
 def test_what_cannot_work_is_refused(towers, tmp_path):
     with pytest.raises(InputError, match="neither a folder nor a name on the hub"):
-        sides(str(tmp_path / "none"))
+        pretrained_towers(str(tmp_path / "none"))
     with pytest.raises(InputError, match="no model can be built of this configuration"):
         Pretrained("image", {"model_type": "no-such-thing"}, [], [])
     with pytest.raises(InputError, match="no model can be built of this configuration"):

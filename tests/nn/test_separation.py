@@ -8,7 +8,16 @@ from torch import nn
 from crossbit.data.pairs import BEGIN, END, PADDING
 from crossbit.errors import InputError
 from crossbit.models.encoder import DualEncoder
-from crossbit.nn.separation import Narrator, Painter, Parts, Separated, dictation, doublings, separated, untold
+from crossbit.nn.separation import (
+    Decoder,
+    Generator,
+    Parts,
+    Separated,
+    caption_nll,
+    doublings,
+    separated,
+    teacher_forcing,
+)
 from crossbit.nn.towers import config, tower
 from crossbit.reporting.explanation import parts, repainted, retold
 
@@ -35,7 +44,7 @@ def test_the_tower_gives_the_semantic_part_and_keeps_the_rest():
     made.eval(), again.eval()
     z = made.parts(x).flatten(1)
     assert (again.picture(z) == made.picture(z)).all()
-    assert (again.sentence.say(z, 4) == made.sentence.say(z, 4)).all()
+    assert (again.sentence.greedy(z, 4) == made.sentence.greedy(z, 4)).all()
     alone = Separated(6, 4)
     assert (alone.picture, alone.sentence) == (None, None)
 
@@ -43,7 +52,7 @@ def test_the_tower_gives_the_semantic_part_and_keeps_the_rest():
 @pytest.mark.parametrize(("side", "count"), [(8, 1), (32, 3), (64, 4)])
 def test_pictures_have_the_side_asked_for(side, count):
     assert doublings(side) == count
-    painter = Painter(6, side, 2)
+    painter = Generator(6, side, 2)
     x = painter(torch.randn(3, 6))
     assert x.shape == (3, 3, side, side)
     assert x.abs().max() <= 1
@@ -58,7 +67,7 @@ def test_other_sides_are_refused(side):
 
 
 def test_dcgan_s_sizes_and_start():
-    painter = Painter(3072, 64, 64)
+    painter = Generator(3072, 64, 64)
     widths = [m.out_channels for m in painter.layers if isinstance(m, nn.ConvTranspose2d)]
     assert widths == [512, 256, 128, 64, 3]
     assert sum(p.numel() for p in painter.parameters()) == pytest.approx(27.9e6, rel=0.005)
@@ -70,11 +79,11 @@ IDS = torch.tensor([[BEGIN, 5, 4, END, PADDING, PADDING], [BEGIN, 6, 5, 4, END, 
 
 
 def test_each_word_is_to_be_told_from_those_before_it():
-    told, words = dictation(IDS)
+    told, words = teacher_forcing(IDS)
     assert told.tolist() == [[BEGIN, 5, 4, END], [BEGIN, 6, 5, 4]]
     assert words.tolist() == [[5, 4, END, PADDING], [6, 5, 4, END]]
     bare = torch.where(IDS == BEGIN, 7, IDS)
-    told, words = dictation(bare)
+    told, words = teacher_forcing(bare)
     assert told[0].tolist() == [BEGIN, 7, 5, 4, END]
     assert words[0].tolist() == [7, 5, 4, END, PADDING]
 
@@ -86,7 +95,7 @@ def test_the_loss_of_a_sentence_is_the_mean_over_its_words():
         def forward(self, z, told):
             return torch.zeros(*told.shape, 9)
 
-    assert float(untold(Even(), torch.zeros(2, 3), IDS)) == pytest.approx(np.log(9))
+    assert float(caption_nll(Even(), torch.zeros(2, 3), IDS)) == pytest.approx(np.log(9))
 
     class Sure(nn.Module):
         """Knows the first sentence, and gives nothing to the second's words."""
@@ -97,24 +106,24 @@ def test_the_loss_of_a_sentence_is_the_mean_over_its_words():
                 scores[0, place, word] = 100.0
             return scores
 
-    assert float(untold(Sure(), torch.zeros(2, 3), IDS)) == pytest.approx(4 * np.log(9) / 7, rel=1e-5)
-    assert float(untold(Even(), torch.zeros(2, 3), torch.full((2, 3), PADDING))) == 0.0
+    assert float(caption_nll(Sure(), torch.zeros(2, 3), IDS)) == pytest.approx(4 * np.log(9) / 7, rel=1e-5)
+    assert float(caption_nll(Even(), torch.zeros(2, 3), torch.full((2, 3), PADDING))) == 0.0
 
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_sentences_are_learned_and_said_again(layers):
     torch.manual_seed(0)
-    narrator, z = Narrator(4, 8, 6, 12, layers), torch.eye(2, 4)
+    narrator, z = Decoder(4, 8, 6, 12, layers), torch.eye(2, 4)
     assert narrator(z, IDS[:, :3]).shape == (2, 3, 8)
     optimiser = torch.optim.Adam(narrator.parameters(), 0.02)
     for _ in range(120):
         optimiser.zero_grad()
-        loss = untold(narrator, z, IDS)
+        loss = caption_nll(narrator, z, IDS)
         loss.backward()
         optimiser.step()
     assert loss.item() < 0.05
-    assert narrator.say(z, 6).tolist() == [[5, 4, END, 0, 0, 0], [6, 5, 4, END, 0, 0]]
-    assert narrator.say(z, 2).tolist() == [[5, 4], [6, 5]]
+    assert narrator.greedy(z, 6).tolist() == [[5, 4, END, 0, 0, 0], [6, 5, 4, END, 0, 0]]
+    assert narrator.greedy(z, 2).tolist() == [[5, 4], [6, 5]]
 
 
 def test_an_encoder_tells_the_parts_that_its_embedding_is_made_of(rng):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from crossbit.training.early_stopping import falling
+from crossbit.training.early_stopping import passes_while_falling
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from crossbit.training.early_stopping import falling
 )
 def test_passes_end_when_the_loss_falls_no_longer(means, passes):
     done = 0
-    for losses in falling(len(means)):
+    for losses in passes_while_falling(len(means)):
         losses += [torch.tensor(means[done] - 1.0), torch.tensor(means[done] + 1.0)]
         done += 1
     assert done == passes

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from crossbit.nn.gru import Sentence
+from crossbit.nn.gru import GRUEncoder
 from crossbit.nn.layers import Normalise
 from crossbit.nn.losses import hinge, infonce
 from crossbit.nn.towers import mlp, perceptron
-from crossbit.training.memory import cached
+from crossbit.training.memory import gradient_cached
 
 OWN = torch.eye(24, dtype=torch.bool)
 
@@ -30,7 +30,7 @@ def towers():
     ids = torch.randint(1, 30, (24, 7))
     ids[::3, 4:] = 0
     image = nn.Sequential(*perceptron(pixels.numpy(), 12), Normalise())
-    text = nn.Sequential(Sentence(30, 8, 16, directions=2), mlp(32, 20, 12, dropout=0.3), Normalise())
+    text = nn.Sequential(GRUEncoder(30, 8, 16, directions=2), mlp(32, 20, 12, dropout=0.3), Normalise())
     return image, text, pixels, ids
 
 
@@ -39,7 +39,7 @@ def gradients(towers, loss, size):
     parameters = [*image.parameters(), *text.parameters()]
     for p in parameters:
         p.grad = None
-    loss(cached(image, pixels, size), cached(text, ids, size)).backward()
+    loss(gradient_cached(image, pixels, size), gradient_cached(text, ids, size)).backward()
     return [p.grad.clone() for p in parameters]
 
 
@@ -71,7 +71,7 @@ def test_what_is_computed_again_draws_the_same_random_numbers():
     tower = nn.Sequential(nn.Linear(6, 6, bias=False), nn.Dropout(0.5))
     tower[0].weight.data = torch.eye(6)
     x = torch.ones(8, 6, requires_grad=True)
-    seen = cached(tower, x, 2)
+    seen = gradient_cached(tower, x, 2)
     seen.sum().backward()
     assert 0 < int((seen == 0).sum()) < 48
     torch.testing.assert_close(x.grad, seen.detach())
@@ -84,7 +84,7 @@ def test_activations_are_held_of_no_more_than_a_chunk():
     def held(size):
         kept = []
         with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.nbytes) or t, lambda t: t):
-            cached(tower, x, size)
+            gradient_cached(tower, x, size)
         return sum(kept)
 
     weights = sum(p.nbytes for p in tower.parameters())
@@ -99,4 +99,4 @@ def test_sparse_rows_pass_at_once():
     from crossbit.nn.tensors import sparse_tensor
 
     rows = sparse_tensor(csr_array(np.eye(9, dtype=np.float32)))
-    assert cached(SparseLinear(9, 4), rows, 2).shape == (9, 4)
+    assert gradient_cached(SparseLinear(9, 4), rows, 2).shape == (9, 4)

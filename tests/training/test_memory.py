@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from crossbit.training.memory import keep_freed
+from crossbit.training.memory import keep_freed_memory
 
 COUNT = """
 import resource, sys
 import numpy as np
-from crossbit.training.memory import keep_freed
+from crossbit.training.memory import keep_freed_memory
 if sys.argv[1] == "keep":
-    keep_freed()
+    keep_freed_memory()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     np.ones(16 * 2**20 // 8)
@@ -23,7 +23,7 @@ print(faults() - first)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux" or not keep_freed(), reason="the C library is not glibc")
+@pytest.mark.skipif(sys.platform != "linux" or not keep_freed_memory(), reason="the C library is not glibc")
 def test_freed_memory_comes_back_without_page_faults():
     def faults(how):
         ended = subprocess.run([sys.executable, "-c", COUNT, how], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from crossbit.methods.recipe import Recipe
 from crossbit.models.encoder import DualEncoder
 from crossbit.nn.towers import mlp
 from crossbit.training.early_stopping import agreement, hold_out
-from crossbit.training.run import CHECKPOINT, Epoch, Training, hardening, seeded
+from crossbit.training.run import CHECKPOINT, Epoch, Training, seeded, tanh_slope
 from helpers import peers
 
 RECIPE = Recipe.parse("cfrh(hidden=16,decoder_hidden=16,epochs=6)")
@@ -28,7 +28,7 @@ def weights(encoder: DualEncoder) -> bytes:
 
 
 def test_alpha_of_the_square_root_schedule():
-    assert [hardening(epoch) for epoch in (0, 3, 8)] == [1.0, 2.0, 3.0]
+    assert [tanh_slope(epoch) for epoch in (0, 3, 8)] == [1.0, 2.0, 3.0]
 
 
 def test_seeding_leaves_the_callers_generator_alone():
@@ -225,7 +225,7 @@ import sys
 import numpy as np
 import torch
 from crossbit.data.pairs import Paired
-from crossbit.training.distributed import gathered, in_step, joined, rank, world
+from crossbit.training.distributed import all_gather, data_parallel, process_group, rank, world_size
 from crossbit.errors import InputError
 from crossbit.methods.recipe import Recipe
 from crossbit.methods.infonce import Scale
@@ -233,10 +233,10 @@ from crossbit.methods.infonce import Scale
 torch.set_num_threads(1)
 rng = np.random.default_rng(0)
 train = Paired(rng.random((96, 12), dtype=np.float32), rng.random((96, 9), dtype=np.float32))
-with joined():
-    assert world() == int(sys.argv[1])
-    assert isinstance(in_step(torch.nn.Sequential()), torch.nn.Sequential)  # it has nothing to average
-    assert gathered(torch.full((2, 1), float(rank()))).flatten().tolist() == [r // 2 for r in range(2 * world())]
+with process_group():
+    assert world_size() == int(sys.argv[1])
+    assert isinstance(data_parallel(torch.nn.Sequential()), torch.nn.Sequential)  # it has nothing to average
+    assert all_gather(torch.full((2, 1), float(rank()))).flatten().tolist() == [r // 2 for r in range(2 * world_size())]
     recipes = ["cfrh(hidden=8,decoder_hidden=8,epochs=3,batch=16)", "infonce(epochs=3,batch=16)"]
     encoders = [Recipe.parse(text).fit(train, 8) for text in recipes]
     print("".join(v.numpy().tobytes().hex() for encoder in encoders for v in encoder.state_dict().values()))

@@ -30,8 +30,8 @@ from crossbit.features import featurise
 from crossbit.features.raw import centre_square, open_picture
 from crossbit.methods.recipe import Recipe
 from crossbit.models.encoder import DualEncoder
-from crossbit.nn.layers import Pixels
-from crossbit.nn.separation import dictation, separated
+from crossbit.nn.layers import RescalePixels
+from crossbit.nn.separation import separated, teacher_forcing
 from crossbit.reporting.explanation import parts, repainted, retold
 from crossbit.reporting.plots import save
 from crossbit.training.run import Training, seeded
@@ -84,7 +84,7 @@ def probe(pictures: UInt8[ndarray, "n side side 3"], things: list[Thing]) -> nn.
     """Return a small network that learned from original pictures to tell the colour and the shape of a thing."""
     kinds = kinds_of(things)
     with seeded(0) as rng:
-        trunk = [Pixels(), *convolution(3, 16), *convolution(16, 32), nn.MaxPool2d(2), *convolution(32, 64)]
+        trunk = [RescalePixels(), *convolution(3, 16), *convolution(16, 32), nn.MaxPool2d(2), *convolution(32, 64)]
         net = nn.Sequential(*trunk, nn.MaxPool2d(2), *convolution(64, 64), Strongest(), nn.Linear(64, 10))
         steps = torch.optim.Adam(net.parameters(), 2e-3)
         for epoch in range(PASSES):
@@ -111,7 +111,7 @@ def words_told(encoder: DualEncoder, text: Int[ndarray, "n length"]) -> float:
     """Return how often the next word of a sentence is the likeliest, given its parts and the words before it."""
     R = separated(encoder.text).sentence
     assert R is not None
-    given, words = dictation(torch.from_numpy(text))
+    given, words = teacher_forcing(torch.from_numpy(text))
     z = torch.from_numpy(parts(encoder, text, "text")).flatten(1)
     right = R(z, given).argmax(2) == words
     return float(right[words != PADDING].float().mean())

@@ -66,7 +66,7 @@ def fit(
     from ..models.bundle import Bundle, Origin, refuse_other
     from ..progress import bar
     from ..spec import options
-    from ..training.distributed import joined, rank
+    from ..training.distributed import process_group, rank
     from ..training.run import CHECKPOINT, Training
     from .setup import featurised, read_precision, read_setup
 
@@ -84,7 +84,7 @@ def fit(
         "data": data.sha256,
         "patience": patience,
     }
-    with bar(f"fit {recipe.name} at {bits} bits") as log, joined():
+    with bar(f"fit {recipe.name} at {bits} bits") as log, process_group():
         how = Training(log, kept, facts=run, precision=read_precision(precision), patience=patience)
         encoder = recipe.fit(data.train, bits, seed=seed, training=how)
         first = rank() == 0

@@ -43,7 +43,7 @@ from torch.optim import Adam
 from ..data.pairs import Paired
 from ..models.encoder import DualEncoder, device
 from ..nn.losses import squared_distances, triplet
-from ..nn.similarity import sharing
+from ..nn.similarity import label_similarity
 from ..training.run import PLAIN, Training, seeded
 from .adah_net import Both, Branch, Networks, Pooling, hashed, image_branch, opposite, text_branch
 from .base import Method, Source
@@ -93,7 +93,7 @@ class ADAH(Method):
             E, G, D = (Networks(*map(run.prepared, both)) for both in zip(image, text, strict=True))
             for epoch in run.epochs(self.epochs):
                 for batch in epoch.batches(train, self.batch, rng, drop_last=True):
-                    S = sharing(L[batch.rows], L[batch.rows])
+                    S = label_similarity(L[batch.rows], L[batch.rows])
                     f = E(Both(batch.image, batch.text))
                     for _ in range(self.G_steps if playing else 0):
                         still = Both(f.I.detach(), f.T.detach())

@@ -14,7 +14,7 @@ from ..data.pairs import Array, Modality
 from ..errors import InputError
 from ..models.encoder import DualEncoder
 from ..nn.attention import Attended, Attention
-from ..nn.layers import Places, Pool
+from ..nn.layers import ChannelsFirst, Pool
 from ..nn.tensors import tensor
 from ..nn.towers import CHANNELS, convolutions, mlp, perceptron
 
@@ -72,7 +72,7 @@ def image_branch(
     if items.ndim == 2:
         E = nn.Sequential(*perceptron(items, width), nn.ReLU())
         return Branch(E, Attention(width, "dimensions"), mlp(width, hidden, hidden, dim, dropout=dropout))
-    E = convolutions(*CHANNELS[:layers]) if items.dtype == np.uint8 else nn.Sequential(Places())
+    E = convolutions(*CHANNELS[:layers]) if items.dtype == np.uint8 else nn.Sequential(ChannelsFirst())
     _, channels, h, w = E(tensor(items[:1])).shape
     gather, gathered = (Pool(), channels) if pooling == "mean" else (nn.Flatten(), channels * h * w)
     D = nn.Sequential(gather, *mlp(gathered, hidden, hidden, dim, dropout=dropout))

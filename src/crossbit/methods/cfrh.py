@@ -40,10 +40,10 @@ from torch.nn.functional import mse_loss, normalize
 from ..data.pairs import Paired
 from ..models.encoder import DualEncoder, device
 from ..nn.losses import gram, pairing
-from ..nn.similarity import rescaled_cosine, row_cosine, row_normed_product, vectors
+from ..nn.similarity import require_vectors, rescaled_cosine, row_cosine, row_normed_product
 from ..nn.tensors import dense
 from ..nn.towers import mlp, perceptron
-from ..training.run import PLAIN, Training, hardening, seeded
+from ..training.run import PLAIN, Training, seeded, tanh_slope
 from .base import Method, Source
 
 
@@ -91,7 +91,7 @@ class CFRH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; the log carries every term and the mean and deviation of each S."""
-        vectors("CFRH", train.image, train.text)
+        require_vectors("CFRH", train.image, train.text)
         with seeded(seed) as rng:
             image, text = perceptron(train.image, self.hidden, dim), perceptron(train.text, self.hidden, dim)
             decoders = [mlp(dim, self.decoder_hidden, x.shape[1]) for x in (train.image, train.text)]
@@ -105,7 +105,7 @@ class CFRH(Method):
             run = training.begin(rng, image, text, dim, optimiser=optimiser, decoders=nn.ModuleList(decoders))
             D_I, D_T = map(run.prepared, decoders)
             for epoch in run.epochs(self.epochs):
-                alpha = hardening(epoch.number) if self.alpha == "sqrt" else 1.0
+                alpha = tanh_slope(epoch.number) if self.alpha == "sqrt" else 1.0
                 for batch in epoch.batches(train, self.batch, rng, drop_last=True):
                     F_I, F_T = dense(batch.image), dense(batch.text)
                     target = self.target(F_I, F_T)

@@ -45,9 +45,9 @@ from torch import Tensor, nn
 from ..data.pairs import Paired
 from ..models.encoder import DualEncoder, device
 from ..nn.losses import pairwise_nll
-from ..nn.similarity import sharing, sign
+from ..nn.similarity import label_similarity, sign
 from ..nn.towers import perceptron
-from ..training.distributed import remember
+from ..training.distributed import update_memory_bank
 from ..training.run import PLAIN, Training, seeded
 from .base import Method, Source
 
@@ -96,9 +96,9 @@ class DCMH(Method):
                 for side, tower, own, other in (("image", run.image, F, G), ("text", run.text, G, F)):
                     for batch in epoch.batches(train, self.batch, rng):
                         rows, u = batch.rows, tower(getattr(batch, side))
-                        remember(own, rows, u)
+                        update_memory_bank(own, rows, u)
                         rest = own.sum(0) - own[rows].sum(0)
-                        terms = self.terms(u, other, sharing(L[rows], L), B[rows], rest)
+                        terms = self.terms(u, other, label_similarity(L[rows], L), B[rows], rest)
                         scale = len(rows) * len(train)
                         loss = self.objective(terms) / scale
                         epoch.step(loss, optimiser)

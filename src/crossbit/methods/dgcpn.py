@@ -46,10 +46,10 @@ from torch.nn.functional import mse_loss
 from ..data.pairs import Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder, device
-from ..nn.similarity import cosine, sign, transitions, vectors
+from ..nn.similarity import cosine, require_vectors, sign, transitions
 from ..nn.tensors import dense
 from ..nn.towers import perceptron
-from ..training.run import PLAIN, Batch, Training, placed, seeded
+from ..training.run import PLAIN, MiniBatch, Training, seeded, to_batch
 from .base import Method, Source
 
 #: The number of training pairs that the released K and scale are made for.
@@ -93,7 +93,7 @@ class DGCPN(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; for n pairs the graph takes 4 n^2 bytes, 100 MB for 5,000."""
-        vectors("DGCPN", train.image, train.text)
+        require_vectors("DGCPN", train.image, train.text)
         with seeded(seed) as rng:
             image, text = (perceptron(x, self.hidden, dim, dropout=self.dropout) for x in (train.image, train.text))
             hash_weight, _ = list(text.parameters())[-2:]
@@ -102,7 +102,7 @@ class DGCPN(Method):
             P = self.graph(train)
             run = training.begin(rng, image, text, dim, image_optimiser=steps_I, text_optimiser=steps_T)
 
-            def codes(batch: Batch) -> tuple[Tensor, Tensor]:
+            def codes(batch: MiniBatch) -> tuple[Tensor, Tensor]:
                 return torch.tanh(run.image(batch.image)), torch.tanh(run.text(batch.text))
 
             for epoch in run.epochs(self.epochs):
@@ -133,7 +133,7 @@ class DGCPN(Method):
         n = len(train)
         if n > LARGEST:
             raise InputError(f"DGCPN's graph of {n:,} pairs would take {4 * n * n / 1e9:,.0f} GB; train on {LARGEST:,}")
-        everything = placed(torch.arange(n).numpy(), train)
+        everything = to_batch(torch.arange(n).numpy(), train)
         F_I, F_T = dense(everything.image), dense(everything.text)
         others = max(round(self.K * n / NOMINAL) - 1, 1)
         P = torch.empty(n, n, device=F_I.device)

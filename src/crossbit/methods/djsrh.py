@@ -40,7 +40,7 @@ from ..nn.losses import gram
 from ..nn.similarity import rescaled_cosine
 from ..nn.tensors import dense
 from ..nn.towers import frozen_trunk, perceptron
-from ..training.run import PLAIN, Training, hardening, seeded
+from ..training.run import PLAIN, Training, seeded, tanh_slope
 from .base import Method, Source
 
 
@@ -85,7 +85,7 @@ class DJSRH(Method):
             optimiser = torch.optim.SGD(groups, momentum=self.momentum, weight_decay=self.weight_decay, fused=True)
             run = training.begin(rng, image, text, dim, optimiser=optimiser)
             for epoch in run.epochs(self.epochs):
-                alpha = hardening(epoch.number) if self.alpha == "sqrt" else 1.0
+                alpha = tanh_slope(epoch.number) if self.alpha == "sqrt" else 1.0
                 for batch in epoch.batches(train, self.batch, rng, drop_last=True):
                     S = self.target(dense(frozen(batch.image)), dense(batch.text))
                     H_I, H_T = torch.tanh(alpha * run.image(batch.image)), torch.tanh(alpha * run.text(batch.text))

@@ -39,13 +39,13 @@ from torch import Tensor, nn
 from ..data.pairs import Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder, device
-from ..nn.gru import sentence
+from ..nn.gru import gru_encoder
 from ..nn.layers import Normalise
 from ..nn.losses import Siblings, infonce
-from ..nn.pretrained import sides
+from ..nn.pretrained import pretrained_towers
 from ..nn.towers import perceptron
-from ..training.distributed import world
-from ..training.memory import cached
+from ..training.distributed import world_size
+from ..training.memory import gradient_cached
 from ..training.run import PLAIN, Training, seeded
 from .base import Method, Source
 
@@ -93,12 +93,13 @@ class InfoNCE(Method):
             optimiser = self.optimiser(nn.ModuleList([image, text, scale]))
             run = training.begin(rng, image, text, dim, space="cosine", optimiser=optimiser, scale=scale)
             scaled = run.prepared(scale)
-            steps = max(len(train) // self.batch // world(), 1)
+            steps = max(len(train) // self.batch // world_size(), 1)
             for epoch in run.epochs(self.epochs):
                 for i, batch in enumerate(epoch.batches(train, self.batch, rng, drop_last=True)):
                     for group in optimiser.param_groups:
                         group["lr"] = self.rate(epoch.number * steps + i, self.epochs * steps)
-                    v, l = cached(run.image, batch.image, self.chunk), cached(run.text, batch.text, self.chunk)
+                    v = gradient_cached(run.image, batch.image, self.chunk)
+                    l = gradient_cached(run.text, batch.text, self.chunk)
                     loss = infonce(scaled(v) @ l.T, batch.item[:, None] == batch.item, self.siblings)
                     epoch.step(loss, optimiser)
                     epoch.add(loss=loss, scale=scale.clamped())
@@ -129,7 +130,7 @@ class InfoNCE(Method):
         """Return what reads sentences, or W for vectors."""
         if train.vocabulary is None:
             return perceptron(train.text, dim)
-        read = sentence(train, self.width, self.hidden, directions=self.directions)
+        read = gru_encoder(train, self.width, self.hidden, directions=self.directions)
         return nn.Sequential(read, nn.Linear(read.width, dim))
 
     def pretrained(self, train: Paired) -> Towers:
@@ -139,7 +140,7 @@ class InfoNCE(Method):
                 "a pretrained model is trained on pixels and on its own token ids: take both as in"
                 f" --features 'clip(model={self.model},inputs=true)'"
             )
-        image, text = sides(self.model, self.revision)
+        image, text = pretrained_towers(self.model, self.revision)
         dim = text(torch.zeros(1, 1, dtype=torch.long)).shape[1]
         return nn.Sequential(image, Normalise()), nn.Sequential(text, Normalise()), dim
 

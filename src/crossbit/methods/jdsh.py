@@ -50,7 +50,7 @@ from ..nn.losses import gram, pairing
 from ..nn.similarity import rescaled_cosine, row_cosine
 from ..nn.tensors import dense
 from ..nn.towers import frozen_trunk, perceptron
-from ..training.run import PLAIN, Training, hardening, placed, seeded
+from ..training.run import PLAIN, Training, seeded, tanh_slope, to_batch
 from .base import Method, Source
 
 #: Training pairs that the spread is fitted to, at most. Ours: as many as the published sets train on.
@@ -118,7 +118,7 @@ class JDSH(Method):
             spread = RELEASED.get(self.spread) or fitted(self.samples(train, frozen, rng))
             run = training.begin(rng, image, text, dim, optimiser=optimiser)
             for epoch in run.epochs(self.epochs):
-                alpha = hardening(epoch.number)
+                alpha = tanh_slope(epoch.number)
                 for batch in epoch.batches(train, self.batch, rng, drop_last=True):
                     S = self.weighted(self.joint(dense(frozen(batch.image)), dense(batch.text)), spread)
                     H_I, H_T = torch.tanh(alpha * run.image(batch.image)), torch.tanh(alpha * run.text(batch.text))
@@ -146,7 +146,7 @@ class JDSH(Method):
         """Yield the joint similarities off the diagonal of one pass over at most `SAMPLE` training pairs in batches."""
         some = train if len(train) <= SAMPLE else train[np.sort(rng.choice(len(train), SAMPLE, replace=False))]
         for rows, pairs in some.batches(self.batch, rng, drop_last=True):
-            batch = placed(rows, pairs)
+            batch = to_batch(rows, pairs)
             with torch.no_grad():
                 S0 = self.joint(dense(frozen(batch.image)), dense(batch.text))
             yield S0[~torch.eye(len(S0), dtype=torch.bool, device=S0.device)]

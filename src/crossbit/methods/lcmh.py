@@ -51,7 +51,7 @@ from ..errors import InputError
 from ..models.encoder import DualEncoder
 from ..nn.layers import Anchors
 from ..nn.linear import Centred, covariance
-from ..nn.similarity import vectors
+from ..nn.similarity import require_vectors
 from ..nn.tensors import tensor
 from ..training.run import PLAIN, Training
 from .base import Method, Source
@@ -85,7 +85,7 @@ class LCMH(Method):
         """Return towers of soft assignment and hash functions; only the start of k-means is random."""
         if self.eps <= 0:
             raise InputError(f"eps={self.eps}: assignments sum to one, so P^T P has no inverse; 1e-6 is enough")
-        vectors("LCMH", train.image, train.text)
+        require_vectors("LCMH", train.image, train.text)
         k = min(self.k, len(train) // PAIRS)
         anchors = [self.anchors(items, k, seed) for items in (train.image, train.text)]
         k_1, k_2 = (len(part.centres) for part in anchors)

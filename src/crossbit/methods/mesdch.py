@@ -44,7 +44,7 @@ from ..models.encoder import DualEncoder, device
 from ..nn.layers import MultiScale
 from ..nn.similarity import cosine, sign
 from ..nn.towers import mlp, perceptron
-from ..training.distributed import remember
+from ..training.distributed import update_memory_bank
 from ..training.run import PLAIN, Training, seeded
 from .base import Method, Source
 
@@ -100,7 +100,7 @@ class MESDCH(Method):
                     for batch in epoch.batches(train, self.batch, rng, drop_last=True):
                         l = L[batch.rows]
                         h = tower(l if name == "label" else getattr(batch, name))
-                        remember(H[name], batch.rows, h)
+                        update_memory_bank(H[name], batch.rows, h)
                         losses = self.objective(name, h, cosine(l, L), H, B[batch.rows])
                         epoch.step(losses[f"loss_{name}"], optimiser)
                         epoch.add(**losses)

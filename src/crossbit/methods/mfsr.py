@@ -3,9 +3,8 @@ r"""mFSR: features are separated into parts, of which one retrieves and all toge
 L. Zhang and X. Wu, "Multi-task framework based on feature separation and reconstruction for cross-modal retrieval",
 Pattern Recognition 2022.
 
-What an image and its caption have in common is to be told apart from what is of their modality, and from what is of one
-of them alone. Each item becomes three unit vectors: modality, semantic and specific. Only the semantic one retrieves;
-a GAN paints the picture, and an RNN says the sentence, from all three, so that nothing gets lost.
+Each item becomes three unit vectors: what is of its modality, what image and caption share, and what is its alone. Only
+the semantic one retrieves; a GAN and an RNN rebuild picture and caption from all three, so that nothing is lost.
 
     L_se = sum_j max_{k != j} [alpha - <v_se^j, l_se^j> + <v_se^j, l_se^k>]_+  +  the same with v and l exchanged
     L_mo = mean_j (1 - <v_mo^j, v>) + mean_j (1 - <l_mo^j, l>) + <v, l>,    v, l = the means of v_mo and l_mo
@@ -29,10 +28,10 @@ negatives lead past it. The signed L_sp is least at v_sp = -v_se, which separate
 
 What differs: no code is released and the paper was not at hand. Defaults marked "notes" are from notes on it that leave
 out all formulas; the rest is ASSUMED. L_se is VSE++'s, a sum beside means unless reduction="mean"; other captions of an
-image are masked. What x'' is, is not known: D2 follows GXN's matching-aware discriminator or, with D2="swapped", R2GAN:
-x'' = G(v_mo, l_se, v_sp). delta > 0 adds R2GAN's reconstruction. The CNN is small and trained from scratch, or that of
-`model`, at rest until `fine_tune`. Pictures are rebuilt where images are pixels, captions where texts are word ids. A
-weight of 0 takes its term, networks and steps away; without all four it is VSE++ with a layer more.
+image are masked. What x'' is, is not known: D2 follows GXN's matching-aware discriminator or, with D2="swapped",
+R2GAN: x'' = G(v_mo, l_se, v_sp). delta > 0 adds R2GAN's reconstruction. The CNN is small and trained from scratch, or
+that of `model`, at rest until `fine_tune`. Pictures are rebuilt from pixels, captions from word ids. A weight of 0
+removes its term, networks and steps; without all four it is VSE++ with a layer more.
 """
 
 from __future__ import annotations
@@ -48,16 +47,17 @@ from torch.nn.functional import softplus
 
 from ..data.pairs import Paired
 from ..models.encoder import DualEncoder
-from ..nn.losses import accepted, hinge, refused
-from ..nn.separation import Separated, untold
+from ..nn.losses import fake_loss, hinge, real_loss
+from ..nn.separation import Separated, caption_nll
 from ..training.early_stopping import hold_out
-from ..training.run import PLAIN, Batch, Epoch, Training, seeded
+from ..training.run import PLAIN, Epoch, MiniBatch, Training, seeded
 from . import mfsr_net as net
 from .base import Method, Source
-from .mfsr_net import Judging, Nets, Pooling
+from .mfsr_net import Discriminators, Nets, Pooling
 
 Pictures: TypeAlias = Float[Tensor, "m 3 h w"]
 Scalar: TypeAlias = Float[Tensor, ""]
+Losses: TypeAlias = dict[str, Scalar]
 
 
 @final
@@ -118,7 +118,7 @@ class MFSR(Method):
             run = training.begin(rng, image, text, dim, space="cosine", **D, **steps)
             nets = Nets.of(run, image, text, D, steps)
             for epoch in run.epochs(total):
-                net.slowed(steps.values(), 1.0 if epoch.number < self.lr_update else 0.1)
+                net.scale_rates(steps.values(), 1.0 if epoch.number < self.lr_update else 0.1)
                 if self.model:
                     image[0].requires_grad_(epoch.number >= self.epochs).train(epoch.number >= self.epochs)
                 for batch in epoch.batches(train, self.batch, rng):
@@ -128,7 +128,7 @@ class MFSR(Method):
                     epoch.add(loss=loss, **terms)
         return run.encoder()
 
-    def terms(self, nets: Nets, lam: dict[str, float], batch: Batch, epoch: Epoch) -> dict[str, Scalar]:
+    def terms(self, nets: Nets, lam: dict[str, float], batch: MiniBatch, epoch: Epoch) -> Losses:
         """Return the terms of L that count; before L_G, both discriminators take their steps."""
         v, l = nets.I(batch.image), nets.T(batch.text)
         terms = {"L_se": self.semantic(v[:, 1] @ l[:, 1].T, batch.item, epoch.number)}
@@ -139,13 +139,13 @@ class MFSR(Method):
         if nets.G:
             x, x1 = net.target(batch.image, self.side), nets.G(v.flatten(1))
             x2 = x.roll(1, 0) if self.D2 == "pair" else nets.G(torch.cat([v[:, 0], l[:, 1], v[:, 2]], 1))
-            L_D = self.judged(nets.D, x, x1.detach(), x2.detach(), batch.item != batch.item.roll(1))
+            L_D = self.discriminator_losses(nets.D, x, x1.detach(), x2.detach(), batch.item != batch.item.roll(1))
             for name, loss in L_D.items():
                 epoch.step(loss, nets.steps[name])
             epoch.add(**L_D)
-            terms["L_G"] = self.painted(nets.D, x, x1, x2)
+            terms["L_G"] = self.generator_loss(nets.D, x, x1, x2)
         if nets.R:
-            terms["L_cap"] = untold(nets.R, l.flatten(1), batch.text)
+            terms["L_cap"] = caption_nll(nets.R, l.flatten(1), batch.text)
         return terms
 
     def semantic(self, S: Float[Tensor, "m m"], item: Int[Tensor, "m"], epoch: int) -> Scalar:
@@ -158,20 +158,20 @@ class MFSR(Method):
         s = (sp * se).sum(1)
         return {"signed": s, "square": s.square(), "hinge": s.relu()}[self.specific].mean()
 
-    def judged(self, D: Judging, x: Pictures, x1: Pictures, x2: Pictures, other: Tensor) -> dict[str, Scalar]:
+    def discriminator_losses(self, D: Discriminators, x: Pictures, x1: Pictures, x2: Pictures, other: Tensor) -> Losses:
         """Return L_D1 and L_D2; a picture that is not another's counts for no x''."""
-        L_D1 = accepted(D["D1"](x)[0]) + refused(D["D1"](x1)[0])
+        L_D1 = real_loss(D["D1"](x)[0]) + fake_loss(D["D1"](x1)[0])
         if self.D2 == "swapped":
-            return {"L_D1": L_D1, "L_D2": accepted(D["D2"](x1)[0]) + refused(D["D2"](x2)[0])}
-        aug, same, wrong = (D["D2"](torch.cat([x, each], 1))[0] for each in (net.jittered(x), x1, x2))
-        return {"L_D1": L_D1, "L_D2": accepted(aug) + refused(same) / 2 + (softplus(wrong) * other).mean() / 2}
+            return {"L_D1": L_D1, "L_D2": real_loss(D["D2"](x1)[0]) + fake_loss(D["D2"](x2)[0])}
+        aug, same, wrong = (D["D2"](torch.cat([x, each], 1))[0] for each in (net.augmented(x), x1, x2))
+        return {"L_D1": L_D1, "L_D2": real_loss(aug) + fake_loss(same) / 2 + (softplus(wrong) * other).mean() / 2}
 
-    def painted(self, D: Judging, x: Pictures, x1: Pictures, x2: Pictures) -> Scalar:
+    def generator_loss(self, D: Discriminators, x: Pictures, x1: Pictures, x2: Pictures) -> Scalar:
         """Return L_G, with R2GAN's reconstruction where delta asks for it."""
         real, Phi1 = D["D1"](x1)
-        loss = accepted(real) + accepted(D["D2"](torch.cat([x, x1], 1) if self.D2 == "pair" else x2)[0])
+        loss = real_loss(real) + real_loss(D["D2"](torch.cat([x, x1], 1) if self.D2 == "pair" else x2)[0])
         if self.D2 == "swapped":
-            loss = loss + accepted(D["D1"](x2)[0])
+            loss = loss + real_loss(D["D1"](x2)[0])
         if self.delta:
             near = (D["D1"](x)[1].detach() - Phi1).square().mean() + self.beta * (x - x1).square().mean()
             loss = loss + self.delta * near / 2

@@ -17,17 +17,17 @@ from torch.optim import Adam
 from ..data.pairs import Array, Paired
 from ..errors import InputError
 from ..models.encoder import device
-from ..nn.gru import sentence
-from ..nn.layers import Normalise, Pixels, Pool
-from ..nn.pretrained import sides
-from ..nn.separation import as_dcgan, doublings, separated
+from ..nn.gru import gru_encoder
+from ..nn.layers import Normalise, Pool, RescalePixels
+from ..nn.pretrained import pretrained_towers
+from ..nn.separation import dcgan_init, doublings, separated
 from ..nn.tensors import tensor
 from ..nn.towers import CHANNELS, convolutions, perceptron
-from ..training.run import Run
+from ..training.run import TrainingRun
 
 Pooling: TypeAlias = Literal["mean", "flatten"]
 #: Both discriminators, "D1" and "D2", or none.
-Judging: TypeAlias = Mapping[str, nn.Module]
+Discriminators: TypeAlias = Mapping[str, nn.Module]
 
 #: The betas of Adam for G, D1 and D2, as in DCGAN.
 MOMENTUM = (0.5, 0.999)
@@ -40,16 +40,16 @@ class Nets(NamedTuple):
     T: nn.Module
     G: nn.Module | None
     R: nn.Module | None
-    D: Judging
+    D: Discriminators
     steps: Mapping[str, Adam]
 
     @classmethod
     def of(
         cls,
-        run: Run,
+        run: TrainingRun,
         image: nn.Sequential,
         text: nn.Sequential,
-        D: Judging,
+        D: Discriminators,
         steps: Mapping[str, Adam],
     ) -> Nets:
         """Return the networks within two towers, and the discriminators, prepared for a run, with their optimisers."""
@@ -66,7 +66,7 @@ def image_features(items: Array, d: int, layers: int, pooling: Pooling, model: s
     if not raw(items):
         return linear(items, d)
     gather = Pool() if pooling == "mean" else nn.Flatten()
-    trunk: list[nn.Module] = [sides(model)[0]] if model else [*convolutions(*CHANNELS[:layers]), gather]
+    trunk: list[nn.Module] = [pretrained_towers(model)[0]] if model else [*convolutions(*CHANNELS[:layers]), gather]
     with torch.no_grad():
         width = nn.Sequential(*trunk)(tensor(items[:1])).shape[1]
     return nn.Sequential(*trunk, Normalise(), xavier(nn.Linear(width, d)))
@@ -74,7 +74,7 @@ def image_features(items: Array, d: int, layers: int, pooling: Pooling, model: s
 
 def text_features(train: Paired, d: int, width: int, layers: int) -> nn.Sequential:
     """Return a stack of GRUs that reads sentences; of texts that are vectors, a linear map of them at unit length."""
-    return linear(train.text, d) if train.vocabulary is None else nn.Sequential(sentence(train, width, d, layers))
+    return linear(train.text, d) if train.vocabulary is None else nn.Sequential(gru_encoder(train, width, d, layers))
 
 
 def raw(items: Array) -> bool:
@@ -115,8 +115,8 @@ class Discriminator(nn.Module):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
             layers += [nn.BatchNorm2d(after)] if before != planes else []
             layers.append(nn.LeakyReLU(0.2))
-        self.Phi = nn.Sequential(*layers).apply(as_dcgan)
-        self.last = nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False).apply(as_dcgan)
+        self.Phi = nn.Sequential(*layers).apply(dcgan_init)
+        self.last = nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False).apply(dcgan_init)
 
     def forward(self, x: Float[Tensor, "m planes h w"]) -> tuple[Float[Tensor, "m"], Float[Tensor, "m c 4 4"]]:
         """Return logits, and Phi."""
@@ -126,11 +126,11 @@ class Discriminator(nn.Module):
 
 def target(pixels: UInt8[Tensor, "n h w 3"], side: int) -> Float[Tensor, "n 3 side side"]:
     """Return the pictures that a tower sees, in -1 to 1 and at the size of those that are rebuilt."""
-    x: Tensor = Pixels()(pixels)
+    x: Tensor = RescalePixels()(pixels)
     return x if x.shape[2:] == (side, side) else interpolate(x, (side, side), mode="bilinear", antialias=True)
 
 
-def jittered(x: Float[Tensor, "n 3 side side"]) -> Float[Tensor, "n 3 side side"]:
+def augmented(x: Float[Tensor, "n 3 side side"]) -> Float[Tensor, "n 3 side side"]:
     """Return pictures moved by up to a sixteenth of their side and lit up to a tenth otherwise, at random."""
     n, side = len(x), x.shape[2]
     reach = max(1, side // 16)
@@ -147,7 +147,7 @@ def discriminators(side: int, channels: int, *, pair: bool) -> dict[str, nn.Modu
     return {name: Discriminator(n, side, channels).to(device()) for name, n in planes.items()}
 
 
-def optimisers(towers: nn.Module, D: Judging, lr: float, lr_gan: float) -> dict[str, Adam]:
+def optimisers(towers: nn.Module, D: Discriminators, lr: float, lr_gan: float) -> dict[str, Adam]:
     """Return what takes the steps down L, and what takes them down the loss of each discriminator."""
     towers.to(device())
     G = [w for name, w in towers.named_parameters() if ".picture." in name]
@@ -157,7 +157,7 @@ def optimisers(towers: nn.Module, D: Judging, lr: float, lr_gan: float) -> dict[
     return {"L": main} | {f"L_{name}": Adam(net.parameters(), lr_gan, betas=MOMENTUM) for name, net in D.items()}
 
 
-def slowed(steps: Iterable[Adam], by: float) -> None:
+def scale_rates(steps: Iterable[Adam], by: float) -> None:
     """Set every rate to a share of what it was at first."""
     for group in (group for each in steps for group in each.param_groups):
         group["lr"] = by * group.setdefault("first", group["lr"])

@@ -45,11 +45,11 @@ from ..data.pairs import Paired
 from ..models.encoder import DualEncoder, device
 from ..nn.layers import MultiScale
 from ..nn.losses import pairwise_nll
-from ..nn.similarity import sharing, sign
+from ..nn.similarity import label_similarity, sign
 from ..nn.towers import mlp, perceptron
-from ..training.distributed import remember
-from ..training.early_stopping import falling
-from ..training.run import PLAIN, Batch, Training, seeded
+from ..training.distributed import update_memory_bank
+from ..training.early_stopping import passes_while_falling
+from ..training.run import PLAIN, MiniBatch, Training, seeded
 from .base import Method, Source
 
 
@@ -72,7 +72,7 @@ class Network(nn.Module):
         return nn.Sequential(self.features, self.code, nn.Tanh())
 
 
-class State(NamedTuple):
+class TrainingState(NamedTuple):
     """The networks, the adversaries, and what is remembered of all training items."""
 
     nets: dict[str, nn.Module]
@@ -130,12 +130,12 @@ class SSAH(Method):
             image, text = nets["image"].tower(), nets["text"].tower()
             run = training.begin(rng, image, text, dim, every=every, adam=adam, adam_D=adam_D, F_l=F_l, H=H, B=B)
             ready, ready_D = ({name: run.prepared(net) for name, net in each.items()} for each in (nets, D))
-            state = State(ready, ready_D, L, F_l, dict(zip(nets, H, strict=True)), B)
+            state = TrainingState(ready, ready_D, L, F_l, dict(zip(nets, H, strict=True)), B)
             for epoch in run.epochs(self.epochs):
                 for name, rate, passes in self.turns(epoch.number):
                     optimiser = adam_D if name == "D" else adam
                     optimiser.param_groups[0]["lr"] = rate
-                    for losses in falling(passes):
+                    for losses in passes_while_falling(passes):
                         for batch in epoch.batches(train, self.batch, rng):
                             J = self.judgement(batch, state) if name == "D" else self.agreement(name, batch, state)
                             losses.append(J.detach() / len(batch.rows))
@@ -166,20 +166,20 @@ class SSAH(Method):
             for i in range(rates):
                 yield name, rate / 10 ** ((epoch + i) / 2), max(1, passes // (i + 1))
 
-    def agreement(self, name: str, batch: Batch, state: State) -> Tensor:
+    def agreement(self, name: str, batch: MiniBatch, state: TrainingState) -> Tensor:
         """Return a network's J on a batch, whose codes, and features if it is the labels', are remembered first."""
         l = state.L[batch.rows]
         F, H, P = state.nets[name](l if name == "label" else getattr(batch, name))
-        remember(state.H[name], batch.rows, H)
+        update_memory_bank(state.H[name], batch.rows, H)
         if name == "label":
-            remember(state.F_l, batch.rows, F)
-        S = self.alike * sharing(l, state.L)
+            update_memory_bank(state.F_l, batch.rows, F)
+        S = self.alike * label_similarity(l, state.L)
         pairs = self.alpha * self.pairs(F, state.F_l, S) + self.gamma * self.pairs(H, state.H["label"], S)
         b = state.B[batch.rows] if self.binary == "common" else sign(H)
         J: Tensor = pairs + self.eta * (H - b).square().sum() + self.beta * (P - l).square().sum()
         return J + self.delta * verdict(state.D[name](F), 1.0) if self.delta and name in state.D else J
 
-    def judgement(self, batch: Batch, state: State) -> Tensor:
+    def judgement(self, batch: MiniBatch, state: TrainingState) -> Tensor:
         """Return how wrong the adversaries are about the features of a batch, which they do not change."""
         with torch.no_grad():
             F_l = state.nets["label"](state.L[batch.rows])[0]

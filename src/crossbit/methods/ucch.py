@@ -42,7 +42,7 @@ from ..data.pairs import Paired
 from ..models.encoder import DualEncoder, device
 from ..nn.similarity import sign
 from ..nn.towers import perceptron
-from ..training.distributed import gathered
+from ..training.distributed import all_gather
 from ..training.run import PLAIN, Training, seeded
 from .base import Method, Source
 
@@ -101,7 +101,7 @@ class UCCH(Method):
                     L_r = self.ranking(M) + self.ranking(M.T)
                     loss = self.beta * L_c + (1 - self.beta) * L_r
                     epoch.step(loss, optimiser, clip=self.clip)
-                    remember(V, gathered(batch.rows), gathered(H_I + H_T), 0.0 if warming else self.delta)
+                    update_memory(V, all_gather(batch.rows), all_gather(H_I + H_T), 0.0 if warming else self.delta)
                     epoch.add(loss=loss, L_c=L_c, L_r=L_r)
         return run.encoder()
 
@@ -135,6 +135,6 @@ def contrast(
     return cross_entropy(scores, torch.zeros_like(candidates[:, 0]))
 
 
-def remember(V: Float[Tensor, "n bits"], rows: Int[Tensor, "m"], H: Float[Tensor, "m bits"], delta: float) -> None:
+def update_memory(V: Float[Tensor, "n bits"], rows: Int[Tensor, "m"], H: Float[Tensor, "m bits"], delta: float) -> None:
     """Let the memory of some pairs follow, in place, the sums of their two codes."""
     V[rows] = normalize(delta * V[rows] + (1 - delta) * normalize(H))

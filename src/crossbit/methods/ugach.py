@@ -39,7 +39,7 @@ from ..models.encoder import DualEncoder, device
 from ..nn.losses import squared_distances
 from ..nn.similarity import nearest
 from ..nn.towers import perceptron
-from ..training.run import PLAIN, Epoch, Training, placed, seeded
+from ..training.run import PLAIN, Epoch, Training, seeded, to_batch
 from .base import Method, Source
 
 Towers: TypeAlias = dict[Modality, nn.Module]
@@ -122,7 +122,7 @@ def hinge(
 class Game:
     """The items, what is relevant to each, and a turn of either player with all images, then all texts as queries."""
 
-    how: UGACH
+    rules: UGACH
     train: Paired
     neighbours: Int[Tensor, "n neighbours"]
     weight: Float[Tensor, "n neighbours"]
@@ -130,13 +130,13 @@ class Game:
     M: float
 
     @classmethod
-    def of(cls, how: UGACH, train: Paired, dim: int, rng: np.random.Generator) -> Game:
+    def of(cls, rules: UGACH, train: Paired, dim: int, rng: np.random.Generator) -> Game:
         """Return the game in which what is nearest in either modality is relevant, repeats weighing nothing."""
-        if len(train) < 2 * how.k:
-            raise InputError(f"{len(train)} training pairs are too few for k={how.k}: take {2 * how.k}, or a smaller k")
-        rows = torch.cat([nearest(train.of(m), how.k) for m in MODALITIES], 1).sort(1).values.to(device())
+        if len(train) < 2 * rules.k:
+            raise InputError(f"k={rules.k} needs {2 * rules.k} training pairs, not {len(train)}: take a smaller k")
+        rows = torch.cat([nearest(train.of(m), rules.k) for m in MODALITIES], 1).sort(1).values.to(device())
         weight = nn.functional.pad(rows.diff(dim=1) > 0, (1, 0), value=True).float()
-        return cls(how, train, rows, weight, rng, how.margin * dim)
+        return cls(rules, train, rows, weight, rng, rules.margin * dim)
 
     def discriminate(self, epoch: Epoch, D: Towers, descent: torch.optim.Optimizer, size: int, H_G: Tables) -> None:
         """Let D learn that a neighbour of each query is nearer than what G picks."""
@@ -153,12 +153,12 @@ class Game:
         """Let G learn to draw what D takes for relevant."""
         for source, target in CROSSINGS:
             for batch in epoch.batches(self.train, size, self.rng):
-                pos, pool = self.relevant(batch.rows, self.how.samples), self.pool()
+                pos, pool = self.relevant(batch.rows, self.rules.samples), self.pool()
                 d = squared_distances(self.codes(G, source, batch.rows), self.codes(G, target, pool))
-                drawn = torch.multinomial(torch.softmax(-d.detach(), 1), self.how.samples, replacement=True)
+                drawn = torch.multinomial(torch.softmax(-d.detach(), 1), self.rules.samples, replacement=True)
                 q = H_D[source][batch.rows][:, None]
                 r = torch.sigmoid(hinge(q, H_D[target][pos], H_D[target][pool[drawn]], self.M))
-                L_G = -(self.how.log_p(d, drawn) * r).mean()
+                L_G = -(self.rules.log_p(d, drawn) * r).mean()
                 epoch.step(L_G, descent)
                 epoch.add(L_G=L_G, r=r.mean())
 
@@ -169,7 +169,7 @@ class Game:
     def pool(self) -> Int[Tensor, "pool"]:
         """Return the rows of a random share of the items, more than anyone has neighbours."""
         n, neighbours = self.neighbours.shape
-        return torch.randperm(n, device=device())[: max(n // self.how.pool, neighbours)]
+        return torch.randperm(n, device=device())[: max(n // self.rules.pool, neighbours)]
 
     def pick(self, queries: Int[Tensor, "m"], pool: Int[Tensor, "p"], d: Float[Tensor, "m p"]) -> Int[Tensor, "m"]:
         """Return an item of the pool for each query, drawn by softmax(-d) from those that are no neighbours."""
@@ -179,7 +179,7 @@ class Game:
     def codes(self, towers: Towers, modality: Modality, rows: Int[Tensor, "m"]) -> Float[Tensor, "m bits"]:
         """Return the sigmoids of training items."""
         chosen = rows.cpu().numpy()
-        return torch.sigmoid(towers[modality](getattr(placed(chosen, self.train[chosen]), modality)))
+        return torch.sigmoid(towers[modality](getattr(to_batch(chosen, self.train[chosen]), modality)))
 
     @torch.no_grad()
     def tables(self, towers: Towers) -> Tables:

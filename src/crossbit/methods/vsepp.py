@@ -40,7 +40,7 @@ from torch import Tensor, nn
 
 from ..data.pairs import Array, Paired
 from ..models.encoder import DualEncoder, device
-from ..nn.gru import sentence
+from ..nn.gru import gru_encoder
 from ..nn.layers import Normalise
 from ..nn.losses import hinge
 from ..nn.towers import perceptron
@@ -102,7 +102,7 @@ class VSEPP(Method):
         """Return g."""
         if train.vocabulary is None:
             return projection(train.text, dim)
-        return nn.Sequential(sentence(train, self.width, dim, self.layers), Normalise())
+        return nn.Sequential(gru_encoder(train, self.width, dim, self.layers), Normalise())
 
 
 def projection(items: Array, dim: int) -> nn.Sequential:

@@ -21,12 +21,12 @@ from .tally import Ties
 
 @final
 @dataclass(frozen=True, eq=False)
-class First:
+class FirstMatch:
     """The group of ties that holds each query's best-ranked match.
 
     `better` counts the items ranked before it, `tied` its items and `matches` the matches among them.
 
-    >>> first = First(better=np.array([1]), tied=np.array([3]), matches=np.array([1]))
+    >>> first = FirstMatch(better=np.array([1]), tied=np.array([3]), matches=np.array([1]))
     >>> [float(first.rank(ties)[0]) for ties in ("best", "expected", "worst")]
     [2.0, 3.0, 4.0]
     >>> [round(float(first.recall(2, ties)[0]), 4) for ties in ("best", "expected", "worst")]

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..progress import Log, silent
 from .checks import Searched, check_sides
 from .evaluation import Scores
-from .first_match import First
+from .first_match import FirstMatch
 from .measure import Measure, parse_all
 from .ranking import Similarity, score_blocks
 
@@ -74,13 +74,13 @@ def evaluate_instances(
     for rows, scores in score_blocks(query, database, similarity):
         parts.append(first_match(scores, query_items[rows], database_items))
         log(rows.stop, len(query), {})
-    first = First(*(np.concatenate([getattr(p, part) for p in parts]) for part in ("better", "tied", "matches")))
+    first = FirstMatch(*(np.concatenate([getattr(p, part) for p in parts]) for part in ("better", "tied", "matches")))
     return Scores({m: m.kind.of_first(first, m) for m in wanted}, len(query), len(database), 0)
 
 
 def first_match(
     scores: Shaped[ndarray, "q n"], query_items: Int[ndarray, "q"], database_items: Int[ndarray, "n"]
-) -> First:
+) -> FirstMatch:
     """Return where each query's best match stands, from a matrix of scores; higher is better, NaN is refused."""
     undefined = np.isnan(scores).any(axis=1)
     if undefined.any():
@@ -90,7 +90,7 @@ def first_match(
     match = query_items[:, None] == database_items
     best = np.where(match, scores, scores.min(axis=1, keepdims=True)).max(axis=1, keepdims=True)
     level = scores == best
-    return First((scores > best).sum(axis=1), level.sum(axis=1), (level & match).sum(axis=1))
+    return FirstMatch((scores > best).sum(axis=1), level.sum(axis=1), (level & match).sum(axis=1))
 
 
 def evaluate_pairs(

@@ -13,7 +13,7 @@ from numpy import ndarray
 from ..codes import Codes, hamming
 from ..progress import Log, silent
 from .checks import Searched
-from .tally import FEW_PAIRS, Tally, Words, in_blocks
+from .tally import FEW_PAIRS, PackedWords, Tally, in_blocks
 
 Similarity: TypeAlias = Literal["cosine", "dot"]
 
@@ -55,7 +55,7 @@ def stable_grades(
     Blocks of queries run on several threads, so `use` may not depend on the order of calls.
     """
     few = len(query) * len(database) <= FEW_PAIRS
-    words = None if few else Words.of(query, database, query_labels, database_labels)
+    words = None if few else PackedWords.of(query, database, query_labels, database_labels)
 
     def rank(rows: slice) -> None:
         grades = np.empty((rows.stop - rows.start, len(database)), np.uint16)

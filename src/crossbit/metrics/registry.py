@@ -17,7 +17,7 @@ from numpy import ndarray
 from ..errors import InputError
 from . import definitions, expected, hash_lookup
 from .definitions import Grades
-from .first_match import First
+from .first_match import FirstMatch
 from .tally import Tally
 
 #: What becomes of a query for which nothing in the database is relevant: it scores 0, or it does not count.
@@ -57,7 +57,7 @@ class Kind:
     graded: bool = False
     of_order: Callable[[Grades, Choices], float] = _undefined
     of_ties: Callable[[Tally, Choices], Float[ndarray, "q"]] = _undefined
-    of_first: Callable[[First, Choices], Float[ndarray, "q"]] = _undefined
+    of_first: Callable[[FirstMatch, Choices], Float[ndarray, "q"]] = _undefined
     summary: Callable[[Float[ndarray, "q"]], float] = _mean
 
 

@@ -109,7 +109,7 @@ def tally(
         return Tally(count)
     from .kernel import count_pairs, count_words
 
-    words = Words.of(query, database, query_labels, database_labels)
+    words = PackedWords.of(query, database, query_labels, database_labels)
 
     def fill(rows: slice) -> None:
         if words.widths == (1, 1) and not graded:
@@ -147,7 +147,7 @@ def _count_plainly(
 
 @final
 @dataclass(frozen=True, eq=False)
-class Words:
+class PackedWords:
     """Codes and labels as the kernel reads them: 64-bit words, the database word by word."""
 
     query: UInt64[ndarray, "q words"]
@@ -158,7 +158,7 @@ class Words:
     @classmethod
     def of(
         cls, query: Codes, database: Codes, query_labels: Bool[ndarray, "_ _"], database_labels: Bool[ndarray, "_ _"]
-    ) -> Words:
+    ) -> PackedWords:
         """Return codes and labels in words, the last one filled up with zeros."""
         columns = [_words(part) for part in (database.packed, np.packbits(database_labels, axis=1))]
         codes, labels = (np.ascontiguousarray(part.T) for part in columns)

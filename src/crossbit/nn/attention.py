@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Over: TypeAlias = Literal["places", "dimensions"]
+Axis: TypeAlias = Literal["places", "dimensions"]
 
 
 @final
@@ -39,7 +39,7 @@ class AboveAverage(torch.autograd.Function):
 class Attention(nn.Module):
     """Scores the places of a map, or the dimensions of a vector, and gives 1 to those above average, 0 to the rest."""
 
-    def __init__(self, width: int, over: Over) -> None:
+    def __init__(self, width: int, over: Axis) -> None:
         super().__init__()
         self.width, self.over = width, over
         self.score = nn.Conv2d(width, 1, 1) if over == "places" else nn.Linear(width, width)

@@ -13,7 +13,7 @@ from ..errors import InputError
 
 
 @final
-class Sentence(nn.Module):
+class GRUEncoder(nn.Module):
     """Maps word ids to the state of a stack of GRUs after the last word; with two directions, also read backwards.
 
     Padding changes no state, and every word is a step of its own with the same number of rows: a sentence's bytes do
@@ -42,12 +42,12 @@ class Sentence(nn.Module):
         last: list[Tensor] = []
         for layer in range(self.layers):
             cells = cast("list[nn.GRUCell]", [*self.cells][layer * self.directions :][: self.directions])
-            passes = [read(cell, x, real, backwards=d == 1) for d, cell in enumerate(cells)]
+            passes = [unroll(cell, x, real, backwards=d == 1) for d, cell in enumerate(cells)]
             x, last = torch.cat([states for states, _ in passes], 2), [state for _, state in passes]
         return torch.cat(last, 1)
 
 
-def read(
+def unroll(
     cell: nn.GRUCell, x: Float[Tensor, "n length width"], real: Bool[Tensor, "n length"], *, backwards: bool
 ) -> tuple[Float[Tensor, "n length hidden"], Float[Tensor, "n hidden"]]:
     """Return the state of a cell after each place of rows, and after all; at a place that is not real it stays."""
@@ -58,7 +58,7 @@ def read(
     return torch.stack(states, 1) if states else x.new_zeros(len(x), 0, cell.hidden_size), state
 
 
-def sentence(train: Paired, width: int, hidden: int, layers: int = 1, directions: int = 1) -> Sentence:
+def gru_encoder(train: Paired, width: int, hidden: int, layers: int = 1, directions: int = 1) -> GRUEncoder:
     """Return what reads the texts of these pairs, which are word ids.
 
     Where the vocabulary brings vectors learned elsewhere, reading starts from them, in their width; a word without one
@@ -69,7 +69,7 @@ def sentence(train: Paired, width: int, hidden: int, layers: int = 1, directions
         raise InputError("the texts are no rows of word ids; take them as such, as in --features text=words")
     if known.vectors is not None:
         width = known.vectors.shape[1]
-    made = Sentence(len(known), width, hidden, layers, directions)
+    made = GRUEncoder(len(known), width, hidden, layers, directions)
     _start(made.vectors, known)
     return made
 

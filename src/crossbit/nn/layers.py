@@ -107,7 +107,7 @@ class MultiScale(nn.Module):
 
 
 @final
-class Pixels(nn.Module):
+class RescalePixels(nn.Module):
     """Maps RGB pixels `(n, height, width, 3)` of 0 to 255 to `(n, 3, height, width)` of -1 to 1."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class Pixels(nn.Module):
 
 
 @final
-class Places(nn.Module):
+class ChannelsFirst(nn.Module):
     """Takes a map of features `(n, height, width, channels)` as it is: `(n, channels, height, width)`."""
 
     def forward(self, x: Tensor) -> Tensor:

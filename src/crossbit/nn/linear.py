@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..data.pairs import Array
 from .layers import Affine
-from .similarity import vectors
+from .similarity import require_vectors
 
 
 @final
@@ -27,7 +27,7 @@ class Centred:
     @classmethod
     def of(cls, features: Array) -> Centred:
         """Return the centred features; CSR becomes dense."""
-        vectors("A linear method", features)
+        require_vectors("A linear method", features)
         dense = features if isinstance(features, np.ndarray) else features.toarray()
         X = torch.from_numpy(dense.astype(np.float64))
         mean = X.mean(0)

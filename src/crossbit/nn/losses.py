@@ -84,12 +84,12 @@ def hinge(
     return image.max(1).values.sum() + text.max(1).values.sum() if over == "hardest" else image.sum() + text.sum()
 
 
-def accepted(logits: Float[Tensor, "m"]) -> Float[Tensor, ""]:
+def real_loss(logits: Float[Tensor, "m"]) -> Float[Tensor, ""]:
     """Return -E log D of a discriminator's logits: what it pays for those that it should, or is meant to, accept."""
     return softplus(-logits).mean()
 
 
-def refused(logits: Float[Tensor, "m"]) -> Float[Tensor, ""]:
+def fake_loss(logits: Float[Tensor, "m"]) -> Float[Tensor, ""]:
     """Return -E log(1 - D) of a discriminator's logits: what it pays for those that it should refuse."""
     return softplus(logits).mean()
 

@@ -58,7 +58,7 @@ class Pretrained(nn.Module):
         return self.model.get_text_features(input_ids=x * seen, attention_mask=seen)
 
 
-def sides(name: str, revision: str = "main") -> tuple[Pretrained, Pretrained]:
+def pretrained_towers(name: str, revision: str = "main") -> tuple[Pretrained, Pretrained]:
     """Return the image tower and the text tower of a model, given as a folder or as a name on the hub."""
     folder = located(name, revision)
     model, processor = dual(folder), read(folder, "AutoImageProcessor")

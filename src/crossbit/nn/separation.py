@@ -50,8 +50,8 @@ class Separated(nn.Module):
         super().__init__()
         self.sizes = {"width": width, "part": part, "layers": layers, "picture": picture, "sentence": sentence}
         self.parts = Parts(width, part, layers)
-        self.picture = Painter(len(PARTS) * part, **picture) if picture else None
-        self.sentence = Narrator(len(PARTS) * part, **sentence) if sentence else None
+        self.picture = Generator(len(PARTS) * part, **picture) if picture else None
+        self.sentence = Decoder(len(PARTS) * part, **sentence) if sentence else None
 
     def forward(self, x: Float[Tensor, "n width"]) -> Float[Tensor, "n part"]:
         """Return the semantic part."""
@@ -80,7 +80,7 @@ def doublings(side: int) -> int:
 
 
 @final
-class Painter(nn.Module):
+class Generator(nn.Module):
     """DCGAN's generator: vectors `(n, width)` to pictures `(n, 3, side, side)` of -1 to 1, without noise."""
 
     def __init__(self, width: int, side: int, channels: int) -> None:
@@ -89,7 +89,7 @@ class Painter(nn.Module):
         layers: list[nn.Module] = [nn.ConvTranspose2d(width, widths[0], 4, 1, 0, bias=False)]
         for before, after in zip(widths, [*widths[1:], 3], strict=True):
             layers += [nn.BatchNorm2d(before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
-        self.layers = nn.Sequential(*layers, nn.Tanh()).apply(as_dcgan)
+        self.layers = nn.Sequential(*layers, nn.Tanh()).apply(dcgan_init)
 
     def forward(self, z: Float[Tensor, "n width"]) -> Float[Tensor, "n 3 side side"]:
         """Return a picture for each vector."""
@@ -97,7 +97,7 @@ class Painter(nn.Module):
         return painted
 
 
-def as_dcgan(module: nn.Module) -> None:
+def dcgan_init(module: nn.Module) -> None:
     """Draw a layer's initial weights as DCGAN does: kernels from N(0, 0.02), scales from N(1, 0.02)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
@@ -106,7 +106,7 @@ def as_dcgan(module: nn.Module) -> None:
 
 
 @final
-class Narrator(nn.Module):
+class Decoder(nn.Module):
     """Says sentences word by word: a stack of GRUs whose first states are a linear map of a vector `(n, width)`."""
 
     def __init__(self, width: int, words: int, vector: int, hidden: int, layers: int = 1) -> None:
@@ -120,14 +120,14 @@ class Narrator(nn.Module):
 
     def forward(self, z: Float[Tensor, "n width"], told: Int[Tensor, "n length"]) -> Float[Tensor, "n length words"]:
         """Return the scores of every word for the place after each of those told."""
-        states, _ = self.cells(self.vectors(told), self._start(z))
+        states, _ = self.cells(self.vectors(told), self._first_states(z))
         scores: Tensor = self.choice(states)
         return scores
 
     @torch.no_grad()
-    def say(self, z: Float[Tensor, "n width"], longest: int) -> Int[Tensor, "n longest"]:
+    def greedy(self, z: Float[Tensor, "n width"], longest: int) -> Int[Tensor, "n longest"]:
         """Return the ids that are likeliest at each step, up to the end; after it come those of padding."""
-        state, word = self._start(z), torch.full((len(z), 1), BEGIN, device=z.device)
+        state, word = self._first_states(z), torch.full((len(z), 1), BEGIN, device=z.device)
         said, over = [], torch.zeros(len(z), dtype=torch.bool, device=z.device)
         for _ in range(longest):
             states, state = self.cells(self.vectors(word), state)
@@ -138,12 +138,12 @@ class Narrator(nn.Module):
             over = over | (word[:, 0] == END)
         return torch.stack(said, 1)
 
-    def _start(self, z: Float[Tensor, "n width"]) -> Float[Tensor, "layers n hidden"]:
+    def _first_states(self, z: Float[Tensor, "n width"]) -> Float[Tensor, "layers n hidden"]:
         first: Tensor = self.first(z)
         return torch.stack(first.chunk(self.layers, 1))
 
 
-def dictation(ids: Int[Tensor, "n length"]) -> tuple[Int[Tensor, "n told"], Int[Tensor, "n told"]]:
+def teacher_forcing(ids: Int[Tensor, "n length"]) -> tuple[Int[Tensor, "n told"], Int[Tensor, "n told"]]:
     """Return what is told and what is to follow at each place; sentences that do not begin with the mark get it."""
     begun = len(ids) > 0 and bool((ids[:, 0] == BEGIN).all())
     ids = ids if begun else torch.cat([torch.full_like(ids[:, :1], BEGIN), ids], 1)
@@ -152,8 +152,8 @@ def dictation(ids: Int[Tensor, "n length"]) -> tuple[Int[Tensor, "n told"], Int[
     return ids[:, : max(longest - 1, 1)], ids[:, 1 : max(longest, 2)]
 
 
-def untold(R: nn.Module, z: Float[Tensor, "n width"], ids: Int[Tensor, "n length"]) -> Float[Tensor, ""]:
+def caption_nll(R: nn.Module, z: Float[Tensor, "n width"], ids: Int[Tensor, "n length"]) -> Float[Tensor, ""]:
     """Return how unlikely a narrator finds each word given those before it: the mean of -log p over all words."""
-    told, words = dictation(ids)
+    told, words = teacher_forcing(ids)
     surprise = cross_entropy(R(z, told).flatten(0, 1), words.flatten(), ignore_index=PADDING, reduction="sum")
     return surprise / (words != PADDING).sum().clamp(min=1)

@@ -40,7 +40,7 @@ def row_normed_product(S: Float[Tensor, "m m"], T: Float[Tensor, "m m"]) -> Floa
     return normalize(S @ T)
 
 
-def sharing(L: Float[Tensor, "m classes"], K: Float[Tensor, "n classes"]) -> Float[Tensor, "m n"]:
+def label_similarity(L: Float[Tensor, "m classes"], K: Float[Tensor, "n classes"]) -> Float[Tensor, "m n"]:
     """Return 1 where two items share at least one label, else 0."""
     return (L @ K.T > 0).to(L.dtype)
 
@@ -79,7 +79,7 @@ def sign(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return (x >= 0).to(x.dtype) * 2 - 1
 
 
-def vectors(who: str, *sides: Array) -> None:
+def require_vectors(who: str, *sides: Array) -> None:
     """Refuse, in the name of a method, items that are not rows of features: pixels, and the ids of words."""
     for items in sides:
         if items.ndim != 2 or not np.issubdtype(items.dtype, np.floating):

@@ -21,8 +21,8 @@ from ..data.pairs import Array
 from ..errors import InputError
 from ..registry import Registry
 from .attention import Attended, Attention
-from .gru import Sentence
-from .layers import Affine, Anchors, MultiScale, Normalise, Pixels, Places, Pool, SparseLinear
+from .gru import GRUEncoder
+from .layers import Affine, Anchors, ChannelsFirst, MultiScale, Normalise, Pool, RescalePixels, SparseLinear
 from .pretrained import Pretrained
 from .separation import Separated
 
@@ -46,7 +46,7 @@ def convolutions(*channels: int) -> nn.Sequential:
 
     Groups of channels are normalised within each picture, so that a code does not depend on its batch.
     """
-    layers: list[nn.Module] = [Pixels()]
+    layers: list[nn.Module] = [RescalePixels()]
     for width, out in pairwise((3, *channels)):
         layers += [nn.Conv2d(width, out, 3, stride=2, padding=1), nn.GroupNorm(8, out), nn.ReLU()]
     return nn.Sequential(*layers)
@@ -129,7 +129,7 @@ _BUILTIN: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[A
     "normalise": (Normalise, Normalise, _nothing),
     "multi-scale": (MultiScale, MultiScale, lambda m: {"windows": [*map(list, m.windows)], "ends": m.ends}),
     "batch-norm": (nn.BatchNorm1d, lambda width: nn.BatchNorm1d(width), lambda m: {"width": m.num_features}),
-    "pixels": (Pixels, Pixels, _nothing),
+    "pixels": (RescalePixels, RescalePixels, _nothing),
     "convolution": (
         nn.Conv2d,
         lambda width, out, stride: nn.Conv2d(width, out, 3, stride, padding=1),
@@ -140,12 +140,12 @@ _BUILTIN: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[A
         lambda groups, width: nn.GroupNorm(groups, width),
         lambda m: {"groups": m.num_groups, "width": m.num_channels},
     ),
-    "places": (Places, Places, _nothing),
+    "places": (ChannelsFirst, ChannelsFirst, _nothing),
     "pool": (Pool, Pool, _nothing),
     "flatten": (nn.Flatten, nn.Flatten, _nothing),
     "attention": (Attention, Attention, lambda m: {"width": m.width, "over": m.over}),
     "attended": (Attended, lambda by: Attended(cast("Attention", tower(by))), lambda m: {"by": config(m.by)}),
-    "sentence": (Sentence, Sentence, lambda m: m.sizes),
+    "sentence": (GRUEncoder, GRUEncoder, lambda m: m.sizes),
     "separated": (Separated, Separated, lambda m: m.sizes),
     "pretrained": (Pretrained, Pretrained, lambda m: m.description),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from .base import RECALLS, Protocol, Sizes, under
-from .recipes import in_order, permuted, published
+from .drawing import in_order, permuted, published
 
 LABELS = "coco(task=labels,annotations=official)"
 KARPATHY = (

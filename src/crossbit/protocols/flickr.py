@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import RECALLS, Protocol, Sizes
-from .recipes import published
+from .drawing import published
 
 PROTOCOLS = (
     Protocol(

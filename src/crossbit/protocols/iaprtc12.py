@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from .base import Protocol, Sizes, under
-from .recipes import in_order, permuted
+from .drawing import in_order, permuted
 
 PROTOCOLS = (
     Protocol(

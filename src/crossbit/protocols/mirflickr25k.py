@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from .base import Protocol, Sizes, under
-from .recipes import class_by_class, in_order, permuted
+from .drawing import class_by_class, in_order, permuted
 
 ROWS = (
     "Rows are in the order of the files found: of the release of DCMH's authors, or of all_imgs.txt, which need not be"

@@ -141,5 +141,5 @@ def retold(encoder: DualEncoder, separate: Float32[ndarray, "n 3 part"], longest
     if R is None:
         return None
     z = torch.from_numpy(separate).flatten(1).to(next(R.parameters()).device)
-    said: ndarray = R.say(z, longest).cpu().numpy()
+    said: ndarray = R.greedy(z, longest).cpu().numpy()
     return said

@@ -36,10 +36,10 @@ class Stateful(Protocol):
 
 
 #: A part of a run: a module or an optimiser, or a tensor that is overwritten in place.
-Part: TypeAlias = Stateful | Tensor
+Component: TypeAlias = Stateful | Tensor
 
 
-def save(path: Path, parts: Mapping[str, Part], rng: np.random.Generator, facts: Mapping[str, Any]) -> None:
+def save(path: Path, parts: Mapping[str, Component], rng: np.random.Generator, facts: Mapping[str, Any]) -> None:
     """Write the state of a run; what was there is replaced only when the new file is whole."""
     tensors: dict[str, Tensor] = {_TORCH: torch.get_rng_state()}
     if torch.cuda.is_available():
@@ -59,7 +59,9 @@ def save(path: Path, parts: Mapping[str, Part], rng: np.random.Generator, facts:
         made.unlink(missing_ok=True)
 
 
-def load(path: Path, parts: Mapping[str, Part], rng: np.random.Generator, same: Mapping[str, Any]) -> dict[str, Any]:
+def load(
+    path: Path, parts: Mapping[str, Component], rng: np.random.Generator, same: Mapping[str, Any]
+) -> dict[str, Any]:
     """Restore the state that `save` wrote and return its facts; those in `same` must be what they were.
 
     Raises `InputError` for a file that is damaged or of another run, before anything is restored.
@@ -78,12 +80,12 @@ def load(path: Path, parts: Mapping[str, Part], rng: np.random.Generator, same: 
         raise InputError(
             f"{path} is of another run ({told or 'it has other parts'}): give another folder, or delete it"
         )
-    for name, part in parts.items():
+    for name, component in parts.items():
         state = _nested(header["parts"][name], tensors)
-        if isinstance(part, Tensor):
-            part.data.copy_(state)
+        if isinstance(component, Tensor):
+            component.data.copy_(state)
         else:
-            part.load_state_dict(state)
+            component.load_state_dict(state)
     rng.bit_generator.state = header["rng"]
     torch.set_rng_state(tensors[_TORCH])
     if torch.cuda.is_available() and _CUDA in tensors:
@@ -91,8 +93,8 @@ def load(path: Path, parts: Mapping[str, Part], rng: np.random.Generator, same: 
     return facts
 
 
-def _state(part: Part) -> Any:
-    return part if isinstance(part, Tensor) else part.state_dict()
+def _state(component: Component) -> Any:
+    return component if isinstance(component, Tensor) else component.state_dict()
 
 
 def _flat(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Join the processes that `torchrun` started for as long as the block lasts; alone, do nothing."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -33,20 +33,20 @@ def joined() -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def world() -> int:
+def world_size() -> int:
     """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
     """Return the number of this process, counted from 0; process 0 logs and saves."""
-    return dist.get_rank() if world() > 1 else 0
+    return dist.get_rank() if world_size() > 1 else 0
 
 
-def in_step(network: nn.Module) -> nn.Module:
+def data_parallel(network: nn.Module) -> nn.Module:
     """Return a network whose gradients are averaged over all processes; alone, or if it learns nothing, itself."""
     learns = any(parameter.requires_grad for parameter in network.parameters())
-    return DistributedDataParallel(network) if learns and world() > 1 else network
+    return DistributedDataParallel(network) if learns and world_size() > 1 else network
 
 
 def shard(batches: Iterable[T]) -> Iterator[T]:
@@ -54,33 +54,33 @@ def shard(batches: Iterable[T]) -> Iterator[T]:
 
     Every process has to draw the same batches, from a generator of the same seed.
     """
-    if world() == 1:
+    if world_size() == 1:
         yield from batches
         return
     remaining, rounds = iter(batches), 0
-    while len(round_ := list(islice(remaining, world()))) == world():
+    while len(round_ := list(islice(remaining, world_size()))) == world_size():
         rounds += 1
         yield round_[rank()]
     if not rounds:
         raise InputError(
-            f"{world()} processes need a batch each, and the data makes {len(round_)}: take smaller batches, or fewer"
-            " processes"
+            f"{world_size()} processes need a batch each, and the data makes {len(round_)}: take smaller batches, or"
+            " fewer processes"
         )
 
 
-def gathered(rows: Tensor) -> Tensor:
+def all_gather(rows: Tensor) -> Tensor:
     """Return the rows that all processes hold, one process after another; no gradient flows through it."""
-    if world() == 1:
+    if world_size() == 1:
         return rows.detach()
-    everyone = [torch.empty_like(rows) for _ in range(world())]
+    everyone = [torch.empty_like(rows) for _ in range(world_size())]
     dist.all_gather(everyone, rows.detach().contiguous())
     return torch.cat(everyone)
 
 
-def remember(buffer: Tensor, rows: Tensor, values: Tensor) -> None:
+def update_memory_bank(buffer: Tensor, rows: Tensor, values: Tensor) -> None:
     """Overwrite rows of a buffer of all items, in place and without gradient; every process writes the rows of all."""
     buffer[rows] = values.detach()
-    if world() > 1:
+    if world_size() > 1:
         written = torch.zeros(len(buffer), 1, device=buffer.device)
         written[rows] = 1
         fresh = torch.cat([buffer * written, written], 1)

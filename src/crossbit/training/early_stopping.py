@@ -13,7 +13,7 @@ from ..data.pairs import CROSSINGS, MODALITIES, Paired
 from ..errors import InputError
 from ..metrics.instance import evaluate_instances
 from ..models.encoder import DualEncoder, Space
-from .distributed import gathered
+from .distributed import all_gather
 
 
 def hold_out(train: Paired, seed: int, share: float = 0.1) -> tuple[Paired, Paired]:
@@ -27,14 +27,14 @@ def hold_out(train: Paired, seed: int, share: float = 0.1) -> tuple[Paired, Pair
 
 
 #: By which recalls a space is judged: codes by R@10, vectors as their papers choose a snapshot, by rsum.
-RECALLS: Mapping[Space, tuple[str, ...]] = {"hamming": ("R@10",), "cosine": ("R@1", "R@5", "R@10")}
+CRITERIA: Mapping[Space, tuple[str, ...]] = {"hamming": ("R@10",), "cosine": ("R@1", "R@5", "R@10")}
 
 
 #: Codes are judged on so many held items at least: of ten, each is among the ten nearest.
 FEWEST = 20
 
 
-def refuse_few(held: Paired | None, space: Space) -> None:
+def refuse_too_few(held: Paired | None, space: Space) -> None:
     """Refuse to judge a run that is to stop early by no held pairs, or by too few for the recalls of its space."""
     if held is None:
         raise InputError("a patience needs held-out pairs to judge by: give `held`, or fit through a Recipe")
@@ -52,20 +52,20 @@ def agreement(encoder: DualEncoder, held: Paired) -> float:
     That is R@10 of codes; of vectors R@1, R@5 and R@10, rsum over 600. Tied items count by their expectation, so that
     codes which are all alike agree as badly as chance.
     """
-    recalls = RECALLS[encoder.space]
+    recalls = CRITERIA[encoder.space]
     sides = {m: held.side(m) for m in MODALITIES}
     found = {m: encoder.represent(pairs.of(m), m) for m, pairs in sides.items()}
     scores = [evaluate_instances(found[a], found[b], sides[a].item, sides[b].item, recalls) for a, b in CROSSINGS]
     return fmean(value for each in scores for value in each.means().values())
 
 
-def falling(most: int) -> Iterator[list[Tensor]]:
+def passes_while_falling(most: int) -> Iterator[list[Tensor]]:
     """Yield an empty list for the losses of a pass, up to `most` times; after three, only while their mean falls."""
     before = float("inf")
     for count in range(most):
         losses: list[Tensor] = []
         yield losses
-        mean = float(gathered(torch.stack(losses).mean()[None]).mean())
+        mean = float(all_gather(torch.stack(losses).mean()[None]).mean())
         if count > 1 and mean >= before:
             return
         before = mean

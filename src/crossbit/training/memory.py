@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # the numbers of glibc's malloc.h
 
 
-def keep_freed() -> bool:
+def keep_freed_memory() -> bool:
     """Let the process keep the memory that it frees; return whether its C library can.
 
     Otherwise each gradient of tens of MiB is handed back to the system and comes again page by page, zeroed: 40 % of
@@ -25,7 +25,7 @@ def keep_freed() -> bool:
     return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
 
 
-def cached(tower: nn.Module, x: Tensor, size: int) -> Float[Tensor, "n dim"]:
+def gradient_cached(tower: nn.Module, x: Tensor, size: int) -> Float[Tensor, "n dim"]:
     """Return `tower(x)`, which takes `size` rows at a time and forgets all but their embeddings.
 
     The loss sees the whole batch, and its gradient is that of the whole batch: what the backward pass needs is computed

@@ -36,9 +36,9 @@ from ..models.encoder import DualEncoder, Space, device
 from ..nn.tensors import sparse_tensor, tensor
 from ..progress import Log, silent
 from . import checkpoint
-from .distributed import in_step, rank, shard
-from .early_stopping import agreement, refuse_few
-from .memory import keep_freed
+from .distributed import data_parallel, rank, shard
+from .early_stopping import agreement, refuse_too_few
+from .memory import keep_freed_memory
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 #: The file of a run's folder that it goes on from.
@@ -56,10 +56,10 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
         yield np.random.default_rng(seed)
 
 
-def hardening(epoch: int) -> float:
+def tanh_slope(epoch: int) -> float:
     """Return the slope of tanh in an epoch counted from 0, sqrt(epoch + 1): soft codes harden into signs.
 
-    >>> hardening(0), hardening(3)
+    >>> tanh_slope(0), tanh_slope(3)
     (1.0, 2.0)
     """
     return float(np.sqrt(epoch + 1))
@@ -85,7 +85,7 @@ class Means:
         return {name: float(total) / self._counts[name] for name, total in self._sums.items()}
 
 
-class Batch(NamedTuple):
+class MiniBatch(NamedTuple):
     """Some pairs on the device that trains: their rows in the training part, and what towers and losses take."""
 
     rows: Int[Tensor, "m"]
@@ -105,10 +105,10 @@ class Epoch:
 
     def batches(
         self, train: Paired, size: int, rng: np.random.Generator, *, drop_last: bool = False
-    ) -> Iterator[Batch]:
+    ) -> Iterator[MiniBatch]:
         """Yield one shuffled pass in batches; among several processes each takes every n-th of them."""
         for rows, pairs in shard(train.batches(size, rng, drop_last=drop_last)):
-            yield placed(rows, pairs)
+            yield to_batch(rows, pairs)
 
     def step(self, loss: Tensor, *optimisers: torch.optim.Optimizer, clip: float = 0.0) -> None:
         """Step the optimisers down the gradient of a loss, its norm over all their parameters clipped if asked for."""
@@ -129,15 +129,15 @@ class Epoch:
         return self._means.read()
 
 
-def placed(rows: Int[ndarray, "m"], pairs: Paired) -> Batch:
+def to_batch(rows: Int[ndarray, "m"], pairs: Paired) -> MiniBatch:
     """Return pairs as tensors on the device that trains; sparse items stay sparse."""
     place = device()
     labels = None if pairs.labels is None else torch.from_numpy(pairs.labels.astype(np.float32)).to(place)
     row, item = torch.from_numpy(rows).to(place), torch.from_numpy(pairs.item).to(place)
-    return Batch(row, _placed(pairs.image), _placed(pairs.text), labels, item)
+    return MiniBatch(row, _to_tensor(pairs.image), _to_tensor(pairs.text), labels, item)
 
 
-def _placed(items: Array) -> Tensor:
+def _to_tensor(items: Array) -> Tensor:
     return (tensor(items) if isinstance(items, ndarray) else sparse_tensor(items)).to(device())
 
 
@@ -170,16 +170,16 @@ class Training:
         dim: int,
         *,
         space: Space = "hamming",
-        **parts: checkpoint.Part,
-    ) -> Run:
+        **parts: checkpoint.Component,
+    ) -> TrainingRun:
         """Return a run of two towers into `dim` bits or dimensions.
 
         `parts` is all else that changes while it trains: optimisers, other networks, and tensors, which must be
         changed in place.
         """
         if self.patience:
-            refuse_few(self.held, space)
-        return Run(self, rng, DualEncoder(image, text, space, dim), parts)
+            refuse_too_few(self.held, space)
+        return TrainingRun(self, rng, DualEncoder(image, text, space, dim), parts)
 
 
 #: Nothing but the training: silent, not kept, in float32, to the last epoch.
@@ -187,16 +187,16 @@ PLAIN = Training()
 
 
 @final
-class Run:
+class TrainingRun:
     """A training run: its networks as they are to be called in it, and its epochs."""
 
     def __init__(
-        self, how: Training, rng: np.random.Generator, encoder: DualEncoder, parts: dict[str, checkpoint.Part]
+        self, training: Training, rng: np.random.Generator, encoder: DualEncoder, parts: dict[str, checkpoint.Component]
     ) -> None:
-        keep_freed()
-        self._how, self._rng, self._encoder = how, rng, encoder.requires_grad_(True)
-        self._best = copy.deepcopy(encoder) if how.patience else None
-        self._parts: dict[str, checkpoint.Part] = {"encoder": encoder, **parts}
+        keep_freed_memory()
+        self._training, self._rng, self._encoder = training, rng, encoder.requires_grad_(True)
+        self._best = copy.deepcopy(encoder) if training.patience else None
+        self._parts: dict[str, checkpoint.Component] = {"encoder": encoder, **parts}
         if self._best:
             self._parts["best"] = self._best
         self._facts = {"best": -1.0, "waited": 0}
@@ -207,9 +207,9 @@ class Run:
 
         The towers are prepared already; other networks that learn are to pass through here.
         """
-        if self._how.compiled:
+        if self._training.compiled:
             network.compile()
-        return Prepared(in_step(network.to(device())), self._how.precision)
+        return Autocast(data_parallel(network.to(device())), self._training.precision)
 
     def epochs(self, total: int) -> Iterator[Epoch]:
         """Yield the epochs that are left of `total`; what happens between them is the business of `Training`."""
@@ -224,11 +224,11 @@ class Run:
                 done += 1
                 values = epoch.read() | self._judged()
                 write(done, values)
-                if self._how.watch:
-                    self._how.watch(done, self._encoder.copy())
+                if self._training.watch:
+                    self._training.watch(done, self._encoder.copy())
                 if rank() == 0:
-                    self._how.log(done, total, values)
-                if time.monotonic() - kept_at >= self._how.interval:
+                    self._training.log(done, total, values)
+                if time.monotonic() - kept_at >= self._training.interval:
                     self._keep(done)
                     kept_at = time.monotonic()
 
@@ -238,27 +238,27 @@ class Run:
 
     @property
     def _file(self) -> Path | None:
-        return self._how.folder / CHECKPOINT if self._how.folder else None
+        return self._training.folder / CHECKPOINT if self._training.folder else None
 
     def _resume(self) -> int:
         if self._file is None or not self._file.is_file():
             return 0
-        facts = checkpoint.load(self._file, self._parts, self._rng, self._how.facts)
+        facts = checkpoint.load(self._file, self._parts, self._rng, self._training.facts)
         self._facts = {name: facts[name] for name in self._facts}
         return int(facts["epochs"])
 
     def _keep(self, done: int) -> None:
         if self._file is not None and rank() == 0:
-            checkpoint.save(self._file, self._parts, self._rng, {**self._how.facts, **self._facts, "epochs": done})
+            checkpoint.save(self._file, self._parts, self._rng, {**self._training.facts, **self._facts, "epochs": done})
 
     @contextmanager
     def _events(self, done: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-        if self._how.folder is None or rank() != 0:
+        if self._training.folder is None or rank() != 0:
             yield lambda epoch, values: None
             return
         from tensorboardX import SummaryWriter
 
-        with SummaryWriter(str(self._how.folder), purge_step=done + 1) as writer:
+        with SummaryWriter(str(self._training.folder), purge_step=done + 1) as writer:
 
             def write(epoch: int, values: dict[str, float]) -> None:
                 for name, value in values.items():
@@ -267,13 +267,13 @@ class Run:
             yield write
 
     def _spent(self) -> bool:
-        return bool(self._how.patience) and self._facts["waited"] >= self._how.patience
+        return bool(self._training.patience) and self._facts["waited"] >= self._training.patience
 
     def _judged(self) -> dict[str, float]:
         """Return how well the codes of the held pairs agree, and remember the towers if they never agreed better."""
-        if self._best is None or self._how.held is None:
+        if self._best is None or self._training.held is None:
             return {}
-        found = agreement(self._encoder.copy(), self._how.held)
+        found = agreement(self._encoder.copy(), self._training.held)
         if found > self._facts["best"]:
             self._facts = {"best": found, "waited": 0}
             self._best.load_state_dict(self._encoder.state_dict())
@@ -283,7 +283,7 @@ class Run:
 
 
 @final
-class Prepared(nn.Module):
+class Autocast(nn.Module):
     """Calls a network in a precision and returns float32, so that losses and similarities never lose digits."""
 
     def __init__(self, network: nn.Module, precision: Precision) -> None:
