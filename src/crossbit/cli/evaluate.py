@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .evaluate_codes import codes
 from .options import Cache, Conventions, DataDir, DatasetIfAny, Measures, OnError, Protocol, SplitFile
 from .output import JsonFlag, print_json, print_table
 
@@ -24,7 +25,6 @@ class ModelByDefault(TyperGroup):
 
 
 app = typer.Typer(cls=ModelByDefault, help="Score a model on a dataset, or saved codes.", no_args_is_help=True)
-app.command()(codes)
 
 
 @app.command()
@@ -53,41 +53,83 @@ def model(
     model on the same queries comes with the p of a paired permutation test.
     """
     from ..errors import InputError
-    from ..evaluation.tables import for_people
+    from ..evaluation.evaluate import load_model, run
+    from ..evaluation.tables import by_convention, for_people, read_conventions, side_by_side
     from ..metrics import parse_all
-    from ..models.bundle import Bundle
-    from .conventions import by_convention, read_conventions, side_by_side
-    from .setup import read_setup
-    from .trial import Trial
+    from .setup import featurised, read_setup
 
-    bundle = Bundle.load(folder)
+    bundle = load_model(folder)
+    other = load_model(against) if against else None
     setup = read_setup(dataset, "", "" if protocol else bundle.origin.captions, protocol, split)
     corpus = setup.corpus(data_dir)
-    models = [bundle, *([Bundle.load(against)] if against else [])]
-    for each in models:
-        each.refuse_leak(corpus.split)
     chosen = read_conventions(conventions, hamming=bundle.encoder.space == "hamming")
     if chosen and corpus.split.instance:
         raise InputError(f"conventions of MAP need labels, and split {corpus.split.name!r} searches a picture's texts")
     usual = () if chosen else setup.measures(corpus.split, ["MAP", "precision@10"])
     asked = parse_all(measure or usual)
-    if against and not asked:
+    if other and not asked:
         raise InputError("--against tests measures, and conventions alone name none: add --measure")
+    for each in filter(None, (bundle, other)):
+        each.refuse_leak(corpus.split)
+    data = [
+        featurised(setup, corpus, cache, on_error, each.pipelines).dataset for each in filter(None, (bundle, other))
+    ]
+    beside = run(other, data[1], asked, setup.fold) if other else None
     wanted = parse_all([*asked, *(each.measure for each in chosen.values())])
-    trial, *others = (
-        Trial.run(each, setup, corpus, measures, cache, on_error)
-        for each, measures in zip(models, (wanted, asked), strict=False)
-    )
-    rows = trial.rows(asked)
-    tests = [row for other in others for row in trial.against(other, asked)]
-    by_paper = [row for task, scores in trial.scores[0].items() for row in by_convention(task, scores, chosen)]
+    found = run(bundle, data[0], wanted, setup.fold)
+    shown = replace(found, measures=asked, other=beside)
+    rows, tests = shown.rows, shown.differences
+    by_paper = [row for task in found.tasks for row in by_convention(task, found.of(task)[0], chosen)]
     if json:
         pairs = zip_longest(rows, tests, fillvalue=dict[str, Any]())
         print_json([*({**row, **test} for row, test in pairs), *by_paper])
         return
     title = f"{bundle.origin.method}, {bundle.encoder.dim} bits, on {protocol or setup.dataset}:"
-    title += f" {len(trial.data.query):,} queries, {len(trial.data.database):,} in the database,"
-    title += f" split {trial.data.split.sha256[:12]}"
+    title += f" {len(found.data.query):,} queries, {len(found.data.database):,} in the database,"
+    title += f" split {found.data.split.sha256[:12]}"
     for part, above in ((for_people(rows), title), (tests, f"against {against}"), (side_by_side(by_paper), title)):
         if part:
             print_table(part, title=above)
+
+
+@app.command()
+def codes(
+    query_codes: Annotated[str, typer.Option("--query-codes", metavar="FILE", help="Codes of the queries.")],
+    database_codes: Annotated[str, typer.Option("--database-codes", metavar="FILE", help="Codes of the database.")],
+    query_labels: Annotated[str, typer.Option("--query-labels", metavar="FILE", help="Labels of the queries.")],
+    database_labels: Annotated[str, typer.Option("--database-labels", metavar="FILE", help="Labels of the database.")],
+    bits: Annotated[int | None, typer.Option("--bits", min=1, help="The code length; packed uint8 needs it.")] = None,
+    measure: Measures = None,
+    conventions: Conventions = "",
+    task: Annotated[str, typer.Option("--task", help="What to call this direction.")] = "query->database",
+    json: JsonFlag = False,
+) -> None:
+    """Score anyone's saved codes from .npy, .npz or .mat files.
+
+    Codes are packed, 0/1, -1/+1 or bool; FILE:NAME chooses an array of several. Labels are multi-hot matrices or class
+    numbers. Each value comes with its 95 % interval over queries.
+    """
+    from ..evaluation.tables import by_convention, for_people, quality, read_conventions
+    from ..metrics import evaluate, parse_all
+    from ..metrics.saved_codes import read_codes, read_labels
+    from ..progress import bar
+
+    chosen = read_conventions(conventions)
+    asked = parse_all(measure or ([] if chosen else ["MAP", "MAP@50(over=hits)", "precision@100"]))
+    sides = read_codes(query_codes, bits), read_codes(database_codes, bits)
+    rows = len(sides[0].codes), len(sides[1].codes)
+    labels = read_labels(query_labels, database_labels, rows)
+    for what, side in zip(("queries", "database"), sides, strict=True):
+        print(f"{what}: {side.how}", file=sys.stderr)
+    print(f"labels: {labels.how}", file=sys.stderr)
+    wanted = [*asked, *(each.measure for each in chosen.values())]
+    with bar("evaluating") as log:
+        scores = evaluate(sides[0].codes, sides[1].codes, labels.query, labels.database, wanted, log=log)
+    print(f"queries without a relevant item: {scores.unanswerable} of {scores.queries}", file=sys.stderr)
+    table = quality(task, [scores], asked)
+    by_paper = by_convention(task, scores, chosen)
+    if json:
+        print_json([*table, *by_paper])
+        return
+    for part in filter(None, (for_people(table), by_paper)):
+        print_table([{name: value for name, value in row.items() if name != "task"} for row in part], title=task)

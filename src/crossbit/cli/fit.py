@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Annotated
@@ -62,8 +63,9 @@ def fit(
 
     The training part is that of the protocol or of the split file, where one is given.
     """
+    from ..methods.fitting import fit as fit_model
     from ..methods.recipe import Recipe
-    from ..models.bundle import Bundle, Origin, refuse_other
+    from ..models.bundle import refuse_other
     from ..progress import bar
     from ..spec import options
     from ..training.distributed import process_group, rank
@@ -86,21 +88,20 @@ def fit(
     }
     with bar(f"fit {recipe.name} at {bits} bits") as log, process_group():
         how = Training(log, kept, facts=run, precision=read_precision(precision), patience=patience)
-        encoder = recipe.fit(data.train, bits, seed=seed, training=how)
+        model = fit_model(recipe, made, bits, seed=seed, training=how)
         first = rank() == 0
     if not first:
         return
-    origin = Origin(recipe.name, recipe.parameters, seed, setup.dataset, setup.captions)
-    Bundle(encoder, made.pipelines, data.split, origin).save(out)
+    replace(model, origin=replace(model.origin, dataset=setup.dataset)).save(out)
     (kept / CHECKPOINT).unlink(missing_ok=True)
     if training is None:
         rmtree(kept, ignore_errors=True)
-    facts = {"model": str(out), "method": recipe.name, "space": encoder.space, "dim": encoder.dim, "seed": seed}
+    facts = {"model": str(out), "method": recipe.name, "space": model.encoder.space, "dim": model.dim, "seed": seed}
     facts |= {"dataset": setup.dataset, "protocol": protocol, "train": len(data.train), "split": data.split.sha256}
     if json:
         print_json(facts | {"parameters": recipe.parameters})
     else:
         typer.echo(
-            f"{recipe.name} fitted on {len(data.train):,} pairs of {protocol or setup.dataset}: {encoder.dim} bits,"
+            f"{recipe.name} fitted on {len(data.train):,} pairs of {protocol or setup.dataset}: {model.dim} bits,"
             f" saved in {out}"
         )

@@ -14,12 +14,13 @@ from ..data.splits import Split, memory
 from ..datasets import load
 from ..errors import InputError
 from ..features import Captions
+from ..features.featurise import default_specs
 from ..metrics import Measure, parse_all
 from ..protocols import Protocol, protocol
 from ..protocols.base import RECALLS
 from ..spec import parse_call
 
-logger = logging.getLogger("crossbit.evaluation.experiment")
+logger = logging.getLogger(__name__)
 
 
 @final
@@ -75,6 +76,5 @@ class Setup:
 
     def features(self, corpus: Corpus) -> dict[Modality, str]:
         """Return the feature spec of each modality, defaults filled in."""
-        image = self.image or ("precomputed" if "image" in corpus.features else "hog")
-        text = self.text or ("precomputed" if "text" in corpus.features else "bow")
-        return {"image": image, "text": text}
+        usual = default_specs(corpus)
+        return {"image": self.image or usual["image"], "text": self.text or usual["text"]}

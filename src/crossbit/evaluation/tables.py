@@ -1,4 +1,4 @@
-"""What is printed of an evaluation: values with their intervals, what a search costs, how two models differ."""
+"""Tables of an evaluation: values with intervals, the cost of a search, paired tests, the conventions of papers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from numpy import ndarray
 from ..codes import Codes
 from ..metrics import Measure, Scores
 from ..metrics.checks import Searched
+from ..metrics.conventions import CONVENTIONS, Convention, convention
 from ..metrics.cost import lookup_cost, scan_cost
 from ..metrics.instance import over_folds
 from ..metrics.significance import bootstrap, permutation_test
+from ..spec import split_list
 
 #: Within how many bits hash lookup is costed.
 RADIUS = 2
@@ -82,6 +84,36 @@ def for_people(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         table |= {short: row[name] for name, short in names.items() if name in row}
         shown.append(table)
     return shown
+
+
+def read_conventions(names: str, *, hamming: bool = True) -> dict[str, Convention]:
+    """Return the conventions that are named between commas, or all that exist in the space."""
+    if names != "all":
+        return {name: convention(name) for name in split_list(names)}
+    return {name: each for name, each in CONVENTIONS.items() if hamming or each.measure.kind.family != "lookup"}
+
+
+def by_convention(task: str, scores: Scores, chosen: dict[str, Convention]) -> list[dict[str, Any]]:
+    """Return a row for each convention, from an evaluation that includes their measures."""
+    return [
+        {
+            "task": task,
+            "convention": name,
+            "metric": str(each.measure),
+            "value": each.value(scores),
+            "used_by": each.used_by,
+        }
+        for name, each in chosen.items()
+    ]
+
+
+def side_by_side(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each convention with a column for each task."""
+    sides: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        sides.setdefault(row["convention"], {"convention": row["convention"]})[row["task"]] = row["value"]
+    about = {row["convention"]: {"metric": row["metric"], "used by": row["used_by"]} for row in rows}
+    return [{**side, **about[name]} for name, side in sides.items()]
 
 
 def _averaged(folds: Sequence[Scores], measure: Measure) -> Float[ndarray, "_"]:

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from .cache import default_cache
 from .extraction import OnError
-from .featurise import Captions, Failure, Featurised, featurise
+from .featurise import Captions, ExtractionOptions, Failure, Featurised, featurise
 from .pipeline import Pipeline
 from .registry import EXTRACTORS, extractor_class, register_extractor
 
 __all__ = [
     "EXTRACTORS",
     "Captions",
+    "ExtractionOptions",
     "Failure",
     "Featurised",
     "OnError",

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias, final
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, final
 
 import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
 from ..data.corpus import Corpus
-from ..data.pairs import Array, Dataset, Modality, Paired
+from ..data.pairs import MODALITIES, Array, Dataset, Modality, Paired
 from ..data.splits import Split
 from ..errors import InputError
 from ..progress import Log, silent
@@ -22,6 +22,19 @@ from .pipeline import Pipeline
 
 #: One text of all captions; the first alone; or every caption a row of its own, its image repeated.
 Captions: TypeAlias = Literal["join", "first", "each"]
+
+
+class ExtractionOptions(TypedDict, total=False):
+    """The options of extraction, all by keyword.
+
+    `captions` says what the text of an item with several captions is. `cache` is a folder that keeps extracted
+    features. With `on_error="skip"` items that cannot be used are left out and counted. `log` is told of the progress.
+    """
+
+    captions: Captions
+    cache: Path | None
+    on_error: OnError
+    log: Log
 
 
 class Failure(NamedTuple):
@@ -41,6 +54,7 @@ class Featurised:
     image: Pipeline
     text: Pipeline
     failures: tuple[Failure, ...] = ()
+    captions: Captions = "join"
 
     @property
     def pipelines(self) -> dict[Modality, Pipeline]:
@@ -50,8 +64,8 @@ class Featurised:
 
 def featurise(
     corpus: Corpus,
-    image: str | Pipeline,
-    text: str | Pipeline,
+    image: str | Pipeline = "",
+    text: str | Pipeline = "",
     *,
     captions: Captions = "join",
     cache: Path | None = None,
@@ -60,14 +74,16 @@ def featurise(
 ) -> Featurised:
     """Return the features of the items that a corpus' split names, by two pipelines or their specs.
 
+    An empty spec means the features that came with the data set, else the extractor that needs no weights: hog, bow.
     Pipelines are fitted to the training items; one that is already fitted, such as a model's, is used as it is.
     With `on_error="skip"` an item with an unusable image or caption is left out of the split, whose name then says
     how many are missing, and reported among the `failures`. `Paired.item` is the row of the item in the corpus.
     """
+    specs = default_specs(corpus)
     items = np.unique(corpus.rows([i for part in _PARTS for i in getattr(corpus.split, part)]))
     train = corpus.rows(corpus.split.train)
-    images = _images(corpus, items, _pipeline(image, "image"))
-    texts = _texts(corpus, items, _pipeline(text, "text"), captions)
+    images = _images(corpus, items, _pipeline(image or specs["image"], "image"))
+    texts = _texts(corpus, items, _pipeline(text or specs["text"], "text"), captions)
     total = len(images.names) + len(texts.names)
     read = partial(extract, cache=cache, on_error=on_error)
     images, unseen = _extracted(images, train, partial(read, log=_part(log, 0, total)))
@@ -79,7 +95,24 @@ def featurise(
     split = _without(corpus.split, {failure.id for failure in failures})
     parts = {part: _paired(corpus, getattr(split, part), images, texts) for part in _PARTS if getattr(split, part)}
     dataset = Dataset(corpus.name, split=split, classes=corpus.classes, **parts)
-    return Featurised(dataset, images.pipeline, texts.pipeline, tuple(failures))
+    return Featurised(dataset, images.pipeline, texts.pipeline, tuple(failures), captions)
+
+
+def default_specs(corpus: Corpus) -> dict[Modality, str]:
+    """Return the feature spec of each modality that is taken where none is given."""
+    return {
+        "image": "precomputed" if "image" in corpus.features else "hog",
+        "text": "precomputed" if "text" in corpus.features else "bow",
+    }
+
+
+def precomputed(data: Dataset) -> Featurised:
+    """Return a dataset of features from elsewhere with the pipelines that take such features as they are."""
+    image, text = (
+        Pipeline("precomputed", Precomputed(modality).fit(data.train.of(modality))).fit(data.train.of(modality))
+        for modality in MODALITIES
+    )
+    return Featurised(data, image, text)
 
 
 _PARTS = ("train", "query", "database", "validation")

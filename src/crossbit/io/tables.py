@@ -46,16 +46,12 @@ def text_table(rows: Rows) -> str:
     if not rows:
         return "(no rows)"
     lines = [[*rows[0]], *([cell(value).replace("\n", " ") for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    right = [isinstance(value, int | float) for value in rows[0].values()]
-    aligned = (
-        (
-            text.rjust(width) if flush else text.ljust(width)
-            for text, width, flush in zip(line, widths, right, strict=True)
-        )
-        for line in lines
-    )
-    return "\n".join("  ".join(line).rstrip() for line in aligned)
+    columns = []
+    for column, first in zip(zip(*lines, strict=True), rows[0].values(), strict=True):
+        width = max(map(len, column))
+        right = isinstance(first, int | float)
+        columns.append([text.rjust(width) if right else text.ljust(width) for text in column])
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 
 def html_table(rows: Rows) -> str:
