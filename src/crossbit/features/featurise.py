@@ -108,14 +108,15 @@ def default_specs(corpus: Corpus) -> dict[Modality, str]:
 
 def precomputed(data: Dataset) -> Featurised:
     """Return a dataset of features from elsewhere with the pipelines that take such features as they are."""
-    image, text = (
-        Pipeline("precomputed", Precomputed(modality).fit(data.train.of(modality))).fit(data.train.of(modality))
-        for modality in MODALITIES
-    )
+    image, text = (_fitted(Pipeline.parse("precomputed", m), data.train.of(m)) for m in MODALITIES)
     return Featurised(data, image, text)
 
 
 _PARTS = ("train", "query", "database", "validation")
+
+
+def _fitted(pipeline: Pipeline, rows: Array) -> Pipeline:
+    return replace(pipeline, extractor=pipeline.extractor.fit(rows)).fit(rows)
 
 
 class _Column(Sequence[Any]):

@@ -10,7 +10,7 @@ from ..data.corpus import Corpus
 from ..data.pairs import MODALITIES, Dataset, Modality
 from ..datasets import load
 from ..errors import InputError, unknown_name
-from ..features import ExtractionOptions, Featurised, featurise, parse
+from ..features import ExtractionOptions, Featurised, Pipeline, featurise
 from ..features.featurise import default_specs, precomputed
 from ..models.bundle import Bundle, Origin
 from ..spec import parse_call
@@ -68,7 +68,7 @@ def featurised(
     if unknown:
         raise unknown_name(unknown.pop(), "modality", MODALITIES)
     image, text = (
-        parse(features.get(modality) or spec, modality, data_dir=folder)
+        Pipeline.parse(features.get(modality) or spec, modality, data_dir=folder)
         for modality, spec in default_specs(corpus).items()
     )
     return featurise(corpus, image, text, **extraction)
