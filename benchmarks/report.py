@@ -43,7 +43,9 @@ def page(documents: Mapping[str, Mapping[str, Any]], *, quick: bool, name: str =
     head = [
         f"# {name.capitalize()}",
         "",
-        f"Written by `{' '.join(words)}`; do not edit. {PAGES[name]}",
+        f"<!-- Written by `{' '.join(words)}`; do not edit. -->",
+        "",
+        PAGES[name],
         "",
         *(f"- {name}: {value}" for name, value in machine().items()),
         "",

@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code: methods, features, datasets, measures, protocols, commands.
+"""Writes the pages that follow from the code: methods, features, datasets, measures, protocols, commands, decisions.
 
 With `--check` nothing is written; the exit status tells whether every page is current.
 """
@@ -30,6 +30,7 @@ from crossbit.protocols import PROTOCOLS, Protocol
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent.parent / "docs"
+DECISIONS = DOCS / "decisions"
 WIDTH = 100
 
 
@@ -176,6 +177,17 @@ def cli_page() -> str:
     return _page("Command line", "Data goes to stdout, progress and errors to stderr.", *sections)
 
 
+def decisions_page() -> str:
+    """Return docs/decisions/README.md: the title of every decision, in their order."""
+    titles = {path.name: path.read_text(encoding="utf-8").partition("\n")[0] for path in DECISIONS.glob("[0-9]*.md")}
+    entries = [f"- [{title.lstrip('# ')}]({name})" for name, title in sorted(titles.items())]
+    return _page(
+        "Decisions",
+        "Why crossbit is built as it is: the context, the decision and its consequences.",
+        "\n".join(entries),
+    )
+
+
 def contexts(command: Any, name: str, parent: typer.Context | None = None) -> Iterator[typer.Context]:
     """Yield the context of a command and of every command below it, in alphabetical order."""
     settings = command.context_settings | {"terminal_width": WIDTH, "max_content_width": WIDTH}
@@ -185,10 +197,11 @@ def contexts(command: Any, name: str, parent: typer.Context | None = None) -> It
         yield from contexts(below, word, context)
 
 
-#: Every generated page by its file name.
+#: Every generated page by its place in docs/.
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "datasets.md": datasets_page,
+    "decisions/README.md": decisions_page,
     "features.md": features_page,
     "measures.md": measures_page,
     "methods.md": methods_page,
@@ -247,7 +260,7 @@ def _cell(value: object) -> str:
 
 
 def _page(title: str, about: str, *parts: str) -> str:
-    return "\n\n".join([f"# {title}", "Written by `make docs`; do not edit.", about, *parts]) + "\n"
+    return "\n\n".join([f"# {title}", "<!-- Written by `make docs`; do not edit. -->", about, *parts]) + "\n"
 
 
 def _section(title: str, *parts: str) -> str:
@@ -267,10 +280,12 @@ def _first_line(cls: type) -> str:
     return _doc(cls).split("\n\n")[0]
 
 
-def stale() -> list[Path]:
-    """Return the pages whose file is missing or not what the code says."""
-    paths = {DOCS / name: page for name, page in PAGES.items()}
-    return [path for path, page in paths.items() if not path.is_file() or path.read_text(encoding="utf-8") != page()]
+def stale() -> dict[Path, str]:
+    """Return the pages whose file is missing or not what the code says, as they should be."""
+    texts = {DOCS / name: page() for name, page in PAGES.items()}
+    return {
+        path: text for path, text in texts.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
 
 
 def main() -> None:
@@ -280,8 +295,9 @@ def main() -> None:
     found = stale()
     if parser.parse_args().check:
         sys.exit(f"not current: {', '.join(str(path) for path in found)}; run `make docs`" if found else 0)
-    for path in found:
-        path.write_text(PAGES[path.name](), encoding="utf-8")
+    for path, text in found.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
         print(path)
 
 

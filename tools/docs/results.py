@@ -139,7 +139,8 @@ def page() -> str:
     """Return docs/results.md as the kept scores have it."""
     parts = [
         "# Results",
-        "Written by `python tools/docs/results.py`; do not edit. Every number is of the last epoch, on queries that no"
+        "<!-- Written by `python tools/docs/results.py`; do not edit. -->",
+        "Every number is of the last epoch, on queries that no"
         " method saw, as mean ± standard deviation over seeds, or of one seed where none is given. `MAP` ranks the"
         " whole database and takes the expectation over the order of tied items; `MAP@50(over=hits,ties=stable)` is"
         " the variant of the DJSRH lineage. Relevant means sharing a label; chance is what a random order scores on"
