@@ -66,7 +66,7 @@ class Collection:
         float16, for the last stage of a search.
         """
         refuse_full(folder)
-        with atomic.written_whole(folder) as made:
+        with atomic.atomic_folder(folder) as made:
             bits = install(model, made / MODEL).dim
             facts = {"model": fingerprint(made / MODEL), "bits": bits, "thumbnail": thumbnail, "vectors": vectors}
             facts["bundle"] = bundle_sha256(made / MODEL)

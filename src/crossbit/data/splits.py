@@ -19,6 +19,7 @@ from jaxtyping import Bool, Int
 from numpy import ndarray
 
 from ..errors import InputError
+from ..io.atomic import atomic_write
 
 
 @final
@@ -75,7 +76,7 @@ class Split:
         """Write the split as JSON, with its checksum."""
         parts = {part: getattr(self, part) for part in ("train", "query", "database", "validation")}
         spec = {"name": self.name, "sha256": self.sha256, "instance": self.instance, **parts}
-        path.write_text(json.dumps(spec, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+        atomic_write(path, json.dumps(spec, ensure_ascii=False, indent=0) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Split:

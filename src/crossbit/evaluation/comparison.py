@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from .. import __version__
 from ..codes import Codes
 from ..data.pairs import Array, Dataset, Modality, Paired
 from ..errors import InputError
+from ..io.atomic import append_line
 from ..methods.base import Method
 from ..methods.recipe import Recipe
 from ..metrics import Measure
@@ -84,12 +84,9 @@ class Ledger:
         self._known[_key(run)] = results
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         entry = {"setting": self.setting, "run": _key(run), "results": [asdict(result) for result in results]}
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write("\n" + json.dumps(entry) + "\n")  # the first newline ends a line torn by a crash
-            file.flush()
-            os.fsync(file.fileno())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        append_line(self.path, json.dumps(entry))
 
 
 def _key(run: Run) -> str:

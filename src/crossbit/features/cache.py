@@ -15,6 +15,7 @@ from jaxtyping import Shaped
 from numpy import ndarray
 
 from ..errors import InputError
+from ..io.atomic import atomic_write
 
 #: Shards that are held in memory, 256 rows each.
 _HELD = 16
@@ -63,14 +64,9 @@ class Store:
         buffer = BytesIO()
         np.savez(buffer, keys=np.stack([np.frombuffer(key, np.uint8) for key in shard.keys]), rows=shard.rows)
         data = buffer.getvalue()
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{hashlib.sha256(data).hexdigest()}.npz"
-        partial = path.with_suffix(f".{os.getpid()}.part")
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, data)
         return path
 
 

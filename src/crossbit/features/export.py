@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ..data.corpus import Corpus
 from ..data.pairs import Array, Dataset, Paired
+from ..io.atomic import atomic_file, atomic_write
 from .featurise import Featurised
 from .matrix import stacked
 
@@ -24,10 +25,10 @@ def export(made: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     pairs = every_pair(made.dataset)
     ids = [corpus.ids[item] for item in pairs.item]
-    (folder / "ids.json").write_text(json.dumps(ids, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    atomic_write(folder / "ids.json", json.dumps(ids, ensure_ascii=False, indent=0) + "\n")
     made.dataset.split.save(folder / "split.json")
     if pairs.labels is not None:
-        np.save(folder / "labels.npy", pairs.labels)
+        _save(pairs.labels, folder, "labels")
     written = {}
     for pipeline in (made.image, made.text):
         pipeline.save(folder / "pipelines" / pipeline.modality)
@@ -54,14 +55,15 @@ def every_pair(data: Dataset) -> Paired:
     return Paired(image, text, labels, item)[order]
 
 
-def _save(features: Array, folder: Path, modality: str) -> str:
-    dense = isinstance(features, ndarray)
+def _save(rows: Array, folder: Path, name: str) -> str:
+    suffix = ".npy" if isinstance(rows, ndarray) else ".npz"
     for other in (".npy", ".npz"):
-        (folder / f"{modality}{other}").unlink(missing_ok=True)  # of an earlier run with another extractor
-    if dense:
-        np.save(folder / f"{modality}.npy", features)
-        return f"{modality}.npy"
-    from scipy.sparse import save_npz
+        (folder / f"{name}{other}").unlink(missing_ok=True)  # of an earlier run with another extractor
+    with atomic_file(folder / f"{name}{suffix}") as partial, partial.open("wb") as file:
+        if isinstance(rows, ndarray):
+            np.save(file, rows)
+        else:
+            from scipy.sparse import save_npz
 
-    save_npz(folder / f"{modality}.npz", features)
-    return f"{modality}.npz"
+            save_npz(file, rows)
+    return f"{name}{suffix}"

@@ -18,6 +18,7 @@ from numpy import ndarray
 from .. import spec as specs
 from ..data.pairs import Array, Modality
 from ..errors import InputError
+from ..io.atomic import atomic_file, atomic_write
 from .base import Extractor
 from .registry import EXTRACTORS, extractor_class
 from .steps import Step, parse_step
@@ -102,8 +103,9 @@ class Pipeline:
             "fingerprint": self.fingerprint,
             "extractor": self.extractor.save(folder),
         }
-        save_file(self._arrays(), folder / "steps.safetensors")
-        (folder / "pipeline.json").write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        with atomic_file(folder / "steps.safetensors") as partial:
+            save_file(self._arrays(), partial)
+        atomic_write(folder / "pipeline.json", json.dumps(state, ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Pipeline:

@@ -1,14 +1,26 @@
-"""Folders that are written whole or not at all, and asked for before hours of work."""
+"""Files and folders that are written whole or not at all, and places that are checked before hours of work.
+
+What is written lies under a hidden name beside its place, is synced to the disk, and then takes its place; last, the
+folder that names it is synced. A reader finds the old content or the new one, even after a loss of power, and a disk
+that takes no more raises `DiskError`.
+"""
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..errors import InputError
+from ..errors import DiskError, InputError
+
+#: What the system says of a disk that is full, over quota, damaged or read-only, and of a file that is too large.
+_FAILING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
+_NUMBERS = itertools.count()
 
 
 def refuse_unwritable(folder: Path) -> None:
@@ -19,14 +31,93 @@ def refuse_unwritable(folder: Path) -> None:
 
 
 @contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block ends, and only if it does not fail."""
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a hidden path beside `path`; its file takes the place of `path` if the block ends without an error.
+
+    The folder must be there: one that someone removed meanwhile does not come back.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{next(_NUMBERS)}.part")
+    with _disk_errors(path):
+        try:
+            yield partial
+            _sync(partial)
+            partial.replace(path)
+            _sync(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, content: str | bytes | memoryview) -> None:
+    """Write a file; an existing one is replaced only when the new one is complete. Text becomes UTF-8."""
+    with atomic_file(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `folder` if the block ends without an error.
+
+    Two renames replace an existing folder: one that is lost between them, with the process, leaves the old content
+    in the hidden folder beside it.
+    """
     folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
-        made, old = Path(name, "new"), Path(name, "old")
-        made.mkdir()
-        yield made
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(made, folder)
+    with _disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
+            new, old = Path(name, "new"), Path(name, "old")
+            new.mkdir()
+            yield new
+            for place in (*new.rglob("*"), new):
+                _sync(place)
+            try:
+                if folder.exists():
+                    folder.replace(old)
+                new.replace(folder)
+            except BaseException:
+                if old.exists() and not folder.exists():
+                    old.replace(folder)
+                raise
+            _sync(folder.parent)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line of UTF-8 to a file; it is on the disk when this returns.
+
+    The line begins with a line break, which ends one that a crash has cut off; readers skip lines that are empty.
+    """
+    with _disk_errors(path):
+        new = not path.exists()
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"\n{line}\n")
+        _sync(path)
+        if new:
+            _sync(path.parent)
+
+
+def _sync(place: Path) -> None:
+    """Wait until the disk holds a file, or a folder's list of names."""
+    number = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def _disk_errors(place: Path) -> Iterator[None]:
+    """Turn the errors of a failing disk into a `DiskError`: the system's own, NumPy's and those of Rust libraries."""
+    try:
+        yield
+    except DiskError:
+        raise
+    except Exception as error:
+        said = re.search(r"\(os error (\d+)\)", str(error))
+        short = isinstance(error, OSError) and error.errno is None and "requested and" in str(error)
+        number = int(said[1]) if said else getattr(error, "errno", None)
+        if number not in _FAILING and not short:
+            raise
+        reason = str(error) if number is None else os.strerror(number)
+        raise DiskError(
+            f"{place} cannot be written: {reason}; what was complete before is kept. Free space or choose another"
+            " place, and run again"
+        ) from error

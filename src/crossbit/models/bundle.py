@@ -28,7 +28,7 @@ from ..data.splits import Split
 from ..errors import InputError
 from ..features import Captions, Pipeline
 from ..features.base import file_sha256
-from ..io.atomic import refuse_unwritable, written_whole
+from ..io.atomic import atomic_folder, refuse_unwritable
 from .encoder import DualEncoder
 
 FORMAT = 1
@@ -89,7 +89,7 @@ class Bundle:
     def save(self, folder: Path) -> None:
         """Write the bundle; an existing one is replaced only when the new one is complete."""
         refuse_other(folder)
-        with written_whole(folder) as made:
+        with atomic_folder(folder) as made:
             self._write(made)
 
     def _write(self, made: Path) -> None:

@@ -24,7 +24,7 @@ from ..evaluation.comparison import chance_levels
 from ..evaluation.scoring import score
 from ..evaluation.setup import Setup
 from ..features import Featurised
-from ..io.atomic import refuse_unwritable, written_whole
+from ..io.atomic import atomic_folder, atomic_write, refuse_unwritable
 from ..methods.recipe import Recipe
 from ..metrics.evaluation import Scores
 from ..metrics.measure import Measure
@@ -106,7 +106,7 @@ class Demo:
         shown = fitted[0]
         origin = Origin(shown.recipe.name, shown.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
         bundle = Bundle(shown.encoder, self.made.pipelines, self.data.split, origin)
-        with written_whole(folder / "model") as model, written_whole(folder / "collection") as home:
+        with atomic_folder(folder / "model") as model, atomic_folder(folder / "collection") as home:
             bundle.save(model)
             with Collection.create(home, model) as collection:
                 collection.put(self.database(bundle))
@@ -115,7 +115,7 @@ class Demo:
             for made in (model, home):
                 (made / MARK).write_text("`crossbit demo` made this folder, and replaces it when it runs again.\n")
         rows = {f.recipe.name: {task: scores.means() for task, scores in f.scores.items()} for f in fitted}
-        (folder / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        atomic_write(folder / "scores.json", json.dumps(rows, indent=1) + "\n")
         page.save(self.page(fitted, queries, notes), folder / "report.html")
         return folder / "report.html"
 

@@ -18,6 +18,7 @@ from typing import TypeAlias, final
 
 from ..errors import InputError
 from ..features.raw import Picture, open_picture
+from ..io.atomic import atomic_write
 
 #: A mean, a mean with its deviation, or nothing.
 Score: TypeAlias = float | tuple[float, float] | None
@@ -118,7 +119,7 @@ class Report:
 def save(report: Report, path: Path) -> None:
     """Write the report as one HTML file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(report), encoding="utf-8")
+    atomic_write(path, render(report))
 
 
 def render(report: Report) -> str:

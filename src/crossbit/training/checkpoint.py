@@ -7,7 +7,6 @@ header; no pickle.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import InputError
+from ..io.atomic import atomic_file
 
 #: Where torch's own random state is kept.
 _TORCH, _CUDA = "random/torch", "random/cuda"
@@ -46,17 +46,10 @@ def save(path: Path, parts: Mapping[str, Component], rng: np.random.Generator, f
         tensors[_CUDA] = torch.cuda.get_rng_state()
     plain = {name: _flat(_state(part), f"part/{name}", tensors) for name, part in parts.items()}
     header = {"facts": dict(facts), "rng": rng.bit_generator.state, "parts": plain}
+    own = {name: t.detach().contiguous().clone() for name, t in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        save_file(
-            {name: t.detach().contiguous().clone() for name, t in tensors.items()}, made, {"run": json.dumps(header)}
-        )
-        with made.open("rb") as file:
-            os.fsync(file.fileno())
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+    with atomic_file(path) as partial:
+        save_file(own, partial, {"run": json.dumps(header)})
 
 
 def load(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
 from ...errors import CrossbitError, InputError
+from ...io.atomic import atomic_file, atomic_write
 from ...progress import Log, silent
 from ..collection import Collection
 from ..errors import OtherModelError
@@ -42,13 +41,12 @@ def export(collection: Collection, path: Path, side: Modality = "image", log: Lo
         raise InputError(f"{path} should end in {', '.join(FORMATS)}, which says what to write")
     with collection.view() as (connection, snapshot):
         codes = snapshot.sides[side]
-        with _whole(path) as made:
-            if path.suffix == ".npy":
-                with made.open("wb") as file:
-                    np.save(file, codes.codes.packed)
-            else:
-                _faiss(codes.codes, made)
-        with _whole(path.with_name(f"{path.name}.jsonl")) as made, made.open("w", encoding="utf-8") as lines:
+        if path.suffix == ".npy":
+            with atomic_file(path) as made, made.open("wb") as file:
+                np.save(file, codes.codes.packed)
+        else:
+            _faiss(codes.codes, path)
+        with atomic_file(path.with_name(f"{path.name}.jsonl")) as made, made.open("w", encoding="utf-8") as lines:
             for start in range(0, len(codes), BATCH):
                 numbers = codes.numbers[start : start + BATCH].tolist()
                 items = items_of(connection, numbers)
@@ -119,7 +117,7 @@ def _parquet(collection: Collection, path: Path, log: Log) -> int:
     schema = _schema(collection.bits).with_metadata({_ABOUT: json.dumps(about).encode()})
     with (
         collection.view() as (connection, snapshot),
-        _whole(path) as made,
+        atomic_file(path) as made,
         ParquetWriter(made, schema) as writer,
     ):
         numbers = np.union1d(*(side.numbers for side in snapshot.sides.values()))
@@ -192,15 +190,4 @@ def _faiss(codes: Codes, path: Path) -> None:
 
     index = faiss.IndexBinaryFlat(8 * codes.packed.shape[1])
     index.add(codes.packed)
-    faiss.write_index_binary(index, str(path))
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Yield a path whose file takes the place of `path` when the block ends, and only if it does not fail."""
-    made = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield made
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+    atomic_write(path, faiss.serialize_index_binary(index).data)

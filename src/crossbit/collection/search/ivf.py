@@ -8,7 +8,6 @@ only if its checksum holds and every code in it is the one that the database has
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from ...codes import Codes
 from ...data.pairs import Modality
 from ...indexes import Neighbours, build
 from ...indexes.ivf import default_lists
+from ...io.atomic import atomic_write
 from ..storage.snapshot import Side
 
 #: The folder of inverted files in a collection's.
@@ -91,12 +91,7 @@ class Inverted:
             place = folder / FOLDER
             place.mkdir(exist_ok=True)
             old, path = _files(folder, modality), place / f"{modality}-{hashlib.sha256(content.data).hexdigest()}.faiss"
-            partial = path.with_suffix(f".{os.getpid()}.part")
-            with partial.open("wb") as file:
-                file.write(content.data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+            atomic_write(path, content.data)
             for each in old:
                 if each != path:
                     each.unlink(missing_ok=True)

@@ -16,11 +16,12 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, final
 
 from ...errors import BusyError, DamagedError, DiskError, InputError
+from ...io.atomic import atomic_write
 from .checksums import of_parts
 from .schema import FORMAT, PAGE, TABLES, Head
 
@@ -223,15 +224,8 @@ def translated(folder: Path, fault: sqlite3.Error) -> Exception:
 
 def acknowledge(folder: Path, head: Head) -> None:
     """Write the last change outside the file; one that a full disk keeps from being written is known later."""
-    made = folder / f"{HEAD}.new"
-    try:
-        with made.open("w", encoding="utf-8") as file:
-            json.dump(head._asdict(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(folder / HEAD)
-    except OSError:
-        made.unlink(missing_ok=True)
+    with suppress(OSError):
+        atomic_write(folder / HEAD, json.dumps(head._asdict()))
 
 
 LOCK = "lock"
