@@ -4,7 +4,6 @@
 #   make test     run the tests
 #   make check    lint, types, who may import whom, generated pages
 #   make docs     write the generated pages anew
-#   make site     build the documentation into runs/site, without network
 #   make wheel    build the package into dist/
 #
 # The first of them makes .venv; later ones start at once, until pyproject.toml or constraints.txt changes.
@@ -14,7 +13,7 @@ PYTEST_ARGS ?= -n 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check docs site wheel
+.PHONY: demo test check docs wheel
 
 demo: $(INSTALLED)
 	$(BIN)/crossbit demo
@@ -33,10 +32,6 @@ check: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python tools/docs/generate.py
-
-site: export NO_MKDOCS_2_WARNING := 1
-site: $(INSTALLED)
-	$(BIN)/python -m mkdocs build --strict --quiet
 
 wheel: $(INSTALLED)
 	rm -rf dist

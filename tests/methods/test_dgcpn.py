@@ -14,11 +14,13 @@ from crossbit.methods.dgcpn import DGCPN, losses
 from crossbit.nn.similarity import sign
 from crossbit.nn.tensors import dense
 from crossbit.nn.towers import mlp
-from crossbit.training.run import Training, seeded, to_batch
+from crossbit.training.epoch import to_batch
+from crossbit.training.run import Training, seeded
 
 H_I = torch.tensor([[0.9, -0.5], [0.1, 0.8], [-0.7, -0.2]])
 H_T = torch.tensor([[0.4, -0.9], [0.3, 0.2], [-0.6, 0.5]])
 S = torch.tensor([[1.0, 0.2, -0.4], [0.2, 1.0, 0.6], [-0.4, 0.6, 1.0]])
+CPU = torch.device("cpu")
 #: As many pairs as K is made for, and no more than half of them neighbours: K counts the item itself.
 N = 12
 FIVE = DGCPN(K=5 * file.NOMINAL // N)
@@ -50,27 +52,27 @@ def released(train, neighbours, a1):
 
 
 def test_the_graph_is_the_released_one(train):
-    assert FIVE.graph(train).numpy() == pytest.approx(released(train, 5, 0.01)[1], abs=1e-6)
+    assert FIVE.graph(train, CPU).numpy() == pytest.approx(released(train, 5, 0.01)[1], abs=1e-6)
 
 
 def test_a_row_of_the_graph_sums_to_one_over_at_most_k_others(train):
-    P = FIVE.graph(train)
+    P = FIVE.graph(train, CPU)
     assert P.sum(1).numpy() == pytest.approx(np.ones(N))
     assert ((P > 0).sum(1) == 4).all()
     assert (P.diagonal() == 0).all()
 
 
 def test_features_below_zero_make_a_graph_too(train):
-    P = DGCPN(K=file.NOMINAL).graph(Paired(train.image - 0.5, train.text - 1))
+    P = DGCPN(K=file.NOMINAL).graph(Paired(train.image - 0.5, train.text - 1), CPU)
     assert (P >= 0).all()
     assert P.sum(1).numpy() == pytest.approx(np.ones(N))
 
 
 def test_the_graph_is_the_same_in_chunks_and_of_sparse_text(train, monkeypatch):
-    whole = FIVE.graph(train)
+    whole = FIVE.graph(train, CPU)
     monkeypatch.setattr(file, "CHUNK", 5)
-    assert FIVE.graph(train).numpy() == pytest.approx(whole.numpy(), abs=1e-6)
-    assert FIVE.graph(Paired(train.image, scipy.sparse.csr_array(train.text))).numpy() == pytest.approx(
+    assert FIVE.graph(train, CPU).numpy() == pytest.approx(whole.numpy(), abs=1e-6)
+    assert FIVE.graph(Paired(train.image, scipy.sparse.csr_array(train.text)), CPU).numpy() == pytest.approx(
         whole.numpy(), abs=1e-6
     )
 
@@ -79,8 +81,8 @@ def test_the_target_of_a_batch_is_cut_from_that_of_all_pairs(train):
     method = dataclasses.replace(FIVE, a1=0.2, a2=0.3, scale=4000.0)
     S_pair, P = released(train, 5, 0.2)
     whole = 2 * (0.7 * S_pair + 0.3 * 4000 * N / 5000 * P @ P.T) - 1
-    batch = to_batch(rows := np.array([7, 2, 11]), train[rows])
-    found = method.target(dense(batch.image), dense(batch.text), method.graph(train)[batch.rows])
+    batch = to_batch(rows := np.array([7, 2, 11]), train[rows], CPU)
+    found = method.target(dense(batch.image), dense(batch.text), method.graph(train, CPU)[batch.rows])
     assert found.numpy() == pytest.approx(whole[np.ix_(rows, rows)], abs=1e-5)
     assert found.numpy() == pytest.approx(found.numpy().T, abs=1e-6)
 
@@ -90,9 +92,9 @@ def test_neighbours_and_scale_grow_with_the_number_of_pairs(n):
     """Where all are equally alike, two walks over all others meet with (n - 2) / (n - 1)^2, about 1 / n."""
     method = DGCPN(K=file.NOMINAL, a2=1.0)
     alike = Paired(np.ones((n, 3), np.float32), np.ones((n, 3), np.float32))
-    found = method.target(torch.ones(2, 3), torch.ones(2, 3), method.graph(alike)[:2])
+    found = method.target(torch.ones(2, 3), torch.ones(2, 3), method.graph(alike, CPU)[:2])
     assert found[0, 1].item() == pytest.approx(2 * 0.8 * n * (n - 2) / (n - 1) ** 2 - 1, abs=1e-4)
-    assert (DGCPN(K=2000).graph(alike) > 0).sum(1).tolist() == [0.4 * n - 1] * n
+    assert (DGCPN(K=2000).graph(alike, CPU) > 0).sum(1).tolist() == [0.4 * n - 1] * n
 
 
 def test_the_terms_are_those_of_the_paper():
@@ -115,10 +117,10 @@ def stepped(method, train, before):
     with seeded(3) as rng:
         image, text = mlp(6, method.hidden, 8), mlp(9, method.hidden, 8)
         torch.nn.init.normal_(text[-1].weight, std=method.text_deviation)
-        batch = to_batch(rows := rng.permutation(N), train[rows])
+        batch = to_batch(rows := rng.permutation(N), train[rows], CPU)
     how = {"lr": method.lr, "momentum": method.momentum, "weight_decay": method.weight_decay}
     image_sgd, text_sgd = (torch.optim.SGD(tower.parameters(), **how) for tower in (image, text))
-    target = method.target(batch.image, batch.text, method.graph(train)[batch.rows])
+    target = method.target(batch.image, batch.text, method.graph(train, CPU)[batch.rows])
 
     def step(codes_I, codes_T, *optimisers):
         for each in (image_sgd, text_sgd):

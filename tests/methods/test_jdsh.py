@@ -17,6 +17,7 @@ F_I = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
 F_T = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 3.0, 0.0]])
 H_I = torch.tensor([[0.9, -0.5], [0.1, 0.8], [-0.7, -0.2]])
 H_T = torch.tensor([[0.4, -0.9], [0.3, 0.2], [-0.6, 0.5]])
+CPU = torch.device("cpu")
 UNIT = Spread(loc=0.0, scale_left=0.1, scale_right=0.1, least=-0.5, most=0.8)  # tails from -0.2 and 0.4 on
 
 
@@ -109,15 +110,15 @@ def test_a_batch_of_one_has_nothing_to_compare(toy):
 def test_the_distribution_is_that_of_different_items_in_batches(rng):
     """Twins only: off the diagonal as on it, every similarity is 1; a long training set is not read to its end."""
     twins = Paired(np.ones((SAMPLE + 50, 3), np.float32), np.ones((SAMPLE + 50, 2), np.float32))
-    samples = [*JDSH(batch=10).samples(twins, frozen_trunk(perceptron(twins.image, 4)), rng)]
+    samples = [*JDSH(batch=10).samples(twins, frozen_trunk(perceptron(twins.image, 4)), rng, CPU)]
     assert [len(part) for part in samples] == [90] * (SAMPLE // 10)
     assert torch.cat(samples).numpy() == pytest.approx(1.0, abs=1e-5)
     halves = Paired(np.eye(2, dtype=np.float32).repeat(SAMPLE, 0), np.eye(2, dtype=np.float32).repeat(SAMPLE, 0))
-    mixed = torch.cat([*JDSH(batch=10).samples(halves, frozen_trunk(perceptron(halves.image, 4)), rng)])
+    mixed = torch.cat([*JDSH(batch=10).samples(halves, frozen_trunk(perceptron(halves.image, 4)), rng, CPU)])
     assert 0.4 < float((mixed < 0).float().mean()) < 0.6  # sorted by kind, it is read here and there all the same
     apart = Paired(np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32))
     method = JDSH(alpha=0.5, beta=0.5, lam=0.0, batch=4)
-    (values,) = method.samples(apart, frozen_trunk(perceptron(apart.image, 4)), rng)
+    (values,) = method.samples(apart, frozen_trunk(perceptron(apart.image, 4)), rng, CPU)
     assert values.tolist() == pytest.approx([-1.0] * 12)
 
 

@@ -121,20 +121,20 @@ def test_the_game_by_hand(monkeypatch):
     """A grey of value g judged alone has the logit 3 g, a pair of g and h the logit 3 (g + h)."""
     monkeypatch.setattr("crossbit.methods.mfsr_net.augmented", lambda x: x)
     D, x, x1, x2 = {"D1": Mean(), "D2": Mean()}, pictures(0.1, 0.3), pictures(-0.2, 0.5), pictures(0.3, 0.1)
-    losses = MFSR().discriminator_losses(D, x, x1, x2, torch.tensor([True, False]))
+    losses = MFSR().d_losses(D, x, x1, x2, torch.tensor([True, False]))
     assert float(losses["L_D1"]) == pytest.approx(
         np.mean(softplus(-3 * np.array([0.1, 0.3]))) + np.mean(softplus(3 * np.array([-0.2, 0.5])))
     )
     right, same = softplus(-3 * np.array([0.2, 0.6])).mean(), softplus(3 * np.array([-0.1, 0.8])).mean()
     assert float(losses["L_D2"]) == pytest.approx(right + same / 2 + softplus(3 * 0.4) / 2 / 2)
     painted = softplus(-3 * np.array([-0.2, 0.5])).mean() + softplus(-3 * np.array([-0.1, 0.8])).mean()
-    assert float(MFSR().generator_loss(D, x, x1, x2)) == pytest.approx(painted)
+    assert float(MFSR().g_loss(D, x, x1, x2)) == pytest.approx(painted)
     near = np.mean([0.3**2, 0.2**2])
-    assert float(MFSR(delta=4.0, beta=0.5).generator_loss(D, x, x1, x2)) == pytest.approx(painted + 4 * 1.5 * near / 2)
+    assert float(MFSR(delta=4.0, beta=0.5).g_loss(D, x, x1, x2)) == pytest.approx(painted + 4 * 1.5 * near / 2)
     swapped = MFSR(D2="swapped")
     of_x1, of_x2 = (softplus(-3 * np.array(g)).mean() for g in ((-0.2, 0.5), (0.3, 0.1)))
-    assert float(swapped.generator_loss(D, x, x1, x2)) == pytest.approx(of_x1 + 2 * of_x2)
-    against = swapped.discriminator_losses(D, x, x1, x2, torch.tensor([True, True]))["L_D2"]
+    assert float(swapped.g_loss(D, x, x1, x2)) == pytest.approx(of_x1 + 2 * of_x2)
+    against = swapped.d_losses(D, x, x1, x2, torch.tensor([True, True]))["L_D2"]
     assert float(against) == pytest.approx(of_x1 + softplus(3 * np.array([0.3, 0.1])).mean())
 
 
@@ -318,7 +318,7 @@ def test_a_kill_in_the_middle_of_the_game_changes_no_byte(scenes, tmp_path):
 def test_the_snapshot_is_the_epoch_with_the_best_rsum_on_items_held_out(scenes, monkeypatch):
     values, sizes = iter([0.2, 0.6, 0.4, 0.1]), []
     monkeypatch.setattr(
-        "crossbit.training.run.agreement", lambda encoder, held: sizes.append(len(held)) or next(values)
+        "crossbit.training.run.held_out_recall", lambda encoder, held: sizes.append(len(held)) or next(values)
     )
     seen = {}
     how = Training(watch=lambda epoch, encoder: seen.setdefault(epoch, encoder))

@@ -7,7 +7,8 @@ from torch import nn
 
 from crossbit.data.pairs import Paired
 from crossbit.methods.ssah import SSAH, TrainingState, verdict
-from crossbit.training.run import MiniBatch, Training
+from crossbit.training.epoch import MiniBatch
+from crossbit.training.run import Training
 
 SMALL = {"hidden": 8, "width": 8, "batch": 64, "passes": 2, "label_passes": 2}
 L = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])

@@ -12,7 +12,8 @@ from crossbit.data.pairs import Paired
 from crossbit.methods.ucch import UCCH, binary, contrast, everyone, update_memory
 from crossbit.nn.similarity import sign
 from crossbit.nn.towers import mlp
-from crossbit.training.run import Epoch, Training, seeded
+from crossbit.training.epoch import Epoch
+from crossbit.training.run import Training, seeded
 
 M = torch.tensor([[0.9, 0.8, 0.1], [0.3, 0.4, 0.0], [-0.5, 0.3, 0.6]])
 

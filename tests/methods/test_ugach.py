@@ -9,7 +9,8 @@ from crossbit.data.pairs import Paired
 from crossbit.errors import InputError
 from crossbit.methods.ugach import UGACH, Game, hinge, tower
 from crossbit.nn.towers import config
-from crossbit.training.run import Epoch, Training
+from crossbit.training.epoch import Epoch
+from crossbit.training.run import Training
 
 SMALL = {"hidden": 16, "pretraining": 1, "rounds": 1}
 #: Six pairs on a line: images at 0 1 2 10 11 12, texts at 0 10 1 11 2 12.
@@ -19,7 +20,7 @@ LINE = Paired(
 
 
 def game(how, train=LINE, dim=16):
-    return Game.of(how, train, dim, np.random.default_rng(0))
+    return Game.of(how, train, dim, np.random.default_rng(0), torch.device("cpu"))
 
 
 def sigmoids(*rows):

@@ -126,7 +126,7 @@ def test_the_snapshot_is_the_best_by_rsum_of_held_pairs(scenes, monkeypatch):
     from crossbit.methods.recipe import Recipe
 
     values = iter([0.2, 0.6, 0.4, 0.1])
-    monkeypatch.setattr("crossbit.training.run.agreement", lambda encoder, held: next(values))
+    monkeypatch.setattr("crossbit.training.run.held_out_recall", lambda encoder, held: next(values))
     seen = {}
     how = Training(watch=lambda epoch, encoder: seen.setdefault(epoch, encoder), patience=4)
     recipe = Recipe.parse("vsepp(epochs=4,width=8,batch=50)")

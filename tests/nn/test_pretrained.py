@@ -10,7 +10,7 @@ from crossbit.errors import InputError
 from crossbit.features.extractors.clip import Clip
 from crossbit.models.encoder import DualEncoder
 from crossbit.nn.layers import Normalise
-from crossbit.nn.pretrained import Pretrained
+from crossbit.nn.pretrained import Pretrained, pretrained_towers
 from crossbit.nn.towers import config, tower
 
 TEXTS = ["red", "a red dog", "b c d e f g", "red " * 40]

@@ -16,8 +16,9 @@ from crossbit.errors import InputError
 from crossbit.methods.recipe import Recipe
 from crossbit.models.encoder import DualEncoder
 from crossbit.nn.towers import mlp
-from crossbit.training.early_stopping import agreement, hold_out
-from crossbit.training.run import CHECKPOINT, Epoch, Training, seeded, tanh_slope
+from crossbit.training.early_stopping import held_out_recall, hold_out
+from crossbit.training.epoch import Epoch
+from crossbit.training.run import CHECKPOINT, Training, seeded, tanh_slope
 from helpers import peers
 
 RECIPE = Recipe.parse("cfrh(hidden=16,decoder_hidden=16,epochs=6)")
@@ -144,23 +145,23 @@ def test_pairs_held_out_of_training_have_no_labels_and_no_caption_of_a_training_
 
 
 def test_a_patience_needs_epochs_and_held_pairs(toy):
-    with pytest.raises(InputError, match="a patience needs held-out pairs"):
+    with pytest.raises(InputError, match="early stopping needs held-out pairs"):
         RECIPE.method.fit(toy.train, 16, training=Training(patience=3))
-    with pytest.raises(InputError, match="10 items are held out"):
+    with pytest.raises(InputError, match="10 held-out items are too few to judge codes by"):
         RECIPE.fit(toy.train[:100], 16, training=Training(patience=3))
     with pytest.raises(InputError, match="cca has no epochs that could end early"):
         Recipe.parse("cca").fit(toy.train, 16, training=Training(patience=3))
 
 
-def test_agreement_of_perfect_and_of_constant_codes():
+def test_held_out_recall_of_perfect_and_of_constant_codes():
     x = np.eye(40, dtype=np.float32) * 2 - 1
     same, none = torch.nn.Linear(40, 40), torch.nn.Linear(40, 40)
     same.weight.data, same.bias.data = torch.eye(40), torch.zeros(40)
     none.weight.data, none.bias.data = torch.zeros(40, 40), torch.ones(40)
     pairs = Paired(x, x)
-    assert agreement(DualEncoder(same, same, "hamming", 40), pairs) == 1.0
-    assert agreement(DualEncoder(none, none, "hamming", 40), pairs) == pytest.approx(10 / 40)
-    assert agreement(DualEncoder(same, same, "cosine", 40), pairs) == 1.0
+    assert held_out_recall(DualEncoder(same, same, "hamming", 40), pairs) == 1.0
+    assert held_out_recall(DualEncoder(none, none, "hamming", 40), pairs) == pytest.approx(10 / 40)
+    assert held_out_recall(DualEncoder(same, same, "cosine", 40), pairs) == 1.0
 
 
 def test_vectors_agree_by_rsum(rng):
@@ -171,15 +172,15 @@ def test_vectors_agree_by_rsum(rng):
     none.weight.data, none.bias.data = torch.zeros(10, 10), torch.ones(10)
     to_text = [1 - math.comb(27, k) / math.comb(30, k) for k in (1, 5, 10)]
     expected = (sum(to_text) + 1 / 10 + 5 / 10 + 10 / 10) / 6
-    assert agreement(DualEncoder(none, none, "cosine", 10), pairs) == pytest.approx(expected)
+    assert held_out_recall(DualEncoder(none, none, "cosine", 10), pairs) == pytest.approx(expected)
 
 
 def test_early_stopping_returns_the_encoder_that_agreed_best(toy, monkeypatch):
     agreements = iter([0.1, 0.5, 0.4, 0.3, 0.9])
-    monkeypatch.setattr("crossbit.training.run.agreement", lambda encoder, held: next(agreements))
+    monkeypatch.setattr("crossbit.training.run.held_out_recall", lambda encoder, held: next(agreements))
     seen, told = {}, []
     how = Training(
-        log=lambda done, total, values: told.append(values["agreement"]),
+        log=lambda done, total, values: told.append(values["held_out_recall"]),
         watch=lambda epoch, encoder: seen.setdefault(epoch, weights(encoder)),
         patience=2,
     )
@@ -253,7 +254,7 @@ def test_two_processes_train_the_same_encoder():
     ended = [[printed.strip() for printed in peers.run(PEERS, size, str(size), timeout=120)] for size in (2, 1)]
     assert ended[0][0] == ended[0][1]
     assert ended[0][0] != ended[1][0]
-    assert "2 processes need a batch each, and the data makes 1" in ended[0][0]
+    assert "2 processes need a batch each, but the data has 1" in ended[0][0]
 
 
 def test_the_command_goes_on_from_its_folder_and_tidies_up(crossbit_cli, tmp_path):

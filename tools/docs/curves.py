@@ -82,8 +82,8 @@ def curve(recipe: Recipe, data: Dataset, study: dict[str, Any]) -> list[dict[str
     with bar(str(recipe.name)) as log:
 
         def told(done: int, total: int, values: Any) -> None:
-            entries[done]["agreement"] = values["agreement"]
-            log(done, total, {"agreement": values["agreement"]})
+            entries[done]["agreement"] = values["held_out_recall"]
+            log(done, total, {"agreement": values["held_out_recall"]})
 
         precision: Precision = "bfloat16" if recipe.name in recipes(study.get("bfloat16", "")) else "float32"
         how = Training(told, precision=precision, held=held, patience=epochs, watch=watch)

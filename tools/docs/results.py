@@ -33,7 +33,7 @@ from crossbit.metrics import Measure
 from crossbit.nn.tensors import tensor
 from crossbit.reporting import plots
 from crossbit.spec import split_list
-from crossbit.training.run import Means
+from crossbit.training.epoch import Means
 from generate import table as markdown
 
 HERE = Path(__file__).parent

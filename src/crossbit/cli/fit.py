@@ -14,6 +14,7 @@ from .options import (
     CaptionsIfAny,
     DataDir,
     DatasetIfAny,
+    Device,
     Features,
     OnError,
     PrecisionOption,
@@ -48,6 +49,7 @@ def fit(
         ),
     ] = None,
     precision: PrecisionOption = "float32",
+    device: Device = "auto",
     patience: Annotated[
         int,
         typer.Option(
@@ -66,12 +68,14 @@ def fit(
     from ..methods.fitting import fit as fit_model
     from ..methods.recipe import Recipe
     from ..models.bundle import refuse_other
+    from ..nn.device import find_device
     from ..progress import bar
     from ..spec import options
     from ..training.distributed import process_group, rank
     from ..training.run import CHECKPOINT, Training
     from .setup import featurised, read_precision, read_setup
 
+    find_device(device)
     refuse_other(out)
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
@@ -86,8 +90,8 @@ def fit(
         "data": data.sha256,
         "patience": patience,
     }
-    with bar(f"fit {recipe.name} at {bits} bits") as log, process_group():
-        how = Training(log, kept, facts=run, precision=read_precision(precision), patience=patience)
+    with bar(f"fit {recipe.name} at {bits} bits") as log, process_group(device):
+        how = Training(log, kept, facts=run, precision=read_precision(precision), patience=patience, device=device)
         model = fit_model(recipe, made, bits, seed=seed, training=how)
         first = rank() == 0
     if not first:

@@ -55,4 +55,8 @@ Measures = Annotated[
 ]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A hyper-parameter as key=value; may be repeated.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="float32, or bfloat16 for faster networks.")]
+Device = Annotated[
+    str,
+    typer.Option("--device", help="Where networks compute: auto (CUDA where there is some), cpu, cuda, cuda:1, mps."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]

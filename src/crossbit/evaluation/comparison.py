@@ -103,6 +103,7 @@ def compare(
     log: Log = silent,
     *,
     fold: int | None = None,
+    device: str = "auto",
 ) -> Iterator[Result | InputError]:
     """Yield the results of every run, from the ledger where they are known, or why a run is impossible.
 
@@ -115,7 +116,7 @@ def compare(
         results = ledger.find(run, measures)
         if results is None:
             try:
-                results = _scored(run, _fitted(run, data.train, spaces), data, measures, fold)
+                results = _scored(run, _fitted(run, data.train, spaces, device), data, measures, fold)
             except InputError as fault:
                 yield InputError(f"{run.recipe.name} at {run.bits} bits: {fault}")
                 continue
@@ -124,8 +125,8 @@ def compare(
     log(len(runs), len(runs), {})
 
 
-def _fitted(run: Run, train: Paired, spaces: dict[tuple[Method, int, int], DualEncoder]) -> DualEncoder:
-    recipe, bits, seed, how = run.recipe, run.bits, run.seed, Training(precision=run.precision)
+def _fitted(run: Run, train: Paired, spaces: dict[tuple[Method, int, int], DualEncoder], device: str) -> DualEncoder:
+    recipe, bits, seed, how = run.recipe, run.bits, run.seed, Training(precision=run.precision, device=device)
     if not recipe.dim:
         return recipe.fit(train, bits, seed=seed, training=how)
     key = recipe.method, recipe.dim, seed

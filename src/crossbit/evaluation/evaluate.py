@@ -138,14 +138,15 @@ def usual_measures(data: Dataset) -> tuple[Measure, ...]:
     return RECALLS if data.split.instance else parse_all(["MAP", "precision@10"])
 
 
-def load_model(folder: str | Path) -> Bundle:
-    """Return the model that `Bundle.save` or `crossbit fit` wrote into a folder.
+def load_model(folder: str | Path, *, device: str = "auto") -> Bundle:
+    """Return the model that `Bundle.save` or `crossbit fit` wrote into a folder, to encode on a device.
 
     Raises:
-        InputError: where the folder holds no model, a damaged one, or one that needs a plug-in that is not installed.
+        InputError: where the folder holds no model, a damaged one, or one that needs a plug-in that is not installed,
+            and where there is no such device.
 
     """
-    return Bundle.load(Path(folder))
+    return Bundle.load(Path(folder), device)
 
 
 def _features(

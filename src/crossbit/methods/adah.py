@@ -41,10 +41,10 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from ..data.pairs import Paired
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.losses import squared_distances, triplet
 from ..nn.similarity import label_similarity
-from ..training.run import PLAIN, Training, seeded
+from ..training.run import PLAIN, Training
 from .adah_net import Both, Branch, Networks, Pooling, hashed, image_branch, opposite, text_branch
 from .base import Method, Source
 
@@ -82,12 +82,12 @@ class ADAH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return towers that hash what they attend to; the log carries both losses and the share attended to."""
-        with seeded(seed) as rng:
-            L = torch.from_numpy(train.known_labels).float().to(device())
+        with training.seeded(seed) as (rng, device):
+            L = torch.from_numpy(train.known_labels).float().to(device)
             image = image_branch(train.image, dim, self.layers, self.pooling, self.width, self.hidden, self.dropout)
             text = text_branch(train.text, dim, self.text_hidden, self.width, self.dropout)
             playing = self.attention == "adversarial"
-            hashing, attention = self.optimisers(image, text)
+            hashing, attention = self.optimisers(image, text, device)
             I, T = (branch.tower(attend=self.attention != "none") for branch in (image, text))
             run = training.begin(rng, I, T, dim, hashing=hashing, attention=attention)
             E, G, D = (Networks(*map(run.prepared, both)) for both in zip(image, text, strict=True))
@@ -109,9 +109,9 @@ class ADAH(Method):
                     epoch.add(**terms, attended_I=Z.I.mean(), attended_T=Z.T.mean())
         return run.encoder()
 
-    def optimisers(self, image: Branch, text: Branch) -> tuple[Adam, Adam]:
+    def optimisers(self, image: Branch, text: Branch, device: torch.device) -> tuple[Adam, Adam]:
         """Return what moves E and D, and also G where nobody plays against them, and what moves G in the game."""
-        nn.ModuleList([*image, *text]).to(device())
+        nn.ModuleList([*image, *text]).to(device)
         G = [*image.G.parameters(), *text.G.parameters()]
         E_and_D = [p for net in (image.E, image.D, text.E, text.D) for p in net.parameters()]
         hashing = E_and_D + G if self.attention == "plain" else E_and_D

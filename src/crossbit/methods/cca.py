@@ -62,4 +62,4 @@ class CCA(Method):
         scale = rho[:dim] ** self.power
         Wx = torch.linalg.solve_triangular(P.T, U[:, :dim] * scale, upper=True)
         Wy = torch.linalg.solve_triangular(Q.T, Vt[:dim].T * scale, upper=True)
-        return DualEncoder(X.tower(Wx), Y.tower(Wy), "cosine", dim)
+        return DualEncoder(X.tower(Wx), Y.tower(Wy), "cosine", dim, training.device)

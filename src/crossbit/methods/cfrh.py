@@ -38,12 +38,12 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize
 
 from ..data.pairs import Paired
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.losses import gram, pairing
 from ..nn.similarity import require_vectors, rescaled_cosine, row_cosine, row_normed_product
 from ..nn.tensors import dense
 from ..nn.towers import mlp, perceptron
-from ..training.run import PLAIN, Training, seeded, tanh_slope
+from ..training.run import PLAIN, Training, tanh_slope
 from .base import Method, Source
 
 
@@ -92,11 +92,11 @@ class CFRH(Method):
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; the log carries every term and the mean and deviation of each S."""
         require_vectors("CFRH", train.image, train.text)
-        with seeded(seed) as rng:
+        with training.seeded(seed) as (rng, device):
             image, text = perceptron(train.image, self.hidden, dim), perceptron(train.text, self.hidden, dim)
             decoders = [mlp(dim, self.decoder_hidden, x.shape[1]) for x in (train.image, train.text)]
             optimiser = torch.optim.SGD(
-                nn.ModuleList([image, text, *(decoders if self.lam else [])]).to(device()).parameters(),
+                nn.ModuleList([image, text, *(decoders if self.lam else [])]).to(device).parameters(),
                 self.lr,
                 momentum=self.momentum,
                 weight_decay=self.weight_decay,

@@ -46,4 +46,4 @@ class CLIP(Method):
                 f"zero-shot CLIP compares features of one space, but image features have {widths[0]} and text"
                 f" features {widths[1]} dimensions: extract both with the same CLIP, as in --features clip"
             )
-        return DualEncoder(Normalise(), Normalise(), "cosine", widths[0])
+        return DualEncoder(Normalise(), Normalise(), "cosine", widths[0], training.device)

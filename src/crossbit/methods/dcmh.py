@@ -43,12 +43,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..data.pairs import Paired
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.losses import pairwise_nll
 from ..nn.similarity import label_similarity, sign
 from ..nn.towers import perceptron
 from ..training.distributed import update_memory_bank
-from ..training.run import PLAIN, Training, seeded
+from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 
@@ -81,14 +81,14 @@ class DCMH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; a term's mean over the epoch is logged divided by m n, like the loss."""
-        with seeded(seed) as rng:
-            L = torch.from_numpy(train.known_labels).float().to(device())
+        with training.seeded(seed) as (rng, device):
+            L = torch.from_numpy(train.known_labels).float().to(device)
             first = torch.randn if self.start == "normal" else torch.zeros
-            F, G = first(len(train), dim).to(device()), first(len(train), dim).to(device())
+            F, G = first(len(train), dim).to(device), first(len(train), dim).to(device)
             B = sign(F + G)
             image = perceptron(train.image, *([self.hidden] if self.hidden else []), dim)
             text = perceptron(train.text, self.text_hidden, dim)
-            weights = nn.ModuleList([image, text]).to(device()).parameters()
+            weights = nn.ModuleList([image, text]).to(device).parameters()
             optimiser = torch.optim.SGD(weights, self.lr, weight_decay=self.weight_decay, fused=True)
             run = training.begin(rng, image, text, dim, optimiser=optimiser, F=F, G=G, B=B)
             for epoch in run.epochs(self.epochs):

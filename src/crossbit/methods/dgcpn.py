@@ -45,11 +45,12 @@ from torch.nn.functional import mse_loss
 
 from ..data.pairs import Paired
 from ..errors import InputError
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.similarity import cosine, require_vectors, sign, transitions
 from ..nn.tensors import dense
 from ..nn.towers import perceptron
-from ..training.run import PLAIN, MiniBatch, Training, seeded, to_batch
+from ..training.epoch import MiniBatch, to_batch
+from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 #: The number of training pairs that the released K and scale are made for.
@@ -94,12 +95,12 @@ class DGCPN(Method):
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; for n pairs the graph takes 4 n^2 bytes, 100 MB for 5,000."""
         require_vectors("DGCPN", train.image, train.text)
-        with seeded(seed) as rng:
+        with training.seeded(seed) as (rng, device):
             image, text = (perceptron(x, self.hidden, dim, dropout=self.dropout) for x in (train.image, train.text))
             hash_weight, _ = list(text.parameters())[-2:]
             nn.init.normal_(hash_weight, std=self.text_deviation)
-            steps_I, steps_T = self.optimiser(image), self.optimiser(text)
-            P = self.graph(train)
+            steps_I, steps_T = self.optimiser(image.to(device)), self.optimiser(text.to(device))
+            P = self.graph(train, device)
             run = training.begin(rng, image, text, dim, image_optimiser=steps_I, text_optimiser=steps_T)
 
             def codes(batch: MiniBatch) -> tuple[Tensor, Tensor]:
@@ -120,7 +121,7 @@ class DGCPN(Method):
     def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
         """Return the SGD of one network."""
         return torch.optim.SGD(
-            network.to(device()).parameters(),
+            network.parameters(),
             self.lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
@@ -128,12 +129,12 @@ class DGCPN(Method):
         )
 
     @torch.no_grad()
-    def graph(self, train: Paired) -> Float[Tensor, "n n"]:
+    def graph(self, train: Paired, device: torch.device) -> Float[Tensor, "n n"]:
         """Return P of all training pairs in float32, the only n-by-n matrix that is ever held."""
         n = len(train)
         if n > LARGEST:
             raise InputError(f"DGCPN's graph of {n:,} pairs would take {4 * n * n / 1e9:,.0f} GB; train on {LARGEST:,}")
-        everything = to_batch(torch.arange(n).numpy(), train)
+        everything = to_batch(torch.arange(n).numpy(), train, device)
         F_I, F_T = dense(everything.image), dense(everything.text)
         others = max(round(self.K * n / NOMINAL) - 1, 1)
         P = torch.empty(n, n, device=F_I.device)

@@ -35,12 +35,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..data.pairs import Paired
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.losses import gram
 from ..nn.similarity import rescaled_cosine
 from ..nn.tensors import dense
 from ..nn.towers import frozen_trunk, perceptron
-from ..training.run import PLAIN, Training, seeded, tanh_slope
+from ..training.run import PLAIN, Training, tanh_slope
 from .base import Method, Source
 
 
@@ -75,12 +75,12 @@ class DJSRH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return a linear layer, on a trunk where images are pixels, and a perceptron for texts, into `dim` bits."""
-        with seeded(seed) as rng:
-            image, text = perceptron(train.image, dim).to(device()), perceptron(train.text, self.hidden, dim)
+        with training.seeded(seed) as (rng, device):
+            image, text = perceptron(train.image, dim).to(device), perceptron(train.text, self.hidden, dim)
             frozen = frozen_trunk(image)
             groups = [
                 {"params": image.parameters(), "lr": self.lr_image},
-                {"params": text.to(device()).parameters(), "lr": self.lr_text},
+                {"params": text.to(device).parameters(), "lr": self.lr_text},
             ]
             optimiser = torch.optim.SGD(groups, momentum=self.momentum, weight_decay=self.weight_decay, fused=True)
             run = training.begin(rng, image, text, dim, optimiser=optimiser)

@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 from ..data.pairs import Paired
 from ..errors import InputError
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.gru import gru_encoder
 from ..nn.layers import Normalise
 from ..nn.losses import Siblings, infonce
@@ -46,7 +46,7 @@ from ..nn.pretrained import pretrained_towers
 from ..nn.towers import perceptron
 from ..training.distributed import world_size
 from ..training.memory import gradient_cached
-from ..training.run import PLAIN, Training, seeded
+from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 #: Of images, of texts, and the number of dimensions that they lead to.
@@ -87,10 +87,10 @@ class InfoNCE(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return an image tower and a text tower into `dim` dimensions, or into those of `model`."""
-        with seeded(seed) as rng:
+        with training.seeded(seed) as (rng, device):
             image, text, dim = self.pretrained(train) if self.model else self.fresh(train, dim)
             scale = Scale(self.temperature, self.most)
-            optimiser = self.optimiser(nn.ModuleList([image, text, scale]))
+            optimiser = self.optimiser(nn.ModuleList([image, text, scale]).to(device))
             run = training.begin(rng, image, text, dim, space="cosine", optimiser=optimiser, scale=scale)
             scaled = run.prepared(scale)
             steps = max(len(train) // self.batch // world_size(), 1)
@@ -114,7 +114,7 @@ class InfoNCE(Method):
 
     def optimiser(self, every: nn.Module) -> torch.optim.Optimizer:
         """Return AdamW, which shrinks matrices and kernels."""
-        weights = [*every.to(device()).parameters()]
+        weights = [*every.parameters()]
         groups = [
             {"params": [w for w in weights if w.ndim > 1], "weight_decay": self.weight_decay},
             {"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0},

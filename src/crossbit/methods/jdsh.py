@@ -45,12 +45,13 @@ from torch import Tensor, nn
 
 from ..data.pairs import Paired
 from ..errors import InputError
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.losses import gram, pairing
 from ..nn.similarity import rescaled_cosine, row_cosine
 from ..nn.tensors import dense
 from ..nn.towers import frozen_trunk, perceptron
-from ..training.run import PLAIN, Training, seeded, tanh_slope, to_batch
+from ..training.epoch import to_batch
+from ..training.run import PLAIN, Training, tanh_slope
 from .base import Method, Source
 
 #: Training pairs that the spread is fitted to, at most. Ours: as many as the published sets train on.
@@ -105,17 +106,17 @@ class JDSH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return a linear layer, on a trunk where images are pixels, and a perceptron for texts, into `dim` bits."""
-        with seeded(seed) as rng:
+        with training.seeded(seed) as (rng, device):
             image, text = perceptron(train.image, dim), perceptron(train.text, self.hidden, dim)
             optimiser = torch.optim.SGD(
-                nn.ModuleList([image, text]).to(device()).parameters(),
+                nn.ModuleList([image, text]).to(device).parameters(),
                 self.lr,
                 momentum=self.momentum,
                 weight_decay=self.weight_decay,
                 fused=True,
             )
             frozen = frozen_trunk(image)
-            spread = RELEASED.get(self.spread) or fitted(self.samples(train, frozen, rng))
+            spread = RELEASED.get(self.spread) or fitted(self.samples(train, frozen, rng, device))
             run = training.begin(rng, image, text, dim, optimiser=optimiser)
             for epoch in run.epochs(self.epochs):
                 alpha = tanh_slope(epoch.number)
@@ -142,11 +143,13 @@ class JDSH(Method):
         high = torch.exp(S0 - spread.most) * S0.gt(right)
         return self.mu * S0 * (1 + self.L1 * low + self.L2 * high)
 
-    def samples(self, train: Paired, frozen: nn.Module, rng: np.random.Generator) -> Iterator[Float[Tensor, "k"]]:
+    def samples(
+        self, train: Paired, frozen: nn.Module, rng: np.random.Generator, device: torch.device
+    ) -> Iterator[Float[Tensor, "k"]]:
         """Yield the joint similarities off the diagonal of one pass over at most `SAMPLE` training pairs in batches."""
         some = train if len(train) <= SAMPLE else train[np.sort(rng.choice(len(train), SAMPLE, replace=False))]
         for rows, pairs in some.batches(self.batch, rng, drop_last=True):
-            batch = to_batch(rows, pairs)
+            batch = to_batch(rows, pairs, device)
             with torch.no_grad():
                 S0 = self.joint(dense(frozen(batch.image)), dense(batch.text))
             yield S0[~torch.eye(len(S0), dtype=torch.bool, device=S0.device)]

@@ -98,7 +98,7 @@ class LCMH(Method):
         W_1, W_2, rho = canonical(P_1.rows, P_2.rows, dim, self.eps)
         training.log(1, 1, {"correlation": float(rho.mean())})
         image, text = (self.tower(*part) for part in zip(anchors, (P_1, P_2), (W_1, W_2), strict=True))
-        return DualEncoder(image, text, "hamming", dim)
+        return DualEncoder(image, text, "hamming", dim, training.device)
 
     def anchors(self, X: Array, k: int, seed: int) -> Anchors:
         """Return the soft assignment to at most `k` centres; fewer where fewer items are distinct."""

@@ -40,12 +40,12 @@ from torch.nn.functional import mse_loss
 
 from ..data.pairs import Paired
 from ..errors import InputError
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.layers import MultiScale
 from ..nn.similarity import cosine, sign
 from ..nn.towers import mlp, perceptron
 from ..training.distributed import update_memory_bank
-from ..training.run import PLAIN, Training, seeded
+from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 #: How many words, or labels, the text and label networks see at once, and the step to the next (released code).
@@ -83,12 +83,12 @@ class MESDCH(Method):
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return networks into `dim` bits, trained on the pairs that carry a label."""
         train = labelled(train)
-        with seeded(seed) as rng:
-            L = torch.from_numpy(train.known_labels).float().to(device())
+        with training.seeded(seed) as (rng, device):
+            L = torch.from_numpy(train.known_labels).float().to(device)
             nets = self.networks(train, L.shape[1], dim)
-            codes = torch.randn(3, len(L), dim).to(device())
+            codes = torch.randn(3, len(L), dim).to(device)
             H, B = dict(zip(nets, codes, strict=True)), sign(codes.sum(0))
-            every = nn.ModuleDict(nets).to(device())
+            every = nn.ModuleDict(nets).to(device)
             optimiser = torch.optim.SGD(every.parameters(), self.lr, fused=True)
             run = training.begin(
                 rng, nets["image"], nets["text"], dim, optimiser=optimiser, label=nets["label"], codes=codes, B=B

@@ -26,12 +26,12 @@ Each batch D1 steps down L_D1, D2 down L_D2, all else down L. L_mo is 2 - |v|^2 
 squared distances, is 2 L_mo - 2. A batch that has collapsed sits at L_se = 2 m alpha; `warm_up` epochs over all
 negatives lead past it. The signed L_sp is least at v_sp = -v_se, which separates nothing; "square" is orthogonality.
 
-What differs: no code is released and the paper was not at hand. Defaults marked "notes" are from notes on it that leave
-out all formulas; the rest is ASSUMED. L_se is VSE++'s, a sum beside means unless reduction="mean"; other captions of an
-image are masked. What x'' is, is not known: D2 follows GXN's matching-aware discriminator or, with D2="swapped",
-R2GAN: x'' = G(v_mo, l_se, v_sp). delta > 0 adds R2GAN's reconstruction. The CNN is small and trained from scratch, or
-that of `model`, at rest until `fine_tune`. Pictures are rebuilt from pixels, captions from word ids. A weight of 0
-removes its term, networks and steps; without all four it is VSE++ with a layer more.
+What differs: no code is released and the paper was not at hand; defaults marked "notes" are from notes on it without
+formulas, the rest is ASSUMED. L_se is VSE++'s, a sum beside means unless reduction="mean"; other captions of an image
+are masked. What x'' is, is not known: D2 follows GXN's matching-aware discriminator or, with D2="swapped", R2GAN: x'' =
+G(v_mo, l_se, v_sp). delta > 0 adds R2GAN's reconstruction. The CNN is small and trained from scratch, or that of
+`model`, frozen until `fine_tune`. Pictures are rebuilt from pixels, captions from word ids. A weight of 0 removes its
+term, networks and steps; without all four it is VSE++ with one more layer.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ from ..models.encoder import DualEncoder
 from ..nn.losses import fake_loss, hinge, real_loss
 from ..nn.separation import Separated, caption_nll
 from ..training.early_stopping import hold_out
-from ..training.run import PLAIN, Epoch, MiniBatch, Training, seeded
+from ..training.epoch import Epoch, MiniBatch
+from ..training.run import PLAIN, Training
 from . import mfsr_net as net
 from .base import Method, Source
 from .mfsr_net import Discriminators, Nets, Pooling
 
 Pictures: TypeAlias = Float[Tensor, "m 3 h w"]
 Scalar: TypeAlias = Float[Tensor, ""]
-Losses: TypeAlias = dict[str, Scalar]
 
 
 @final
@@ -111,10 +111,10 @@ class MFSR(Method):
         if self.snapshot and training.held is None:
             train, held = hold_out(train, seed, self.snapshot)
             training = replace(training, held=held, patience=total)
-        with seeded(seed) as rng:
+        with training.seeded(seed) as (rng, device):
             image, text = self.towers(train, dim, lam := self.weights(train))
             D = net.discriminators(self.side, self.channels, pair=self.D2 == "pair") if lam["L_G"] else {}
-            steps = net.optimisers(nn.ModuleList([image, text]), D, self.lr, self.lr_gan)
+            steps = net.optimisers(nn.ModuleList([image, text]).to(device), D, self.lr, self.lr_gan)
             run = training.begin(rng, image, text, dim, space="cosine", **D, **steps)
             nets = Nets.of(run, image, text, D, steps)
             for epoch in run.epochs(total):
@@ -128,7 +128,7 @@ class MFSR(Method):
                     epoch.add(loss=loss, **terms)
         return run.encoder()
 
-    def terms(self, nets: Nets, lam: dict[str, float], batch: MiniBatch, epoch: Epoch) -> Losses:
+    def terms(self, nets: Nets, lam: dict[str, float], batch: MiniBatch, epoch: Epoch) -> dict[str, Scalar]:
         """Return the terms of L that count; before L_G, both discriminators take their steps."""
         v, l = nets.I(batch.image), nets.T(batch.text)
         terms = {"L_se": self.semantic(v[:, 1] @ l[:, 1].T, batch.item, epoch.number)}
@@ -139,11 +139,11 @@ class MFSR(Method):
         if nets.G:
             x, x1 = net.target(batch.image, self.side), nets.G(v.flatten(1))
             x2 = x.roll(1, 0) if self.D2 == "pair" else nets.G(torch.cat([v[:, 0], l[:, 1], v[:, 2]], 1))
-            L_D = self.discriminator_losses(nets.D, x, x1.detach(), x2.detach(), batch.item != batch.item.roll(1))
+            L_D = self.d_losses(nets.D, x, x1.detach(), x2.detach(), batch.item != batch.item.roll(1))
             for name, loss in L_D.items():
                 epoch.step(loss, nets.steps[name])
             epoch.add(**L_D)
-            terms["L_G"] = self.generator_loss(nets.D, x, x1, x2)
+            terms["L_G"] = self.g_loss(nets.D, x, x1, x2)
         if nets.R:
             terms["L_cap"] = caption_nll(nets.R, l.flatten(1), batch.text)
         return terms
@@ -158,7 +158,7 @@ class MFSR(Method):
         s = (sp * se).sum(1)
         return {"signed": s, "square": s.square(), "hinge": s.relu()}[self.specific].mean()
 
-    def discriminator_losses(self, D: Discriminators, x: Pictures, x1: Pictures, x2: Pictures, other: Tensor) -> Losses:
+    def d_losses(self, D: Discriminators, x: Pictures, x1: Pictures, x2: Pictures, other: Tensor) -> dict[str, Scalar]:
         """Return L_D1 and L_D2; a picture that is not another's counts for no x''."""
         L_D1 = real_loss(D["D1"](x)[0]) + fake_loss(D["D1"](x1)[0])
         if self.D2 == "swapped":
@@ -166,7 +166,7 @@ class MFSR(Method):
         aug, same, wrong = (D["D2"](torch.cat([x, each], 1))[0] for each in (net.augmented(x), x1, x2))
         return {"L_D1": L_D1, "L_D2": real_loss(aug) + fake_loss(same) / 2 + (softplus(wrong) * other).mean() / 2}
 
-    def generator_loss(self, D: Discriminators, x: Pictures, x1: Pictures, x2: Pictures) -> Scalar:
+    def g_loss(self, D: Discriminators, x: Pictures, x1: Pictures, x2: Pictures) -> Scalar:
         """Return L_G, with R2GAN's reconstruction where delta asks for it."""
         real, Phi1 = D["D1"](x1)
         loss = real_loss(real) + real_loss(D["D2"](torch.cat([x, x1], 1) if self.D2 == "pair" else x2)[0])

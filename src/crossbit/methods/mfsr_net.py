@@ -16,7 +16,6 @@ from torch.optim import Adam
 
 from ..data.pairs import Array, Paired
 from ..errors import InputError
-from ..models.encoder import device
 from ..nn.gru import gru_encoder
 from ..nn.layers import Normalise, Pool, RescalePixels
 from ..nn.pretrained import pretrained_towers
@@ -144,12 +143,11 @@ def augmented(x: Float[Tensor, "n 3 side side"]) -> Float[Tensor, "n 3 side side
 def discriminators(side: int, channels: int, *, pair: bool) -> dict[str, nn.Module]:
     """Return D1, which sees a picture, and D2, which sees a pair of them, or else one too."""
     planes = {"D1": 3, "D2": 6 if pair else 3}
-    return {name: Discriminator(n, side, channels).to(device()) for name, n in planes.items()}
+    return {name: Discriminator(n, side, channels) for name, n in planes.items()}
 
 
 def optimisers(towers: nn.Module, D: Discriminators, lr: float, lr_gan: float) -> dict[str, Adam]:
     """Return what takes the steps down L, and what takes them down the loss of each discriminator."""
-    towers.to(device())
     G = [w for name, w in towers.named_parameters() if ".picture." in name]
     others = [w for name, w in towers.named_parameters() if ".picture." not in name]
     painting: list[dict[str, Any]] = [{"params": G, "lr": lr_gan, "betas": MOMENTUM}] if G else []

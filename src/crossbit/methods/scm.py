@@ -66,7 +66,7 @@ class SCM(Method):
             Wx.append(wx)
             Wy.append(wy)
             training.log(bit + 1, dim, {"correlation": correlation})
-        return DualEncoder(X.tower(torch.stack(Wx, 1)), Y.tower(torch.stack(Wy, 1)), "hamming", dim)
+        return DualEncoder(X.tower(torch.stack(Wx, 1)), Y.tower(torch.stack(Wy, 1)), "hamming", dim, training.device)
 
 
 def leading_pair(P: Tensor, C: Tensor, Q: Tensor) -> tuple[Tensor, Tensor, float]:

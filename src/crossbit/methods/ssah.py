@@ -3,9 +3,8 @@ r"""Self-Supervised Adversarial Hashing (SSAH).
 C. Li, C. Deng, N. Li, W. Liu, X. Gao and D. Tao, "Self-Supervised Adversarial Hashing Networks for Cross-Modal
 Retrieval", CVPR 2018.
 
-A network that sees nothing but labels learns first what features and codes of similar items are like; the networks of
-images and texts then learn to agree with it, pair by pair, and to fool an adversary each, which tells their features
-from those of the labels. With * for l (labels), v (images) and t (texts):
+A network of labels learns what features and codes of similar items are like; those of images and texts learn to agree
+with it pair by pair, each against an adversary that tells it from labels. * is l (labels), v (images) or t (texts):
 
     J*   = sum_ij [ alpha nll(F*_i . F^l_j / 2, S_ij) + gamma nll(H*_i . H^l_j / 2, S_ij) ]
            + eta |H* - B|^2  +  beta |L^* - L|^2  [ - delta sum_i log D*(F*_i)  for v and t ]
@@ -21,13 +20,13 @@ from those of the labels. With * for l (labels), v (images) and t (texts):
     S           S           m n         1 where two items share a label
     D^v, D^t    D                       adversaries; 1 is what they say of a feature of labels
 
-What differs: the released code departs from the paper in places that are switches here: its pair loss is half the
-square of S theta - log(1 + e^theta) (`pair=released`) with `alike=0.999`, a network is drawn to its own signs
-(`binary=own`), and no gradient of an adversary reaches the networks (`delta=0`, which trains the same codes). The
-paper was not available to us: weights and the adversaries' cross entropy are the code's, and so is the schedule: in
-its turn a network passes the data several times at each of several rates, as long as its loss falls, here the mean
-over a pass; every outer epoch divides all rates by sqrt(10), so that a few do. The local response normalisations, a
-constant factor on such activations, are left out. A layer on features or pixels replaces the pretrained CNN-F.
+What differs: where the released code departs from the paper is a switch: its pair loss is half the square of S
+theta - log(1 + e^theta) (`pair=released`) with `alike=0.999`, a network is drawn to its own signs (`binary=own`), and
+no gradient of an adversary reaches the networks (`delta=0`, which trains the same codes). The paper was not available
+to us: weights, the adversaries' cross entropy and the schedule are the code's. In its turn a network passes the data
+several times at each of several rates, as long as its loss falls, here the mean over a pass; every outer epoch divides
+all rates by sqrt(10), so that a few suffice. Local response normalisations, constant factors here, are left out. A
+layer on features or pixels replaces the pretrained CNN-F.
 """
 
 from __future__ import annotations
@@ -42,14 +41,15 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from ..data.pairs import Paired
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.layers import MultiScale
 from ..nn.losses import pairwise_nll
 from ..nn.similarity import label_similarity, sign
 from ..nn.towers import mlp, perceptron
 from ..training.distributed import update_memory_bank
 from ..training.early_stopping import passes_while_falling
-from ..training.run import PLAIN, MiniBatch, Training, seeded
+from ..training.epoch import MiniBatch
+from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 
@@ -119,13 +119,13 @@ class SSAH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return networks into `dim` bits; an epoch is an outer one, its log the means over all passes of all turns."""
-        with seeded(seed) as rng:
-            L = torch.from_numpy(train.known_labels).float().to(device())
+        with training.seeded(seed) as (rng, device):
+            L = torch.from_numpy(train.known_labels).float().to(device)
             nets = self.networks(train, L.shape[1], dim)
             D = {name: mlp(self.width, 512, 256, 1) for name in ("image", "text")}
-            F_l, H = torch.randn(len(L), self.width).to(device()), torch.randn(3, len(L), dim).to(device())
+            F_l, H = torch.randn(len(L), self.width).to(device), torch.randn(3, len(L), dim).to(device)
             B = sign(H.sum(0))
-            every = nn.ModuleDict({"nets": nn.ModuleDict(nets), "D": nn.ModuleDict(D)}).to(device())
+            every = nn.ModuleDict({"nets": nn.ModuleDict(nets), "D": nn.ModuleDict(D)}).to(device)
             adam, adam_D = (torch.optim.Adam(part.parameters(), fused=True) for part in every.values())
             image, text = nets["image"].tower(), nets["text"].tower()
             run = training.begin(rng, image, text, dim, every=every, adam=adam, adam_D=adam_D, F_l=F_l, H=H, B=B)

@@ -39,11 +39,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from ..data.pairs import Paired
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.similarity import sign
 from ..nn.towers import perceptron
 from ..training.distributed import all_gather
-from ..training.run import PLAIN, Training, seeded
+from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 
@@ -79,16 +79,16 @@ class UCCH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits."""
-        with seeded(seed) as rng:
+        with training.seeded(seed) as (rng, device):
             image = perceptron(train.image, self.hidden, self.hidden, dim)
             text = perceptron(train.text, self.hidden, dim)
             optimiser = torch.optim.Adam(
-                nn.ModuleList([image, text]).to(device()).parameters(),
+                nn.ModuleList([image, text]).to(device).parameters(),
                 self.lr,
                 weight_decay=self.weight_decay,
                 fused=True,
             )
-            V = normalize(sign(torch.randn(len(train), dim))).to(device())
+            V = normalize(sign(torch.randn(len(train), dim))).to(device)
             run = training.begin(rng, image, text, dim, optimiser=optimiser, memory=V)
             for epoch in run.epochs(self.epochs):
                 warming = epoch.number < self.warm_up

@@ -2,8 +2,8 @@ r"""Unsupervised Generative Adversarial Cross-modal Hashing (UGACH).
 
 J. Zhang, Y. Peng and M. Yuan, "Unsupervised Generative Adversarial Cross-modal Hashing", AAAI 2018.
 
-No labels: the nearest items in either modality are relevant in the other. A discriminator learns to keep them nearer to
-a query than what a generator picks to mislead it, and the generator is rewarded where the discriminator still errs.
+No labels: the nearest items in either modality are relevant in the other. A discriminator keeps them nearer to a query
+than what a generator picks to mislead it; the generator is rewarded where the discriminator still errs.
 
     d(a, b) = |sigmoid(a) - sigmoid(b)|^2         p(neg | q) = softmax(- d_G(q, neg))  over a pool of items
     L_D = mean max(0, M + d_D(q, pos) - d_D(q, neg))  +  decay/2 |w_D|^2
@@ -15,12 +15,11 @@ a query than what a generator picks to mislead it, and the generator is rewarded
     r           r           m samples   reward of what G picked, 1/2 to 1; M is the margin
     D, G        D, G                    two towers each, which share nothing; w_D and w_G are their weights and biases
 
-D trains on random picks first, and its towers are the result. They end before the sigmoid: a bit is a positive logit.
-The terms in decay are not logged: under plain gradient descent they are a weight decay, exactly.
+The towers of D before the sigmoid are the result: a bit is a positive logit. The terms in decay act as weight decay.
 
-What differs: p is a share of the pool, as in the paper, not of the drawn items alone, as released (softmax="drawn").
-Released, a step is one query with a pool of its own (batch=1, many hours on a CPU); here a batch shares one. Released,
-the rates decay with a count that stays 0, and the round of the best MAP on test labels is kept; here it is the last.
+What differs: p is a share of the pool, as in the paper, not of the drawn items, as released (softmax="drawn").
+Released, a step is one query with its own pool (batch=1, many hours on a CPU), rates decay with a count that stays 0,
+and the round of the best MAP on test labels is kept; here a batch shares a pool, and the last round is kept.
 """
 
 from __future__ import annotations
@@ -35,11 +34,12 @@ from torch import Tensor, nn
 
 from ..data.pairs import CROSSINGS, MODALITIES, Array, Modality, Paired
 from ..errors import InputError
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.losses import squared_distances
 from ..nn.similarity import nearest
 from ..nn.towers import perceptron
-from ..training.run import PLAIN, Epoch, Training, seeded, to_batch
+from ..training.epoch import Epoch, to_batch
+from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 Towers: TypeAlias = dict[Modality, nn.Module]
@@ -80,17 +80,17 @@ class UGACH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return the towers of D; epochs are those of the pre-training, then the rounds."""
-        with seeded(seed) as rng:
+        with training.seeded(seed) as (rng, device):
             D, G = (nn.ModuleDict({m: tower(train.of(m), self.hidden, dim) for m in MODALITIES}) for _ in "DG")
             first, step_D, step_G = (
-                torch.optim.SGD(net.to(device()).parameters(), lr, weight_decay=self.decay, fused=True)
+                torch.optim.SGD(net.to(device).parameters(), lr, weight_decay=self.decay, fused=True)
                 for net, lr in ((D, self.pretraining_lr), (D, self.lr_d), (G, self.lr_g))
             )
             run = training.begin(rng, D["image"], D["text"], dim, G=G, first=first, step_D=step_D, step_G=step_G)
             f_D: Towers = {"image": run.image, "text": run.text}
             f_G: Towers = {m: run.prepared(G[m]) for m in MODALITIES}
-            game = Game.of(self, train, dim, rng)
-            blind: Tables = {m: torch.zeros(len(train), 1, device=device()) for m in MODALITIES}  # all alike to G
+            game = Game.of(self, train, dim, rng, device)
+            blind: Tables = {m: torch.zeros(len(train), 1, device=device) for m in MODALITIES}  # all alike to G
             for epoch in run.epochs(self.pretraining + self.rounds):
                 if epoch.number < self.pretraining:
                     game.discriminate(epoch, f_D, first, self.pretraining_batch, blind)
@@ -130,11 +130,11 @@ class Game:
     M: float
 
     @classmethod
-    def of(cls, rules: UGACH, train: Paired, dim: int, rng: np.random.Generator) -> Game:
+    def of(cls, rules: UGACH, train: Paired, dim: int, rng: np.random.Generator, device: torch.device) -> Game:
         """Return the game in which what is nearest in either modality is relevant, repeats weighing nothing."""
         if len(train) < 2 * rules.k:
             raise InputError(f"k={rules.k} needs {2 * rules.k} training pairs, not {len(train)}: take a smaller k")
-        rows = torch.cat([nearest(train.of(m), rules.k) for m in MODALITIES], 1).sort(1).values.to(device())
+        rows = torch.cat([nearest(train.of(m), rules.k) for m in MODALITIES], 1).sort(1).values.to(device)
         weight = nn.functional.pad(rows.diff(dim=1) > 0, (1, 0), value=True).float()
         return cls(rules, train, rows, weight, rng, rules.margin * dim)
 
@@ -169,7 +169,7 @@ class Game:
     def pool(self) -> Int[Tensor, "pool"]:
         """Return the rows of a random share of the items, more than anyone has neighbours."""
         n, neighbours = self.neighbours.shape
-        return torch.randperm(n, device=device())[: max(n // self.rules.pool, neighbours)]
+        return torch.randperm(n, device=self.weight.device)[: max(n // self.rules.pool, neighbours)]
 
     def pick(self, queries: Int[Tensor, "m"], pool: Int[Tensor, "p"], d: Float[Tensor, "m p"]) -> Int[Tensor, "m"]:
         """Return an item of the pool for each query, drawn by softmax(-d) from those that are no neighbours."""
@@ -178,8 +178,8 @@ class Game:
 
     def codes(self, towers: Towers, modality: Modality, rows: Int[Tensor, "m"]) -> Float[Tensor, "m bits"]:
         """Return the sigmoids of training items."""
-        chosen = rows.cpu().numpy()
-        return torch.sigmoid(towers[modality](getattr(to_batch(chosen, self.train[chosen]), modality)))
+        batch = to_batch(chosen := rows.cpu().numpy(), self.train[chosen], self.weight.device)
+        return torch.sigmoid(towers[modality](getattr(batch, modality)))
 
     @torch.no_grad()
     def tables(self, towers: Towers) -> Tables:

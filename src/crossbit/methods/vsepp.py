@@ -39,12 +39,12 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from ..data.pairs import Array, Paired
-from ..models.encoder import DualEncoder, device
+from ..models.encoder import DualEncoder
 from ..nn.gru import gru_encoder
 from ..nn.layers import Normalise
 from ..nn.losses import hinge
 from ..nn.towers import perceptron
-from ..training.run import PLAIN, Training, seeded
+from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 
@@ -77,9 +77,9 @@ class VSEPP(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return an image tower and a text tower into `dim` dimensions."""
-        with seeded(seed) as rng:
+        with training.seeded(seed) as (rng, device):
             image, text = projection(train.image, dim), self.reader(train, dim)
-            optimiser = torch.optim.Adam(nn.ModuleList([image, text]).to(device()).parameters(), self.lr)
+            optimiser = torch.optim.Adam(nn.ModuleList([image, text]).to(device).parameters(), self.lr)
             run = training.begin(rng, image, text, dim, space="cosine", optimiser=optimiser)
             for epoch in run.epochs(self.epochs):
                 for group in optimiser.param_groups:

@@ -49,7 +49,7 @@ def binarise(encoder: DualEncoder, train: Paired, bits: int, how: Binariser, *, 
         R = itq(np.concatenate([V[m] - mean[m] for m in V]), bits, np.random.default_rng(seed))
     image = nn.Sequential(encoder.image, Normalise(), _affine(R, mean["image"]))
     text = nn.Sequential(encoder.text, Normalise(), _affine(R, mean["text"]))
-    return DualEncoder(image, text, "hamming", bits)
+    return DualEncoder(image, text, "hamming", bits, encoder.device)
 
 
 def itq(

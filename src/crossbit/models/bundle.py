@@ -29,7 +29,7 @@ from ..errors import InputError
 from ..features import Captions, Pipeline
 from ..features.base import file_sha256
 from ..io.atomic import atomic_folder, refuse_unwritable
-from ..nn.towers import refuse_unopenable
+from ..nn.device import AUTO
 from .encoder import DualEncoder
 
 FORMAT = 1
@@ -88,15 +88,8 @@ class Bundle:
             )
 
     def save(self, folder: Path) -> None:
-        """Write the bundle; an existing one is replaced only when the new one is complete.
-
-        Raises:
-            InputError: where something else lies there, or where `load` could not open the bundle.
-
-        """
+        """Write the bundle; an existing one is replaced only when the new one is complete."""
         refuse_other(folder)
-        for modality in MODALITIES:
-            refuse_unopenable(modality, self.encoder.image if modality == "image" else self.encoder.text)
         with atomic_folder(folder) as made:
             self._write(made)
 
@@ -118,8 +111,8 @@ class Bundle:
         (made / "bundle.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> Bundle:
-        """Return the bundle written by `save`; a missing, damaged or newer one is refused."""
+    def load(cls, folder: Path, device: str = AUTO) -> Bundle:
+        """Return the bundle written by `save`, to encode on a device; a missing, damaged or newer one is refused."""
         from safetensors.torch import load_file
 
         spec = _read(folder)
@@ -130,7 +123,7 @@ class Bundle:
         if file_sha256(weights) != spec["weights_sha256"]:
             raise InputError(f"{weights}: its checksum differs: copy the model again or refit it")
         try:
-            encoder = DualEncoder.build(spec["encoder"])
+            encoder = DualEncoder.build(spec["encoder"], device)
             encoder.load_state_dict(load_file(weights))
             origin = Origin(**{f.name: spec[f.name] for f in dataclasses.fields(Origin)})
         except (KeyError, TypeError, RuntimeError) as fault:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from itertools import chain
 from typing import Any, Literal, final
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from ..codes import Codes
 from ..data.pairs import Array, Modality
 from ..errors import InputError
+from ..nn.device import AUTO, find_device
 from ..nn.tensors import tensor
 from ..nn.towers import Config, config, tower
 
@@ -28,23 +30,26 @@ Space = Literal["hamming", "cosine"]
 CHUNK = 64
 
 
-def device() -> torch.device:
-    """Return the accelerator where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 @final
 class DualEncoder(nn.Module):
     """An image tower and a text tower into one space of `dim` dimensions.
 
     In a `hamming` space the signs of an embedding are its code; in a `cosine` space embeddings are compared by
-    the cosine of their angle, and `binarise` turns them into codes.
+    the cosine of their angle, and `binarise` turns them into codes. An encoder computes where its weights are:
+    `encoder.to("cpu")` moves them.
     """
 
-    def __init__(self, image: nn.Module, text: nn.Module, space: Space, dim: int) -> None:
+    def __init__(
+        self, image: nn.Module, text: nn.Module, space: Space, dim: int, device: str | torch.device = AUTO
+    ) -> None:
         super().__init__()
         self.image, self.text, self.space, self.dim = image, text, space, dim
-        self.to(device()).requires_grad_(False).eval()
+        self.to(find_device(device)).requires_grad_(False).eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; an encoder without any computes on the CPU."""
+        return next((weight.device for weight in chain(self.parameters(), self.buffers())), torch.device("cpu"))
 
     @torch.inference_mode()
     def embed(self, x: Array, modality: Modality) -> Float[ndarray, "n dim"]:
@@ -54,11 +59,11 @@ class DualEncoder(nn.Module):
         number of rows, and a code must not depend on its neighbours in a batch.
         """
         tower = self.image if modality == "image" else self.text
-        out = np.empty((x.shape[0], self.dim), np.float32)
+        device, out = self.device, np.empty((x.shape[0], self.dim), np.float32)
         for start in range(0, x.shape[0], CHUNK):
             part = tensor(x[start : start + CHUNK])
             padded = torch.cat([part, part.new_zeros(CHUNK - len(part), *part.shape[1:])])
-            out[start : start + CHUNK] = self._through(tower, padded.to(device()), modality)[: len(part)]
+            out[start : start + CHUNK] = self._through(tower, padded.to(device), modality)[: len(part)]
         return out
 
     def _through(self, tower: nn.Module, x: Tensor, modality: Modality) -> Float[ndarray, "chunk dim"]:
@@ -85,13 +90,13 @@ class DualEncoder(nn.Module):
     def copy(self) -> DualEncoder:
         """Return an encoder of its own with the same weights, ready to encode."""
         image, text = deepcopy((self.image, self.text))
-        return DualEncoder(image, text, self.space, self.dim)
+        return DualEncoder(image, text, self.space, self.dim, self.device)
 
     def config(self) -> Config:
         """Return the architecture as plain data; with the state dict it rebuilds the encoder."""
         return {"space": self.space, "dim": self.dim, "image": config(self.image), "text": config(self.text)}
 
     @classmethod
-    def build(cls, spec: Mapping[str, Any]) -> DualEncoder:
+    def build(cls, spec: Mapping[str, Any], device: str | torch.device = AUTO) -> DualEncoder:
         """Return the encoder that `config` describes, with weights still to be loaded."""
-        return cls(tower(spec["image"]), tower(spec["text"]), spec["space"], spec["dim"])
+        return cls(tower(spec["image"]), tower(spec["text"]), spec["space"], spec["dim"], device)

@@ -1,1 +1,1 @@
-"""Training: epochs, checkpoints, early stopping, several processes, and memory."""
+"""Training runs: epochs, checkpoints, early stopping, several processes, memory."""

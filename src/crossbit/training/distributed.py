@@ -1,4 +1,4 @@
-"""Training in several processes, one accelerator each, as `torchrun` starts them; alone, all of this does nothing."""
+"""Distributed data parallelism under `torchrun`, one accelerator per process; in a single process it does nothing."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import InputError
+from ..nn.device import AUTO, find_device
 
 T = TypeVar("T")
 
 
 @contextmanager
-def process_group() -> Iterator[None]:
-    """Join the processes that `torchrun` started for as long as the block lasts; alone, do nothing."""
+def process_group(device: str | torch.device = AUTO) -> Iterator[None]:
+    """Join the process group of `torchrun` while the block lasts; a single process joins none."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
-    if torch.cuda.is_available():
+    place = find_device(device)
+    if place.index is not None:
+        raise InputError(f"several processes cannot share {place}: give {place.type}, of which each takes its own")
+    if place.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
         yield
     finally:
@@ -39,20 +43,20 @@ def world_size() -> int:
 
 
 def rank() -> int:
-    """Return the number of this process, counted from 0; process 0 logs and saves."""
+    """Return the rank of this process, counted from 0; rank 0 logs and saves."""
     return dist.get_rank() if world_size() > 1 else 0
 
 
 def data_parallel(network: nn.Module) -> nn.Module:
-    """Return a network whose gradients are averaged over all processes; alone, or if it learns nothing, itself."""
+    """Return a network whose gradients are averaged over all processes; one process, or a frozen network: as is."""
     learns = any(parameter.requires_grad for parameter in network.parameters())
     return DistributedDataParallel(network) if learns and world_size() > 1 else network
 
 
 def shard(batches: Iterable[T]) -> Iterator[T]:
-    """Yield every n-th batch, as many to each of n processes; what is left over at the end is dropped.
+    """Yield every n-th batch to each of n processes; a remainder of fewer than n batches is dropped.
 
-    Every process has to draw the same batches, from a generator of the same seed.
+    All processes must draw the same batches, from a generator with the same seed.
     """
     if world_size() == 1:
         yield from batches
@@ -63,13 +67,13 @@ def shard(batches: Iterable[T]) -> Iterator[T]:
         yield round_[rank()]
     if not rounds:
         raise InputError(
-            f"{world_size()} processes need a batch each, and the data makes {len(round_)}: take smaller batches, or"
+            f"{world_size()} processes need a batch each, but the data has {len(round_)}: take smaller batches or"
             " fewer processes"
         )
 
 
 def all_gather(rows: Tensor) -> Tensor:
-    """Return the rows that all processes hold, one process after another; no gradient flows through it."""
+    """Return the rows of all processes in order of rank, detached from the gradient."""
     if world_size() == 1:
         return rows.detach()
     everyone = [torch.empty_like(rows) for _ in range(world_size())]
@@ -77,12 +81,12 @@ def all_gather(rows: Tensor) -> Tensor:
     return torch.cat(everyone)
 
 
-def update_memory_bank(buffer: Tensor, rows: Tensor, values: Tensor) -> None:
-    """Overwrite rows of a buffer of all items, in place and without gradient; every process writes the rows of all."""
-    buffer[rows] = values.detach()
+def update_memory_bank(bank: Tensor, rows: Tensor, values: Tensor) -> None:
+    """Overwrite rows of a memory bank in place, without gradient; every process writes the rows of all processes."""
+    bank[rows] = values.detach()
     if world_size() > 1:
-        written = torch.zeros(len(buffer), 1, device=buffer.device)
+        written = torch.zeros(len(bank), 1, device=bank.device)
         written[rows] = 1
-        fresh = torch.cat([buffer * written, written], 1)
+        fresh = torch.cat([bank * written, written], 1)
         dist.all_reduce(fresh)
-        buffer.copy_(torch.where(fresh[:, -1:] > 0, fresh[:, :-1], buffer))
+        bank.copy_(torch.where(fresh[:, -1:] > 0, fresh[:, :-1], bank))

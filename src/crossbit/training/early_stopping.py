@@ -1,4 +1,4 @@
-"""When to stop training without a label or a query: held-out training pairs say how well their halves agree."""
+"""Early stopping without labels or queries, by the recall of held-out training pairs."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from .distributed import all_gather
 
 
 def hold_out(train: Paired, seed: int, share: float = 0.1) -> tuple[Paired, Paired]:
-    """Return the pairs that train and a share of items, drawn by the seed, unlabelled, that only say when to stop."""
+    """Return the pairs that train, and those of a share of the items, unlabelled, that decide when to stop."""
     items = np.unique(train.item)
     count = max(1, round(share * len(items)))
     if count >= len(items):
-        raise InputError(f"{len(items)} training items are too few to hold some out: train without a patience")
+        raise InputError(f"{len(items)} training items are too few to hold some out: train without patience")
     held = np.isin(train.item, np.random.default_rng([seed, 1]).choice(items, count, replace=False))
     return train[~held], train[held].unlabelled()
 
 
-#: By which recalls a space is judged: codes by R@10, vectors as their papers choose a snapshot, by rsum.
+#: The recalls that a space is judged by: codes by R@10, vectors by rsum, as their papers choose a snapshot.
 CRITERIA: Mapping[Space, tuple[str, ...]] = {"hamming": ("R@10",), "cosine": ("R@1", "R@5", "R@10")}
 
 
-#: Codes are judged on so many held items at least: of ten, each is among the ten nearest.
+#: The fewest held-out items that codes are judged by: of ten, each is among the ten nearest.
 FEWEST = 20
 
 
 def refuse_too_few(held: Paired | None, space: Space) -> None:
-    """Refuse to judge a run that is to stop early by no held pairs, or by too few for the recalls of its space."""
+    """Refuse early stopping without held-out pairs, or with too few for the recalls of the space."""
     if held is None:
-        raise InputError("a patience needs held-out pairs to judge by: give `held`, or fit through a Recipe")
+        raise InputError("early stopping needs held-out pairs: give `held` beside `patience`, or fit through a Recipe")
     count = len(np.unique(held.item))
     if space == "hamming" and count < FEWEST:
         raise InputError(
-            f"{count} items are held out, of whose codes most would be among the ten nearest of any: train without a"
+            f"{count} held-out items are too few to judge codes by, as most are among the ten nearest: train without"
             f" patience, or on data of which a tenth is {FEWEST} items"
         )
 
 
-def agreement(encoder: DualEncoder, held: Paired) -> float:
-    """Return how well the two halves of held pairs find each other, no label seen: the mean recall of both directions.
+def held_out_recall(encoder: DualEncoder, held: Paired) -> float:
+    """Return the mean recall, over both directions, with which held-out pairs find their own other half.
 
-    That is R@10 of codes; of vectors R@1, R@5 and R@10, rsum over 600. Tied items count by their expectation, so that
-    codes which are all alike agree as badly as chance.
+    It is R@10 for codes, and for vectors the mean of R@1, R@5 and R@10, which is rsum over 600. Ties count by their
+    expectation, so that codes which are all equal score as badly as chance.
     """
     recalls = CRITERIA[encoder.space]
     sides = {m: held.side(m) for m in MODALITIES}
@@ -60,7 +60,7 @@ def agreement(encoder: DualEncoder, held: Paired) -> float:
 
 
 def passes_while_falling(most: int) -> Iterator[list[Tensor]]:
-    """Yield an empty list for the losses of a pass, up to `most` times; after three, only while their mean falls."""
+    """Yield an empty list for the losses of each pass: three of them, then up to `most` while their mean falls."""
     before = float("inf")
     for count in range(most):
         losses: list[Tensor] = []

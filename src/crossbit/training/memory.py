@@ -1,4 +1,4 @@
-"""Freed memory, kept for what needs it next."""
+"""Memory while training: freed pages stay with the process, and gradient caching bounds what activations take."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # the numbers of glibc's malloc.h
 
 
 def keep_freed_memory() -> bool:
-    """Let the process keep the memory that it frees; return whether its C library can.
+    """Make the C library keep freed memory for the process; return whether it can.
 
-    Otherwise each gradient of tens of MiB is handed back to the system and comes again page by page, zeroed: 40 % of
-    the time of a training step with a wide layer over sparse words.
+    Otherwise every gradient of tens of MiB goes back to the system and returns page by page, zeroed: 40 % of the time
+    of a training step with a wide layer over sparse words.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -26,11 +26,11 @@ def keep_freed_memory() -> bool:
 
 
 def gradient_cached(tower: nn.Module, x: Tensor, size: int) -> Float[Tensor, "n dim"]:
-    """Return `tower(x)`, which takes `size` rows at a time and forgets all but their embeddings.
+    """Return `tower(x)` under gradient caching: `size` rows at a time, of which only the embeddings are kept.
 
-    The loss sees the whole batch, and its gradient is that of the whole batch: what the backward pass needs is computed
-    again, chunk by chunk, with the same random numbers, for the price of one more forward pass. So memory holds the
-    activations of one chunk. A size of 0 takes all rows at once; so go sparse rows, whose towers are small.
+    The loss and its gradient are those of the whole batch. The backward pass recomputes the activations chunk by chunk
+    with the same random numbers, so that memory holds those of one chunk, for the price of one more forward pass. With
+    a size of 0 all rows pass at once; so do sparse rows, whose towers are small.
 
     L. Gao, Y. Zhang, J. Han and J. Callan, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
     RepL4NLP 2021.

@@ -1,13 +1,13 @@
-"""How networks are trained, whatever the method: epochs that are logged, kept, resumed and stopped early.
+"""Training runs: epochs that are logged, checkpointed, resumed and stopped early, whatever the method.
 
 A method's `fit` reads like its paper and leaves the rest to `Training`::
 
-    with seeded(seed) as rng:
+    with training.seeded(seed) as (rng, device):
         image, text = perceptron(train.image, dim), perceptron(train.text, 4096, dim)
-        optimiser = torch.optim.SGD([*image.parameters(), *text.parameters()], lr=0.01)
+        optimiser = torch.optim.SGD(nn.ModuleList([image, text]).to(device).parameters(), lr=0.01)
         run = training.begin(rng, image, text, dim, optimiser=optimiser)
         for epoch in run.epochs(self.epochs):
-            for batch in epoch.batches(train, 32):
+            for batch in epoch.batches(train, 32, rng):
                 loss = ... run.image(batch.image) ... run.text(batch.text) ...
                 epoch.step(loss, optimiser)
                 epoch.add(loss=loss)
@@ -18,32 +18,30 @@ from __future__ import annotations
 
 import copy
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from numpy import ndarray
 from torch import Tensor, nn
 
-from ..data.pairs import Array, Paired
-from ..models.encoder import DualEncoder, Space, device
-from ..nn.tensors import sparse_tensor, tensor
+from ..data.pairs import Paired
+from ..models.encoder import DualEncoder, Space
+from ..nn.device import AUTO, find_device
 from ..progress import Log, silent
 from . import checkpoint
-from .distributed import data_parallel, rank, shard
-from .early_stopping import agreement, refuse_too_few
+from .distributed import data_parallel, rank
+from .early_stopping import held_out_recall, refuse_too_few
+from .epoch import Epoch
 from .memory import keep_freed_memory
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
-#: The file of a run's folder that it goes on from.
+#: The checkpoint's name in the folder of a run.
 CHECKPOINT = "checkpoint.safetensors"
-#: Sees the encoder as it is after an epoch, whose number is counted from 1; it may not change it.
+#: Called after each epoch, counted from 1, with a copy of the encoder as it is then.
 Watch: TypeAlias = Callable[[int, DualEncoder], None]
 
 
@@ -57,7 +55,7 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
 
 
 def tanh_slope(epoch: int) -> float:
-    """Return the slope of tanh in an epoch counted from 0, sqrt(epoch + 1): soft codes harden into signs.
+    """Return the slope of tanh in an epoch counted from 0, sqrt(epoch + 1): relaxed codes harden into signs.
 
     >>> tanh_slope(0), tanh_slope(3)
     (1.0, 2.0)
@@ -66,90 +64,15 @@ def tanh_slope(epoch: int) -> float:
 
 
 @final
-class Means:
-    """The means of named scalars over the batches of an epoch, kept on their device until read."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = defaultdict(int)
-
-    def add(self, **values: Tensor) -> None:
-        """Count one batch."""
-        for name, value in values.items():
-            detached = value.detach()
-            self._sums[name] = self._sums[name] + detached if name in self._sums else detached
-            self._counts[name] += 1
-
-    def read(self) -> dict[str, float]:
-        """Return the mean of every name so far."""
-        return {name: float(total) / self._counts[name] for name, total in self._sums.items()}
-
-
-class MiniBatch(NamedTuple):
-    """Some pairs on the device that trains: their rows in the training part, and what towers and losses take."""
-
-    rows: Int[Tensor, "m"]
-    image: Tensor
-    text: Tensor
-    labels: Float[Tensor, "m classes"] | None
-    item: Int[Tensor, "m"]
-
-
-@final
-class Epoch:
-    """One pass over the training pairs, `number` counted from 0."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self._means = Means()
-
-    def batches(
-        self, train: Paired, size: int, rng: np.random.Generator, *, drop_last: bool = False
-    ) -> Iterator[MiniBatch]:
-        """Yield one shuffled pass in batches; among several processes each takes every n-th of them."""
-        for rows, pairs in shard(train.batches(size, rng, drop_last=drop_last)):
-            yield to_batch(rows, pairs)
-
-    def step(self, loss: Tensor, *optimisers: torch.optim.Optimizer, clip: float = 0.0) -> None:
-        """Step the optimisers down the gradient of a loss, its norm over all their parameters clipped if asked for."""
-        for optimiser in optimisers:
-            optimiser.zero_grad()
-        loss.backward()
-        if clip:
-            nn.utils.clip_grad_norm_([p for o in optimisers for g in o.param_groups for p in g["params"]], clip)
-        for optimiser in optimisers:
-            optimiser.step()
-
-    def add(self, **values: Tensor) -> None:
-        """Count the named scalars of one batch; the log gets their means over the epoch."""
-        self._means.add(**values)
-
-    def read(self) -> dict[str, float]:
-        """Return the means so far."""
-        return self._means.read()
-
-
-def to_batch(rows: Int[ndarray, "m"], pairs: Paired) -> MiniBatch:
-    """Return pairs as tensors on the device that trains; sparse items stay sparse."""
-    place = device()
-    labels = None if pairs.labels is None else torch.from_numpy(pairs.labels.astype(np.float32)).to(place)
-    row, item = torch.from_numpy(rows).to(place), torch.from_numpy(pairs.item).to(place)
-    return MiniBatch(row, _to_tensor(pairs.image), _to_tensor(pairs.text), labels, item)
-
-
-def _to_tensor(items: Array) -> Tensor:
-    return (tensor(items) if isinstance(items, ndarray) else sparse_tensor(items)).to(device())
-
-
-@final
 @dataclass(frozen=True)
 class Training:
-    """How a fit is run, which is no hyper-parameter of a method: its log, its checkpoints, its precision, its end.
+    """Settings of a training run that are no hyper-parameters of the method: log, checkpoints, precision, device, end.
 
-    With a `folder`, the run is kept there at the end of an epoch once `interval` seconds have passed since the last
-    time, goes on from there after an interruption to the same bytes, and leaves its losses for TensorBoard.
-    `facts` tell one run from another: a checkpoint of other facts is refused. Given `held` pairs and a `patience`, a
-    run ends when the agreement of their codes has not grown for that many epochs, and returns the best.
+    With a `folder`, a checkpoint is written at the end of an epoch once `interval` seconds have passed since the last
+    one. An interrupted run resumes from it and ends with the same bytes. The losses are written there for TensorBoard.
+    `facts` tell one run from another: a checkpoint with other facts is refused. Given `held` pairs and a `patience`,
+    the run stops after that many epochs without better held-out recall, and returns the best encoder. `device` is
+    `auto` (CUDA where there is some), `cpu`, `cuda`, `cuda:1` or `mps`.
     """
 
     log: Log = silent
@@ -161,6 +84,13 @@ class Training:
     held: Paired | None = None
     patience: int = 0
     watch: Watch | None = None
+    device: str | torch.device = AUTO
+
+    @contextmanager
+    def seeded(self, seed: int) -> Iterator[tuple[np.random.Generator, torch.device]]:
+        """Yield a generator for batches and the device to train on; torch is seeded for initial weights meanwhile."""
+        with seeded(seed) as rng:
+            yield rng, find_device(self.device)
 
     def begin(
         self,
@@ -170,70 +100,75 @@ class Training:
         dim: int,
         *,
         space: Space = "hamming",
-        **parts: checkpoint.Component,
+        **components: checkpoint.Component,
     ) -> TrainingRun:
         """Return a run of two towers into `dim` bits or dimensions.
 
-        `parts` is all else that changes while it trains: optimisers, other networks, and tensors, which must be
-        changed in place.
+        `components` are all else that training changes: optimisers, other networks, and tensors, which must be changed
+        in place.
         """
         if self.patience:
             refuse_too_few(self.held, space)
-        return TrainingRun(self, rng, DualEncoder(image, text, space, dim), parts)
+        return TrainingRun(self, rng, DualEncoder(image, text, space, dim, self.device), components)
 
 
-#: Nothing but the training: silent, not kept, in float32, to the last epoch.
+#: The defaults: silent, without checkpoints, in float32, to the last epoch.
 PLAIN = Training()
 
 
 @final
 class TrainingRun:
-    """A training run: its networks as they are to be called in it, and its epochs."""
+    """One training run: its networks, ready to be called, and its epochs."""
 
     def __init__(
-        self, training: Training, rng: np.random.Generator, encoder: DualEncoder, parts: dict[str, checkpoint.Component]
+        self,
+        training: Training,
+        rng: np.random.Generator,
+        encoder: DualEncoder,
+        components: dict[str, checkpoint.Component],
     ) -> None:
         keep_freed_memory()
         self._training, self._rng, self._encoder = training, rng, encoder.requires_grad_(True)
+        self._device = find_device(training.device)
         self._best = copy.deepcopy(encoder) if training.patience else None
-        self._parts: dict[str, checkpoint.Component] = {"encoder": encoder, **parts}
+        self._components: dict[str, checkpoint.Component] = {"encoder": encoder, **components}
         if self._best:
-            self._parts["best"] = self._best
+            self._components["best"] = self._best
         self._facts = {"best": -1.0, "waited": 0}
         self.image, self.text = self.prepared(encoder.image), self.prepared(encoder.text)
 
     def prepared(self, network: nn.Module) -> nn.Module:
-        """Return a network as it is to be called while training: in the wanted precision, in step with its peers.
+        """Return a network ready for training: on the device, in the chosen precision, its gradients shared.
 
-        The towers are prepared already; other networks that learn are to pass through here.
+        The towers are prepared already; every other network that learns has to be.
         """
         if self._training.compiled:
             network.compile()
-        return Autocast(data_parallel(network.to(device())), self._training.precision)
+        return Autocast(data_parallel(network.to(self._device)), self._training.precision, self._device)
 
     def epochs(self, total: int) -> Iterator[Epoch]:
-        """Yield the epochs that are left of `total`; what happens between them is the business of `Training`."""
-        done, kept_at = self._resume(), time.monotonic()
-        with self._events(done) as write:
-            while done < total and not self._spent():
-                for network in self._parts.values():
+        """Yield the remaining ones of `total` epochs; between them come log, checkpoint and early stopping."""
+        done, saved_at = self._resume(), time.monotonic()
+        with self._tensorboard(done) as write:
+            while done < total and not self._stopped_early():
+                for network in self._components.values():
                     if isinstance(network, nn.Module):
                         network.train()
-                epoch = Epoch(done)
+                epoch = Epoch(done, self._device)
                 yield epoch
                 done += 1
-                values = epoch.read() | self._judged()
+                values = epoch.read() | self._judge()
                 write(done, values)
                 if self._training.watch:
                     self._training.watch(done, self._encoder.copy())
                 if rank() == 0:
                     self._training.log(done, total, values)
-                if time.monotonic() - kept_at >= self._training.interval:
-                    self._keep(done)
-                    kept_at = time.monotonic()
+                if time.monotonic() - saved_at >= self._training.interval:
+                    self._save(done)
+                    saved_at = time.monotonic()
 
     def encoder(self) -> DualEncoder:
-        """Return the encoder: that of the last epoch, or of the best where the run was to stop early."""
+        """Return the encoder of the last epoch, or the best one where the run may stop early."""
         return (self._best or self._encoder).copy()
 
     @property
@@ -243,16 +178,17 @@ class TrainingRun:
     def _resume(self) -> int:
         if self._file is None or not self._file.is_file():
             return 0
-        facts = checkpoint.load(self._file, self._parts, self._rng, self._training.facts)
+        facts = checkpoint.load(self._file, self._components, self._rng, self._training.facts, self._device)
         self._facts = {name: facts[name] for name in self._facts}
         return int(facts["epochs"])
 
-    def _keep(self, done: int) -> None:
+    def _save(self, done: int) -> None:
         if self._file is not None and rank() == 0:
-            checkpoint.save(self._file, self._parts, self._rng, {**self._training.facts, **self._facts, "epochs": done})
+            facts = {**self._training.facts, **self._facts, "epochs": done}
+            checkpoint.save(self._file, self._components, self._rng, facts, self._device)
 
     @contextmanager
-    def _events(self, done: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+    def _tensorboard(self, done: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
         if self._training.folder is None or rank() != 0:
             yield lambda epoch, values: None
             return
@@ -266,34 +202,36 @@ class TrainingRun:
 
             yield write
 
-    def _spent(self) -> bool:
+    def _stopped_early(self) -> bool:
         return bool(self._training.patience) and self._facts["waited"] >= self._training.patience
 
-    def _judged(self) -> dict[str, float]:
-        """Return how well the codes of the held pairs agree, and remember the towers if they never agreed better."""
+    def _judge(self) -> dict[str, float]:
+        """Return the held-out recall, and keep the encoder if it was never better."""
         if self._best is None or self._training.held is None:
             return {}
-        found = agreement(self._encoder.copy(), self._training.held)
+        found = held_out_recall(self._encoder.copy(), self._training.held)
         if found > self._facts["best"]:
             self._facts = {"best": found, "waited": 0}
             self._best.load_state_dict(self._encoder.state_dict())
         else:
             self._facts["waited"] += 1
-        return {"agreement": found}
+        return {"held_out_recall": found}
 
 
 @final
 class Autocast(nn.Module):
     """Calls a network in a precision and returns float32, so that losses and similarities never lose digits."""
 
-    def __init__(self, network: nn.Module, precision: Precision) -> None:
+    def __init__(self, network: nn.Module, precision: Precision, device: torch.device) -> None:
         super().__init__()
-        self.network, self.precision = network, precision
+        self.network, self.precision, self.device = network, precision, device
 
     def forward(self, *inputs: Tensor) -> Any:
         """Return what the network returns."""
         if self.precision == "float32":
             return self.network(*inputs)
-        with torch.autocast(device().type, torch.bfloat16, cache_enabled=False):
-            out = self.network(*inputs)
-        return out.float() if isinstance(out, Tensor) else type(out)(part.float() for part in out)
+        with torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False):
+            output = self.network(*inputs)
+        if isinstance(output, Tensor):
+            return output.float()
+        return type(output)(part.float() for part in output)
