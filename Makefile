@@ -4,6 +4,7 @@
 #   make test     run the tests
 #   make check    lint, types, who may import whom, generated pages
 #   make docs     write the generated pages anew
+#   make site     build the documentation into runs/site, without network
 #   make wheel    build the package into dist/
 #
 # The first of them makes .venv; later ones start at once, until pyproject.toml or constraints.txt changes.
@@ -13,7 +14,7 @@ PYTEST_ARGS ?= -n 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check docs wheel
+.PHONY: demo test check docs site wheel
 
 demo: $(INSTALLED)
 	$(BIN)/crossbit demo
@@ -32,6 +33,10 @@ check: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python tools/docs/generate.py
+
+site: export NO_MKDOCS_2_WARNING := 1
+site: $(INSTALLED)
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 wheel: $(INSTALLED)
 	rm -rf dist

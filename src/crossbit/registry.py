@@ -94,6 +94,22 @@ class Registry(Mapping[str, T], Generic[T]):
             return "crossbit"
         return distribution_of(self.plugins[name]) if name in self.plugins else ""
 
+    def recorded(self, name: str) -> dict[str, str]:
+        """Return what a saved file records of a name's origin: nothing where it is built in, else its package."""
+        return {} if name in self.builtin else {"package": self.distribution(name)}
+
+    def needed(self, name: str, package: str | None, place: object) -> T:
+        """Return what a name stands for that a saved file needs; where it is missing, say what brings it.
+
+        `package` is what `recorded` gave when the file was written, `place` is what needs the name.
+        """
+        if name in self or package is None:
+            return self[name]
+        what = f"{place} needs the {self.kind} {name!r}"
+        if re.fullmatch(r"[A-Za-z0-9][\w.-]*", package):
+            raise InputError(f"{what} of package {package!r}: pip install {package}")
+        raise InputError(f"{what}, which was registered by the program that saved it: register it before you open this")
+
     def _loaded(self, point: EntryPoint) -> T:
         try:
             value: T = point.load()

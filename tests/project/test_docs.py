@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import crossbit
 from crossbit.cli import app
 from crossbit.datasets import LOADERS
 from crossbit.features import EXTRACTORS
@@ -83,6 +84,13 @@ def test_every_command_and_option_appears(pages):
             walk(below, f"{name} {word}")
 
     walk(typer.main.get_command(app), "crossbit")
+
+
+def test_the_reference_shows_every_public_name():
+    pages = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
+    for name in set(crossbit.__all__) - {"__version__"}:
+        assert f"::: crossbit.{name}\n" in pages
+        assert f"`{name}`" in pages
 
 
 def test_a_field_is_described_by_its_comment_or_by_the_string_below(generate, monkeypatch):

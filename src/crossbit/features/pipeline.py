@@ -20,7 +20,7 @@ from ..data.pairs import Array, Modality
 from ..errors import InputError
 from ..io.atomic import atomic_file, atomic_write
 from .base import Extractor
-from .registry import EXTRACTORS, extractor_class
+from .registry import EXTRACTORS, extractor_class, refuse_unregistered
 from .steps import Step, parse_step
 
 
@@ -93,30 +93,38 @@ class Pipeline:
         return digest.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write the pipeline into a folder that needs nothing else: JSON, safetensors, copies of model files."""
+        """Write the pipeline into a folder that needs nothing else: JSON, safetensors, copies of model files.
+
+        Raises:
+            InputError: where `load` could not open it, as with an extractor that is not registered.
+
+        """
         from safetensors.numpy import save_file
 
+        refuse_unregistered(type(self.extractor))
         folder.mkdir(parents=True, exist_ok=True)
         state = {
             "spec": self.spec,
             "width": self.width,
             "fingerprint": self.fingerprint,
-            "extractor": self.extractor.save(folder),
+            "extractor": self.extractor.save(folder) | EXTRACTORS.recorded(self.extractor.name),
         }
         with atomic_file(folder / "steps.safetensors") as partial:
             save_file(self._arrays(), partial)
         atomic_write(folder / "pipeline.json", json.dumps(state, ensure_ascii=False, indent=1) + "\n")
+        self.load(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Pipeline:
-        """Return the pipeline written by `save`; damage is refused."""
+        """Return the pipeline written by `save`; damage and a missing plug-in are refused."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         path = folder / "pipeline.json"
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
-            extractor = extractor_class(state["extractor"]["name"]).load(state["extractor"], folder)
+            written = state["extractor"]
+            extractor = EXTRACTORS.needed(written["name"], written.get("package"), folder).load(written, folder)
             arrays = load_file(folder / "steps.safetensors")
             steps = [parse_step(part, state["spec"]) for part in state["spec"].split("|")[1:]]
             learned = tuple(_learned(step, number, arrays) for number, step in enumerate(steps))

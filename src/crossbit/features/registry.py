@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import InputError
 from ..registry import Registry
 from .base import Extractor
 
@@ -29,6 +30,18 @@ EXTRACTORS: Registry[type[Extractor]] = Registry(
 def extractor_class(name: str) -> type[Extractor]:
     """Return the class of the extractor called `name`, importing its file only now."""
     return EXTRACTORS[name]
+
+
+def refuse_unregistered(cls: type[Extractor]) -> None:
+    """Refuse a class that its own name does not stand for: nothing that is saved with it could be opened."""
+    name = getattr(cls, "name", "")
+    if name not in EXTRACTORS or EXTRACTORS[name] is not cls:
+        other = f"; {name!r} is {EXTRACTORS[name].__qualname__}" if name in EXTRACTORS else ""
+        raise InputError(
+            f"the feature extractor {cls.__qualname__} is not registered under its name {name!r}{other}, and what is"
+            f" saved with it could not be opened; call crossbit.register_extractor({name!r}, {cls.__name__}), or list"
+            " it in the entry points crossbit.extractors of a package"
+        )
 
 
 def register_extractor(name: str, cls: type[Extractor]) -> None:

@@ -30,6 +30,7 @@ from ..features import Captions, Pipeline
 from ..features.base import file_sha256
 from ..io.atomic import atomic_folder, refuse_unwritable
 from ..nn.device import AUTO
+from ..nn.towers import refuse_unopenable
 from .encoder import DualEncoder
 
 FORMAT = 1
@@ -88,8 +89,15 @@ class Bundle:
             )
 
     def save(self, folder: Path) -> None:
-        """Write the bundle; an existing one is replaced only when the new one is complete."""
+        """Write the bundle; an existing one is replaced only when the new one is complete.
+
+        Raises:
+            InputError: where something else lies there, or where `load` could not open the bundle.
+
+        """
         refuse_other(folder)
+        for modality in MODALITIES:
+            refuse_unopenable(modality, self.encoder.image if modality == "image" else self.encoder.text)
         with atomic_folder(folder) as made:
             self._write(made)
 

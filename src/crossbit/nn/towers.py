@@ -7,6 +7,7 @@ stay sparse through the first layer, or pixels, which pass a convolutional trunk
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from itertools import pairwise
@@ -94,7 +95,7 @@ def config(module: nn.Module) -> Config:
     """
     for kind, layer in LAYERS.items():
         if type(module) is layer.cls:
-            return {"kind": kind, **layer.describe(cast("Any", module))}
+            return {"kind": kind, **LAYERS.recorded(kind), **layer.describe(cast("Any", module))}
     raise InputError(
         f"{type(module).__name__} is not a layer that a model can be saved with; register it with"
         " crossbit.register_layer, or in the entry points crossbit.layers of a package"
@@ -174,8 +175,29 @@ def _widths(width: int, out: int) -> Config:
     return {"width": width, "out": out}
 
 
+def refuse_unopenable(side: str, module: nn.Module) -> None:
+    """Refuse a tower that its own description does not rebuild: a model that is saved with it could not be opened."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            rebuilt = tower(json.loads(json.dumps(config(module))))
+    except InputError:
+        raise
+    except Exception as error:  # whatever the layer of a plug-in raises
+        raise InputError(
+            f"the {side} tower cannot be rebuilt from its description, so that a model saved with it could not be"
+            f" opened: {type(error).__name__}: {error}; mend the layer's make or describe"
+        ) from error
+    shapes, again = ({name: tuple(t.shape) for name, t in m.state_dict().items()} for m in (module, rebuilt))
+    if shapes != again:
+        wrong = sorted(name for name in shapes | again if shapes.get(name) != again.get(name))
+        raise InputError(
+            f"the {side} tower rebuilt from its description has other weights ({', '.join(wrong)}), so that a model"
+            " saved with it could not be opened; mend the layer's make or describe"
+        )
+
+
 def tower(spec: Mapping[str, Any]) -> nn.Module:
     """Return the tower that `config` described, with weights still to be loaded."""
     options = dict(spec)
-    kind = options.pop("kind")
-    return LAYERS[kind].make(**options)
+    kind, package = options.pop("kind"), options.pop("package", None)
+    return LAYERS.needed(kind, package, "the model").make(**options)
