@@ -1,1 +1,5 @@
 """Contracts that authors of plug-ins can run: `check_method`, `check_extractor`, `check_index`."""
+
+from __future__ import annotations
+
+from .extractors import check_extractor as check_extractor
