@@ -88,13 +88,14 @@ class Bundle:
                 f" part (split {self.split.name!r}), for example {min(seen)}; fit the model on the same split"
             )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write the bundle; an existing one is replaced only when the new one is complete.
 
         Raises:
             InputError: where something else lies there, or where `load` could not open the bundle.
 
         """
+        folder = Path(folder)
         refuse_other(folder)
         for modality in MODALITIES:
             refuse_unopenable(modality, self.encoder.image if modality == "image" else self.encoder.text)
