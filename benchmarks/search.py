@@ -44,7 +44,7 @@ BUDGET = 900.0
 #: Bits of all codes up to which a collection is filled with whole items, and up to which near codes are indexed.
 WHOLE, GROUPED = 64_000_000, 700_000_000
 FLAT, INVERTED = Settings("flat"), (Settings("ivf", 16), Settings("ivf", 64))
-READ = "assert crossbit.collection.search.ivf.Inverted.load(shelf.folder, 'image', side) is not None"
+READ = "assert SavedIndex.load(shelf.folder, 'image', 'ivf', side) is not None"
 
 
 def measure(quick: bool) -> Tables:
@@ -188,7 +188,8 @@ def opened(folder: Path, then: str = "") -> dict[str, float]:
     code = f"""
 import json, time, psutil
 from pathlib import Path
-import faiss, crossbit.collection.search.ivf
+import faiss, crossbit.collection
+from crossbit.collection.search.saved_index import SavedIndex
 process = psutil.Process()
 before, start = process.memory_info().rss, time.perf_counter()
 shelf = crossbit.collection.Collection(Path({str(folder)!r}))

@@ -102,7 +102,7 @@ def test_python_m_crossbit_is_the_command_line():
         ("search {made}/items", "a search takes --text, --image or --like"),
         ("search {made}/items -t red --in sound", "no modality 'sound'; there are image, text"),
         ("search {made}/items -t red -w year=2", "equality is written =="),
-        ("search {made}/items -t red --index hnsw", "no index 'hnsw'; there are auto, flat, ivf"),
+        ("search {made}/items -t red --index hnsw", "no index 'hnsw'; there are auto, exact, flat, ivf"),
         ("index add {made}/items", "give one of the two"),
         ("index add {made}/items {made}/nowhere", "nowhere does not exist; items come from a folder"),
         ("index add {made}/items - --on-error ask", "no way with damaged items 'ask'"),

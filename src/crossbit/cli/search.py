@@ -42,13 +42,10 @@ def search(
 
     from ..collection import Collection
     from ..collection.search.query import warning
-    from ..errors import unknown_name
 
-    if index not in ("", "auto", "flat", "ivf"):
-        raise unknown_name(index, "index", ("auto", "flat", "ivf"))
     parts = _parts({"text": text, "image": image, "like": like}, {"text": minus, "image": minus_image})
     with Collection(collection) as opened:
-        settings = replace(opened.settings, index=index) if index else opened.settings  # type: ignore[arg-type]
+        settings = replace(opened.settings, index=index) if index else opened.settings
         found = opened.search(*parts, target=target, k=k, radius=radius, where=where, settings=settings)
         told = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"
         told += "; no good match" if found.doubtful else ""

@@ -251,7 +251,7 @@ class Collection:
 
     def _nearest(self, side: Side, queries: Codes, target: Modality, k: int, settings: Settings | None) -> Neighbours:
         found, _ = self.engines.nearest(side, target, queries, k, None, settings or self.settings)
-        return Neighbours(side.numbers[found.rows], found.distances)
+        return Neighbours(side.numbers[found.ids], found.distances)
 
     def search_codes(
         self, queries: Codes, target: Modality, k: int = 10, *, settings: Settings | None = None
@@ -259,7 +259,7 @@ class Collection:
         """Return the `k` items whose `target` side is nearest to each query's code, ties in order of the items."""
         with self.view() as (connection, snapshot):
             found = self._nearest(snapshot.sides[target], queries, target, k, settings)
-            rows = found.rows.tolist()
+            rows = found.ids.tolist()
             items = reading.items_of(connection, [*{number for row in rows for number in row}])
         bits = self.bits
         return [

@@ -1,45 +1,60 @@
-"""Indexes: who is nearest in Hamming distance. `exact` is the definition; every other one is held to it.
+"""Indexes: the codes nearest to a query in Hamming distance. `exact` is the definition that all others are tested by.
 
-An index is built from codes and never changes: the codes are the truth, and an index is thrown away and built
-again rather than stored (a file that FAISS writes has no checksum, and is not replaced atomically).
+`Index` is the protocol: what an engine promises, whether it is an array in memory or a table on a server. An engine is
+one file here and one line in the table, or a class of another package or of a notebook.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from jaxtyping import Shaped
+from numpy import ndarray
 
 from ..codes import Codes
 from ..errors import InputError
 from ..registry import Registry
 from .base import Balls, Index, Neighbours
 
-__all__ = ["INDEXES", "Balls", "Index", "Neighbours", "build", "register_index"]
+__all__ = ["INDEXES", "Balls", "Index", "Neighbours", "build", "register_index", "scan", "scan_name"]
 
-INDEXES: Registry[Callable[..., Index]] = Registry(
+INDEXES: Registry[type[Index]] = Registry(
     "index",
-    {"exact": "exact:Exact", "faiss": "flat:Flat", "faiss-ivf": "ivf:InvertedFile"},
+    {"exact": "exact:Exact", "flat": "flat:Flat", "ivf": "ivf:InvertedFile"},
     group="crossbit.indexes",
     package=__name__,
 )
 
 
-def build(name: str, codes: Codes, **options: int) -> Index:
-    """Return the index of that name over the codes; the options are those of its class.
+def build(name: str, codes: Codes, ids: Shaped[ndarray, "n"] | None = None, **options: Any) -> Index:
+    """Return the index of that name over codes; without ids, the ids are row numbers. Options are those of its class.
 
     >>> import numpy as np
     >>> codes = Codes.from_bits(np.array([[0, 0, 0], [0, 1, 1], [1, 1, 1]], bool))
-    >>> build("exact", codes).search(codes[2:], k=2)
-    Neighbours(rows=array([[2, 1]]), distances=array([[0, 1]], dtype=uint16))
+    >>> build("exact", codes, ids=np.array([7, 8, 9])).search(codes[2:], k=2)
+    Neighbours(ids=array([[9, 8]]), distances=array([[0, 1]], dtype=uint16))
     """
-    make = INDEXES[name]
-    takes = [option for option in inspect.signature(make).parameters if option != "codes"]
-    unknown = sorted(set(options) - set(takes))
+    make: Callable[..., Index] = INDEXES[name]
+    names = [option for option in inspect.signature(make).parameters if option not in ("codes", "ids")]
+    unknown = sorted(set(options) - set(names))
     if unknown:
-        raise InputError(f"index {name!r} has no options {unknown}; it has {takes or 'none'}")
-    return make(codes, **options)
+        raise InputError(f"index {name!r} has no options {unknown}; it has {names or 'none'}")
+    return make(codes, ids, **options)
 
 
-def register_index(name: str, make: Callable[..., Index]) -> None:
+def scan(codes: Codes, ids: Shaped[ndarray, "n"] | None = None) -> Index:
+    """Return the fastest exact index that is installed; building it costs nothing."""
+    return build(scan_name(), codes, ids)
+
+
+def scan_name() -> str:
+    """Return the name of the fastest exact index that is installed: FAISS's scan, or numpy's where FAISS is missing."""
+    return "flat" if find_spec("faiss") else "exact"
+
+
+def register_index(name: str, index: type[Index]) -> None:
     """Make an index known by name in this process."""
-    INDEXES.register(name, make)
+    INDEXES.register(name, index)

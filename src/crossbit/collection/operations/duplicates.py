@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from ...codes import Codes
 from ...data.pairs import Modality
 from ...errors import InputError
-from ...indexes import build
+from ...indexes import scan
 from ...progress import Log, silent
 from ..collection import Collection
 from ..storage.reads import items_of
@@ -74,11 +74,11 @@ def _near(codes: Codes, radius: int, log: Log) -> Iterator[Int64[ndarray, "m 2"]
             yield from _sharing(codes, _block(codes, *block), radius)
             log(done, len(blocks), {})
         return
-    index = build("faiss", codes)
+    index = scan(codes)
     for start in range(0, len(codes), _PART):
         found = index.within(codes[start : start + _PART], radius)
         query = start + np.repeat(np.arange(len(found.starts) - 1), np.diff(found.starts))
-        yield np.stack([query, found.rows], axis=1)[query < found.rows]
+        yield np.stack([query, found.ids], axis=1)[query < found.ids]
         log(min(start + _PART, len(codes)), len(codes), {})
 
 

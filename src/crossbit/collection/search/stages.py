@@ -96,14 +96,14 @@ class StagedSearch:
         wanted = max(k, self.settings.shortlist) + len(self.asking)
         with self._stage("shortlist", len(self.side) if allowed is None else len(allowed)) as done:
             found, how = self.engines.nearest(self.side, self.modality, code, wanted, allowed, self.settings)
-            done(found.rows.shape[1], how)
-        return found.rows[0], found.distances[0].astype(np.int64)
+            done(found.ids.shape[1], how)
+        return found.ids[0], found.distances[0].astype(np.int64)
 
     def _within(self, code: Codes, radius: int, allowed: Int64[ndarray, "m"] | None) -> tuple[ndarray, ndarray]:
         with self._stage("ball", len(self.side) if allowed is None else len(allowed)) as done:
             found, how = self.engines.within(self.side, self.modality, code, radius, allowed)
-            done(len(found.rows), f"{how}, radius {radius}")
-        return found.rows, found.distances.astype(np.int64)
+            done(len(found.ids), f"{how}, radius {radius}")
+        return found.ids, found.distances.astype(np.int64)
 
     def _asymmetric(self, values: Float[ndarray, "dim"], rows: Int64[ndarray, "m"]) -> Float[ndarray, "m"]:
         with self._stage("asymmetric", len(rows)) as done:

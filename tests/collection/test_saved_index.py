@@ -9,7 +9,7 @@ from crossbit.codes import Codes
 from crossbit.collection import Collection, Raw, Settings
 from crossbit.collection import text as words
 from crossbit.collection.item import Item
-from crossbit.collection.search.ivf import Inverted
+from crossbit.collection.search.saved_index import SavedIndex
 from crossbit.collection.storage.batch import EncodedBatch
 
 FLAT, ALL_LISTS = Settings("flat", shortlist=0), Settings("ivf", probes=10_000, shortlist=0)
@@ -19,8 +19,8 @@ FLAT, ALL_LISTS = Settings("flat", shortlist=0), Settings("ivf", probes=10_000, 
 def built(monkeypatch):
     """Count how often an inverted file is built."""
     calls = []
-    build = Inverted.built
-    monkeypatch.setattr(Inverted, "built", lambda side: calls.append(len(side)) or build(side))
+    build = SavedIndex.built
+    monkeypatch.setattr(SavedIndex, "built", lambda name, side: calls.append(len(side)) or build(name, side))
     return calls
 
 
@@ -42,9 +42,9 @@ def assert_same(shelf, rng, k=9):
     assert (exact.distances == found.distances).all()
     distances = {int(n): c for n, c in zip(*_sides(shelf), strict=True)}
     for row, query in enumerate(queries.packed):
-        right = [np.unpackbits(query ^ distances[n]).sum() for n in found.rows[row].tolist()]
+        right = [np.unpackbits(query ^ distances[n]).sum() for n in found.ids[row].tolist()]
         assert right == found.distances[row].tolist()
-        assert len({*found.rows[row].tolist()}) == k
+        assert len({*found.ids[row].tolist()}) == k
 
 
 def _sides(shelf):
@@ -65,7 +65,7 @@ def test_probes_are_of_a_search_and_few_of_them_still_find_as_many(shelf, rng, p
     truth = shelf.nearest(queries, "image", 10, settings=FLAT).distances
     for probes in (1, 4, 10_000):
         found = shelf.nearest(queries, "image", 10, settings=Settings("ivf", probes, 0))
-        assert (found.rows >= 0).all()
+        assert (found.ids >= 0).all()
         recalls.append((found.distances <= truth[:, -1:]).mean())
     assert recalls[0] < recalls[-1] == 1
     assert len(built) == 1
