@@ -14,8 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 #: The extra of this package that installs a module which the core does without.
 EXTRAS = {
@@ -96,13 +95,11 @@ def missing(module: str, extra: str) -> MissingError:
     return MissingError(f"{module} is missing, which {_NEEDED_FOR[extra]} needs: pip install 'crossbit[{extra}]'")
 
 
-@contextmanager
-def extras_named() -> Iterator[None]:
-    """Within it, the failing import of a module that an extra installs raises an error that names the extra."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        if module not in EXTRAS:
-            raise
-        raise missing(module, EXTRAS[module]) from None
+def extra_named(error: ModuleNotFoundError) -> ModuleNotFoundError | MissingError:
+    """Return the error that names the extra which installs a missing module; without such an extra, `error` itself.
+
+    >>> str(extra_named(ModuleNotFoundError(name="torch.nn")))
+    "torch is missing, which training or encoding needs: pip install 'crossbit[train]'"
+    """
+    module = (error.name or "").partition(".")[0]
+    return missing(module, EXTRAS[module]) if module in EXTRAS else error

@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, final
 
-from .errors import InputError, extras_named, unknown_name
+from .errors import InputError, extra_named, unknown_name
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -123,8 +123,10 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _imported(self, place: str) -> T:
         module, _, attribute = place.partition(":")
-        with extras_named():
+        try:
             value: T = getattr(import_module(f"{self._package}.{module}"), attribute)
+        except ModuleNotFoundError as error:
+            raise extra_named(error) from None
         return value
 
     def _checked(self, name: str, value: Any) -> None:

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 import typer
 
-from ..errors import InputError, extras_named
+from ..errors import InputError, extra_named
 from . import compare, datasets, demo, doctor, evaluate, explain, features, fit, methods, protocols, search, serve
 from .index import items as index
 from .index import maintenance as upkeep
@@ -54,8 +54,7 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a caption may hold what the encoding does not
     try:
-        with extras_named():
-            app()
+        _run()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever reads has had enough, as in `| head`
         sys.exit(1)
@@ -69,3 +68,10 @@ def main() -> None:
         if ended.code == INTERRUPTED:
             print("crossbit: interrupted; what was finished is kept", file=sys.stderr)
         raise
+
+
+def _run() -> None:
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        raise extra_named(error) from None

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Unpack, final
 
-from .. import spec
 from ..codes import Codes
 from ..data.pairs import Modality
 from ..errors import InputError
 from ..indexes import Neighbours
 from ..io import atomic
+from ..spec import build
 from .errors import OtherModelError
 from .ingest import add as adding
 from .ingest import edit as restating
@@ -84,7 +84,7 @@ class Collection:
         """How it is searched: the defaults, or what `tune` found, in whatever process."""
         facts = self.store.facts
         if facts is not self._settings[0]:
-            self._settings = facts, spec.build(Settings, facts.get("search", {}), f"{self.folder}: settings")
+            self._settings = facts, build(Settings, facts.get("search", {}), f"{self.folder}: settings")
         return self._settings[1]
 
     @cached_property

@@ -6,16 +6,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from numpy import ndarray
 
 from ..data.pairs import Array, Modality
-from ..errors import InputError, extras_named
+from ..errors import InputError, extra_named
 from ..features.base import file_sha256
 from ..features.featurise import Captions
 from ..features.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from ..models.bundle import Bundle
 
 #: What decides a code: the towers, their weights, and the features that feed them.
 _DECIDE = ("encoder", "weights_sha256", "features")
@@ -47,24 +50,27 @@ class Model(Protocol):
 
 def load(folder: Path) -> Model:
     """Return the model saved in a folder."""
-    with extras_named():
-        from ..models.bundle import Bundle  # imports torch, which searching stored codes does without
-
-        return Bundle.load(folder)
+    return _bundle(folder)
 
 
 def install(source: Path, folder: Path) -> Model:
     """Copy a model into a collection and return it; one that makes no codes is refused."""
-    with extras_named():
-        from ..models.bundle import Bundle
-
-        bundle = Bundle.load(source)
+    bundle = _bundle(source)
     if bundle.encoder.space != "hamming":
         raise InputError(
             f"{source} makes real-valued vectors, and a collection holds codes: fit it with a binariser, as in cca+itq"
         )
     bundle.save(folder)
     return bundle
+
+
+def _bundle(folder: Path) -> Bundle:
+    try:
+        from ..models.bundle import Bundle  # imports torch, which searching stored codes does without
+
+        return Bundle.load(folder)
+    except ModuleNotFoundError as error:
+        raise extra_named(error) from None
 
 
 def bundle_sha256(folder: Path) -> str:

@@ -15,10 +15,10 @@ from typing import Any, final, get_type_hints
 from jaxtyping import Float32
 from numpy import ndarray
 
-from .. import spec as specs
 from ..data.pairs import Array, Modality
 from ..errors import InputError
 from ..io.atomic import atomic_file, atomic_write
+from ..spec import build, parse_call
 from .base import Extractor
 from .registry import EXTRACTORS, extractor_class, refuse_unregistered
 from .steps import Step, parse_step
@@ -48,7 +48,7 @@ class Pipeline:
         ['Pca', 'L2']
         """
         head, *tail = text.split("|")
-        call = specs.parse_call(head)
+        call = parse_call(head)
         kind = extractor_class(call.name)
         if modality not in kind.modalities:
             others = ", ".join(name for name in EXTRACTORS if modality in extractor_class(name).modalities)
@@ -56,7 +56,7 @@ class Pipeline:
         if tail and not kind.flat:
             raise InputError(f"{text}: {call.name} gives no vectors, and no step may follow it; write {head.strip()}")
         values = _values(kind, {"modality": modality} | call.options | dict(options or {}), text, data_dir)
-        return cls(text.strip(), specs.build(kind, values, text), tuple(parse_step(part, text) for part in tail))
+        return cls(text.strip(), build(kind, values, text), tuple(parse_step(part, text) for part in tail))
 
     @property
     def modality(self) -> Modality:
