@@ -126,7 +126,7 @@ def test_a_protocol_of_captions_from_the_files_to_recalls(captioned, crossbit_cl
     fitted = json.loads(out)
     assert (fitted["dataset"], fitted["protocol"]) == ("flickr30k", "flickr30k/karpathy")
     assert fitted["train"] == 25
-    assert "16 pairs are here, and 31,014 were published: scores are indicative only" in caplog.text
+    assert "16 pairs were found, but 31,014 were published: scores are indicative only" in caplog.text
     status, out, err = crossbit_cli("evaluate", tmp_path / "model", *common, "--json")
     assert status == 0, err
     rows = json.loads(out)

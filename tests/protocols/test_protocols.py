@@ -1,12 +1,17 @@
 """Every protocol on a corpus of the published shape; what it refuses and what it doubts; the real data."""
 
 import dataclasses
+import importlib
 import logging
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import crossbit.protocols
 from crossbit.data.corpus import Corpus
 from crossbit.data.splits import Split, memory
 from crossbit.datasets import load, loader
@@ -62,7 +67,7 @@ def fake(found, pairs=None, name=None):
     ids = tuple(f"i{row}" for row in range(n))
     width = classes(found)
     labels = None if found.instance else np.arange(n)[:, None] % width == np.arange(width)
-    if not found.recipe.startswith(("published", "held_out")):
+    if not found.procedure.startswith(("published", "held_out")):
         given = Split("random", ids[1:], ids[:1], ids[1:])
     elif found.instance:
         queries = ids[-parts.query :]
@@ -89,13 +94,31 @@ def test_a_split_has_the_published_sizes(drawn):
         assert {*split.train} <= {*split.database}
 
 
-def test_a_recipe_is_frozen(drawn):
+def test_a_procedure_is_frozen(drawn):
     found, split = drawn
     assert split.sha256[:16] == FROZEN[found.name]
 
 
-def test_every_frozen_recipe_is_a_protocol():
+def test_every_frozen_procedure_is_a_protocol():
     assert FROZEN.keys() == PROTOCOLS.keys()
+
+
+def test_the_names_are_those_of_the_files():
+    files = Path(crossbit.protocols.__file__).parent.glob("*.py")
+    names = [
+        each.name
+        for file in files
+        for each in getattr(importlib.import_module(f"crossbit.protocols.{file.stem}"), "PROTOCOLS", ())
+        if file.stem != "__init__"
+    ]
+    assert sorted(names) == sorted(PROTOCOLS)
+
+
+def test_listing_builds_none():
+    code = "import sys, crossbit.protocols as p; len(p.PROTOCOLS), [*p.PROTOCOLS]; print(*sorted(sys.modules))"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    built = {name for name in modules if name.startswith("crossbit.protocols.")}
+    assert built == {"crossbit.protocols.base"}
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -116,7 +139,7 @@ def test_a_protocol_says_what_it_is(name):
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_seed_that_is_ours_is_said_to_be_ours(name):
     found = protocol(name)
-    assert ("our seed" in found.notes) == found.recipe.endswith("seed=0)")
+    assert ("our seed" in found.notes) == found.procedure.endswith("seed=0)")
 
 
 @pytest.mark.parametrize("name", ["mirflickr25k/djsrh", "mirflickr25k/torchcmh", "mirflickr25k/ucch", "iaprtc12/dcmh"])
@@ -128,7 +151,7 @@ def test_fewer_pairs_make_the_database_smaller_and_nothing_else(name):
     assert len(split.query) == found.published.query
     assert len(split.database) == 15_677 - found.published.query
     assert len(split.train) == min(found.published.train, len(split.database))
-    assert "15,677 pairs are here, and 20,0" in " ".join(found.doubts(corpus, split))
+    assert "15,677 pairs were found, but 20,0" in " ".join(found.doubts(corpus, split))
 
 
 def test_rows_in_order_are_the_first_or_the_last():
@@ -163,7 +186,7 @@ def test_validation_is_the_first_of_the_official_queries():
         ("mirflickr25k/ucch", {"pairs": 2000}, "2000 query [+] 1 train items are wanted, but there are 2000"),
         ("coco/clip", {"pairs": 159}, "5000 query [+] 10000 train items are wanted, but there are 159"),
         ("nuswide/tc10-djsrh", {"pairs": 1990}, "'nuswide/tc10-djsrh, class 0': 200 query items are wanted, but"),
-        ("mirflickr25k/dcmh", {"name": "scenes"}, "mirflickr25k/dcmh is for the dataset mirflickr25k, not for scenes"),
+        ("mirflickr25k/dcmh", {"name": "scenes"}, "mirflickr25k/dcmh is for dataset mirflickr25k, not scenes"),
     ],
 )
 def test_what_a_protocol_cannot_split_is_refused(name, corpus, message):
@@ -180,7 +203,7 @@ def test_files_without_labels_or_without_a_split_are_refused():
     found = protocol("flickr30k/karpathy")
     corpus = fake(found)
     drawn = dataclasses.replace(corpus, split=dataclasses.replace(corpus.split, name="drawn"))
-    with pytest.raises(InputError, match="comes in a file, but the files of flickr30k found here bring none"):
+    with pytest.raises(InputError, match="from a file, but the files found of flickr30k bring none"):
         found.split(drawn)
 
 
@@ -188,7 +211,7 @@ def test_options_of_a_dataset_may_be_added_but_not_contradicted():
     found = protocol("nuswide/tc21-dcmh")
     assert found.loads().options == {"concepts": 21}
     assert found.loads("nuswide(query=5)").options == {"concepts": 21, "query": 5}
-    with pytest.raises(InputError, match=r"is for the dataset nuswide\(concepts=21\), not for nuswide\(concepts=10\)"):
+    with pytest.raises(InputError, match=r"is for dataset nuswide\(concepts=21\), not nuswide\(concepts=10\)"):
         found.loads("nuswide(concepts=10)")
 
 
@@ -199,7 +222,7 @@ def test_what_speaks_against_a_split_is_said():
     assert len(doubts) == 2
     assert "the database of split 'wikipedia/official' is its training part" in doubts[0]
     assert "sha256 is" in doubts[1]
-    assert f"{found.sha256[2866][:12]}… is recorded for as many pairs" in doubts[1]
+    assert f"{found.sha256[2866][:12]}… is recorded for so many pairs" in doubts[1]
     found = protocol("iaprtc12/torchcmh")
     assert found.doubts(fake(found), found.split(fake(found))) == []
 
@@ -217,7 +240,7 @@ def test_an_overlap_of_train_and_query_is_refused():
     found = dataclasses.replace(protocol("mirflickr25k/dcmh"), draw=leaking)
     with pytest.raises(InputError, match="1 items are in both query and train: i9; remove them"):
         found.split(fake(found))
-    assert found.recipe == "leaking"
+    assert found.procedure == "leaking"
 
 
 def test_a_setup_takes_one_split(tmp_path):

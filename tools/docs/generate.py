@@ -151,7 +151,9 @@ def protocols_page() -> str:
         for name, each in PROTOCOLS.items()
     ]
     sections = [
-        _section(name, each.source, each.notes, f"Split: `{each.recipe}`. Captions: `{each.captions}`.", _known(each))
+        _section(
+            name, each.source, each.notes, f"Split: `{each.procedure}`. Captions: `{each.captions}`.", _known(each)
+        )
         for name, each in PROTOCOLS.items()
     ]
     return _page(

@@ -49,7 +49,7 @@ def show(
     facts = {
         "protocol": name,
         "dataset": shown.dataset,
-        "recipe": shown.recipe,
+        "procedure": shown.procedure,
         "captions": shown.captions,
         "fold": shown.fold,
         "measures": [str(each) for each in shown.measures],

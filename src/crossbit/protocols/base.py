@@ -1,4 +1,4 @@
-"""What a protocol is: who queries, what is searched, what trains, and under which measure papers print it."""
+"""Protocols: the parts of a split, how it is drawn, and the measure that papers print for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Draw: TypeAlias = "Callable[[str, Corpus], Split]"
 
 
 class Sizes(NamedTuple):
-    """How many items were published with a protocol, altogether and in each part; `validation` is part of no other."""
+    """Published numbers of items, in all and in each part; `validation` overlaps no other part."""
 
     pairs: int
     query: int
@@ -33,11 +33,10 @@ class Sizes(NamedTuple):
 class Protocol:
     """A named, frozen way to evaluate on a dataset.
 
-    The query and training parts have the published sizes; the database is whatever else is there, so that a dataset
-    that is here in part can be used, with numbers that are indicative only. `dataset` is written with the options of
-    its loader, and `captions` says what becomes of several captions. `sha256` holds the split's checksum by the number
-    of pairs there are, as far as it is known. `fold` is the number of images of a gallery of its own, where scores are
-    means over such folds.
+    The query and training parts have the published sizes; the database is all the rest, so that an incomplete copy of
+    the dataset can be used, with scores that are indicative only. `dataset` is written with the options of its loader,
+    and `captions` says how several captions of an item are used. `sha256` holds known checksums of the split by the
+    number of pairs found. `fold` is the number of images of one gallery, where scores are means over such galleries.
     """
 
     name: str
@@ -53,11 +52,11 @@ class Protocol:
 
     @property
     def instance(self) -> bool:
-        """Whether an item's own other half is searched, rather than items that share a label."""
+        """Whether relevance is the same item, rather than a shared label."""
         return self.measures[0].kind.family == "instance"
 
     @property
-    def recipe(self) -> str:
+    def procedure(self) -> str:
         """How the split is drawn, as a call: `permuted(query=2000,train=10000,seed=6)`."""
         if not isinstance(self.draw, partial):
             return self.draw.__name__
@@ -65,43 +64,46 @@ class Protocol:
         return f"{self.draw.func.__name__}({options})".replace(" ", "")
 
     def loads(self, dataset: str = "") -> Call:
-        """Return the dataset to load: the protocol's, with further options if `dataset` gives some."""
+        """Return the dataset to load: the protocol's, with the further options of `dataset`."""
         own, given = parse_call(self.dataset), parse_call(dataset or self.dataset)
         if given.name != own.name or any(given.options.get(key, value) != value for key, value in own.options.items()):
-            raise InputError(f"protocol {self.name} is for the dataset {self.dataset}, not for {dataset}")
+            raise InputError(
+                f"protocol {self.name} is for dataset {self.dataset}, not {dataset}; leave the dataset out, or add"
+                " options only"
+            )
         return Call(own.name, {**own.options, **given.options})
 
     def split(self, corpus: Corpus) -> Split:
-        """Return the split of the items that are there; the same ids in the same order give the same split."""
+        """Return the split of a corpus; the same ids in the same order give the same split."""
         self.loads(corpus.name)
         if not self.instance and corpus.labels is None:
             raise InputError(
-                f"protocol {self.name} finds what is relevant by label, and {corpus.name} was found without labels;"
+                f"protocol {self.name} defines relevance by label, and {corpus.name} was found without labels;"
                 f" `crossbit datasets show {corpus.name}` says which files bring them"
             )
         return self.draw(self.name, corpus)
 
     def doubts(self, corpus: Corpus, split: Split) -> list[str]:
-        """Return why scores on this split do not compare with published ones, one sentence each; none is good."""
+        """Return why scores on this split may not compare with published ones, one sentence each."""
         doubts = [*memory(split)]
         if len(corpus) != self.published.pairs:
             doubts.append(
-                f"{len(corpus):,} pairs are here, and {self.published.pairs:,} were published:"
-                " scores are indicative only beside published ones"
+                f"{len(corpus):,} pairs were found, but {self.published.pairs:,} were published:"
+                " scores are indicative only"
             )
         recorded = self.sha256.get(len(corpus), split.sha256)
         if recorded != split.sha256:
             doubts.append(
-                f"the split's sha256 is {split.sha256[:12]}…, but {recorded[:12]}… is recorded for as many pairs:"
-                " these are other ids, or the same in another order"
+                f"the split's sha256 is {split.sha256[:12]}…, but {recorded[:12]}… is recorded for so many pairs:"
+                " the ids differ, or their order does"
             )
         return doubts
 
 
 def under(name: str) -> tuple[Measure, ...]:
-    """Return the measure that a named convention of papers prints as MAP."""
+    """Return the measure that papers of a convention print as MAP."""
     return (convention(name).measure,)
 
 
-#: What recall protocols print.
+#: The measures of instance retrieval.
 RECALLS = (Measure("R", 1), Measure("R", 5), Measure("R", 10))

@@ -63,7 +63,7 @@ PROTOCOLS = (
         source="P. Hu et al. Unsupervised contrastive cross-modal hashing. IEEE TPAMI, 2023; code penghu-cs/UCCH,"
         " src/cmdataset.py, MSCOCO_fea.",
         notes="The last 5,000 rows of a file in random order query, all others train and are searched (read in the"
-        " code): a method is scored on codes that it may have learned by heart. The file is not public: here the last"
+        " code), so that scores may reflect memorisation. The file is not public: here the last"
         " rows of the official lists query. That it holds every picture with a class is assumed.",
     ),
     Protocol(

@@ -1,4 +1,4 @@
-"""How the splits of protocols are drawn from a corpus; a protocol fills in the sizes and the seed."""
+"""Procedures that draw the splits of protocols; a protocol fills in sizes and seed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..errors import InputError
 
 
 def permuted(name: str, corpus: Corpus, *, query: int, train: int, seed: int) -> Split:
-    """Return a random permutation's split: first the queries, then the database, whose first part trains."""
+    """Return the split of a random permutation: first the queries, then the database, whose first items train."""
     return random_split(name, corpus.ids, query=query, train=train, seed=seed)
 
 
 def in_order(name: str, corpus: Corpus, *, query: int, train: int | None = None, last: bool = False) -> Split:
-    """Return the split by the order of the files: the first rows query (or the last), the next train (or all do)."""
+    """Return the split in file order: the first (or `last`) rows query, the next `train` rows train, or all of them."""
     return ordered_split(name, corpus.ids, query=query, train=train, last=last)
 
 
@@ -28,21 +28,21 @@ def class_by_class(
     train: int,
     seed: int,
 ) -> Split:
-    """Return a split that takes `(query, train)` items of each class in turn (`first`: of the first), drawn at random.
+    """Return a split that draws `(query, train)` items of each class in turn; `first` overrides the first.
 
-    Then random items of the database are added, until `train` items train.
+    Random items of the database are added until `train` items train.
     """
     if corpus.labels is None:
-        raise InputError(f"split {name!r} is drawn class by class, and {corpus.name} has no labels")
+        raise InputError(f"split {name!r} is drawn class by class, but {corpus.name} brings no labels")
     quotas = [first or each, *[each] * (corpus.labels.shape[1] - 1)]
     return class_balanced_split(name, corpus.ids, corpus.labels, quotas=quotas, train=train, seed=seed)
 
 
 def published(name: str, corpus: Corpus) -> Split:
-    """Return the split that comes with the dataset's files; files that bring none are refused."""
+    """Return the split that the dataset's files bring; a corpus without one is refused."""
     if corpus.split.name not in ("official", "published"):
         raise InputError(
-            f"protocol {name} is a split that comes in a file, but the files of {corpus.name} found here bring none;"
+            f"protocol {name} reads its split from a file, but the files found of {corpus.name} bring none;"
             f" `crossbit datasets show {corpus.name}` says which do"
         )
     return replace(corpus.split, name=name)

@@ -37,7 +37,7 @@ PROTOCOLS = (
         source="P. Hu et al. Unsupervised contrastive cross-modal hashing. IEEE TPAMI, 2023; code penghu-cs/UCCH,"
         " src/cmdataset.py, IAPR_fea.",
         notes="The last 2,000 rows of a file in random order query, all others train and are searched (read in the"
-        " code): a method is scored on codes that it may have learned by heart. That file is another than the lists"
+        " code), so that scores may reflect memorisation. That file is another than the lists"
         " here, so the same rows of these are other pairs.",
     ),
 )

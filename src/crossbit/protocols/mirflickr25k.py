@@ -111,8 +111,8 @@ PROTOCOLS = (
         measures=under("ucch"),
         source="P. Hu, H. Zhu, J. Lin, D. Peng, Y.-P. Zhao, X. Peng. Unsupervised contrastive cross-modal hashing."
         " IEEE TPAMI, 2023; code penghu-cs/UCCH, src/cmdataset.py, MIRFlickr25K_fea.",
-        notes="The last 2,000 rows query, all others train and are searched (read in the code): a method is scored on"
-        " codes that it may have learned by heart. The code's mode for raw pictures shuffles each part anew and mixes"
+        notes="The last 2,000 rows query, all others train and are searched (read in the code), so"
+        " that scores may reflect memorisation. The code's mode for raw pictures shuffles each part anew and mixes"
         " queries into the training part; this is its other mode. It validates on the first 2,000 training rows, which"
         f" are no part of the split here. Queries without a relevant item are dropped from the mean. {ROWS}",
         sha256={

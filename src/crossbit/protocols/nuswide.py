@@ -30,8 +30,8 @@ PROTOCOLS = (
         measures=under("ucch"),
         source="P. Hu et al. Unsupervised contrastive cross-modal hashing. IEEE TPAMI, 2023; code penghu-cs/UCCH,"
         " src/cmdataset.py, NUSWIDE_fea.",
-        notes="The last 2,100 rows query, all others train and are searched (read in the code): a method is scored on"
-        " codes that it may have learned by heart. Queries without a relevant item are dropped from the mean."
+        notes="The last 2,100 rows query, all others train and are searched (read in the code), so"
+        " that scores may reflect memorisation. Queries without a relevant item are dropped from the mean."
         f" {ROWS}",
     ),
     Protocol(

@@ -8,7 +8,7 @@ from .base import Protocol, Sizes, under
 from .drawing import held_out, published
 
 OFFICIAL = "34a88fc11d48658e292da1982284082331fa10e95440202ab05881e9d074cae7"
-MEMORY = "The database is the training part: a method is scored on codes that it may have learned by heart."
+MEMORY = "The database is the training part: scores may reflect memorisation."
 
 PROTOCOLS = (
     Protocol(
