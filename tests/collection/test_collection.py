@@ -220,12 +220,12 @@ def test_items_that_cannot_be_used_are_named_and_left_out(shelf, scenes, tmp_pat
     assert counts.added == 1
     reasons = {failure.id: failure.reason for failure in counts.failures}
     assert reasons["broken"].startswith("image: it is")
-    assert reasons["absent"] == "No such file or directory"
+    assert reasons["absent"] == "image: the file does not exist"
     assert reasons["empty"] == "it has neither a picture nor a text"
     assert "control characters or is not UTF-8" in reasons["'tab\\t'"]
     assert "metadata must be an object of JSON values" in reasons["number"]
     assert reasons["twice"] == "two items of this batch have this id"
-    with pytest.raises(InputError, match="absent cannot be used: No such file"):
+    with pytest.raises(InputError, match="broken cannot be used: image: it is"):
         shelf.add(odd, on_error="fail")
 
 

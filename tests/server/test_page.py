@@ -245,7 +245,7 @@ def test_a_caption_that_is_a_script_is_a_caption(open_page, own):
 def test_words_that_the_model_does_not_know_are_named(open_page):
     page = open_page("?q=xyzzy")
     page.wait_for_selector(".hit .measures")
-    assert "knows no word of 'xyzzy'" in page.inner_text(".doubtful")
+    assert "no word of 'xyzzy' is in the model's vocabulary" in page.inner_text(".doubtful")
     ask(page, "a red circle")
     page.wait_for_selector(".doubtful", state="detached")
 

@@ -96,7 +96,7 @@ def test_a_filter_and_a_radius_hold(client, shelf):
 
 def test_a_text_without_a_known_word_is_named(client):
     answer = ask(client, parts=[{"text": "a red circle"}, {"text": "xyzzy 红色"}, {"like": "000004"}])
-    assert answer["warning"] == "the model knows no word of 'xyzzy 红色': what is found for it means nothing"
+    assert answer["warning"] == "no word of 'xyzzy 红色' is in the model's vocabulary; results are meaningless"
     assert ask(client, parts=[{"text": "xyzzy red"}, {"like": "000004"}])["warning"] is None
 
 

@@ -1,4 +1,4 @@
-"""A collection: open it, add to it, search it, take from it."""
+"""A collection: open it, search it, add to it, change it."""
 
 from __future__ import annotations
 
@@ -7,45 +7,50 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Unpack, final
+from typing import TYPE_CHECKING, Any, Unpack, final
 
 from ..codes import Codes
 from ..data.pairs import Modality
-from ..errors import InputError
 from ..indexes import Neighbours
-from ..io import atomic
+from ..io.atomic import atomic_folder
 from ..spec import build
-from .errors import OtherModelError
-from .ingest import add as adding
-from .ingest import edit as restating
-from .item import Item, Raw
+from .errors import NoItemError, OtherModelError
+from .item import Item, Raw, strings
 from .model import Model, bundle_sha256, fingerprint, install, load
 from .search.planner import Engines
-from .search.query import Part, checked_target, point
+from .search.query import Askable, checked_target, embed_parts, part_of, query_vector
 from .search.relevance import DOUBT, Calibration, features_of
 from .search.settings import Settings
 from .search.stages import Hit, SearchResults, Stage, StagedSearch
-from .storage import reads as reading
-from .storage.batch import EncodedBatch
 from .storage.filters import parse
+from .storage.reads import items_after, items_of, number_of, read_ids, thumbnail_of
 from .storage.schema import Head
 from .storage.snapshot import Side, Snapshot, SnapshotCache
-from .storage.store import DATABASE, MODEL, ItemStore
-from .storage.transactions import change, compact
+from .storage.store import MODEL, ItemStore, refuse_full
+
+if TYPE_CHECKING:
+    from .ingest.add import AddOptions, AddResult
+    from .storage.batch import EncodedBatch
 
 #: The longer side of a thumbnail, in pixels.
 THUMBNAIL = 256
+#: Items that iteration reads together.
+PAGE = 1000
 
 
 @final
 class Collection:
-    """Items made searchable by one model. Searching is safe from several threads."""
+    """Items made searchable by one model. Searching is safe from several threads.
 
-    def __init__(self, folder: Path) -> None:
+    What writes is imported when something is written.
+    """
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
         """Open a collection; one whose model is not the one that encoded its items is refused."""
-        self.folder = folder
+        self.folder = folder = Path(folder)
         self.store = ItemStore(folder)
         found = fingerprint(folder / MODEL)
         if found != self.store.facts["model"]:
@@ -59,18 +64,26 @@ class Collection:
         self.engines = Engines(folder)
 
     @classmethod
-    def create(cls, folder: Path, model: Path, *, thumbnail: int = THUMBNAIL, vectors: bool = False) -> Collection:
+    def create(
+        cls,
+        folder: str | PathLike[str],
+        model: str | PathLike[str],
+        *,
+        thumbnail: int = THUMBNAIL,
+        vectors: bool = False,
+    ) -> Collection:
         """Make an empty collection in an empty or new folder, whole or not at all, and open it.
 
-        `thumbnail` is the longer side of thumbnails in pixels, 0 for none; `vectors` keeps the model's real values as
+        `thumbnail` is the longer side of thumbnails in pixels, 0 for none; `vectors` stores the model's real values as
         float16, for the last stage of a search.
         """
+        folder = Path(folder)
         refuse_full(folder)
-        with atomic.atomic_folder(folder) as made:
-            bits = install(model, made / MODEL).dim
-            facts = {"model": fingerprint(made / MODEL), "bits": bits, "thumbnail": thumbnail, "vectors": vectors}
-            facts["bundle"] = bundle_sha256(made / MODEL)
-            ItemStore.create(made, facts)
+        with atomic_folder(folder) as new:
+            bits = install(Path(model), new / MODEL).dim
+            facts = {"model": fingerprint(new / MODEL), "bits": bits, "thumbnail": thumbnail, "vectors": vectors}
+            facts["bundle"] = bundle_sha256(new / MODEL)
+            ItemStore.create(new, facts)
         return cls(folder)
 
     @property
@@ -81,7 +94,7 @@ class Collection:
 
     @property
     def settings(self) -> Settings:
-        """How it is searched: the defaults, or what `tune` found, in whatever process."""
+        """The settings of a search: the defaults, or those that `tune` found, in whatever process."""
         facts = self.store.facts
         if facts is not self._settings[0]:
             self._settings = facts, build(Settings, facts.get("search", {}), f"{self.folder}: settings")
@@ -92,10 +105,33 @@ class Collection:
         """The model, loaded when it is first needed."""
         return load(self.folder / MODEL)
 
+    def __repr__(self) -> str:
+        """Return the folder and the bits of a code."""
+        return f"Collection({str(self.folder)!r}, bits={self.bits})"
+
     def __len__(self) -> int:
         """Return the number of items."""
         with self.store.reading() as connection:
             return Head.read(connection).items
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield the items in the order in which they came; those that come or go meanwhile may be among them."""
+        number = -1
+        while True:
+            with self.store.reading() as connection:
+                items = items_after(connection, number, PAGE)
+            if not items:
+                return
+            yield from items.values()
+            number = max(items)
+
+    def __contains__(self, id_: object) -> bool:
+        """Return whether there is an item of an id."""
+        with self.store.reading() as connection:
+            try:
+                return isinstance(id_, str) and number_of(connection, id_) >= 0
+            except NoItemError:
+                return False
 
     def __enter__(self) -> Collection:
         """Return the collection, to be closed when the block ends."""
@@ -109,13 +145,8 @@ class Collection:
         """Close its file."""
         self.store.close()
 
-    def configure(self, name: str, value: Any) -> None:
-        """Store how it is searched, or what was fitted."""
-        with self.store.locked(), self.store.changing() as connection:
-            self.store.set_fact(connection, name, value)
-
     def snapshot(self) -> Snapshot:
-        """Return the codes as they are now; what other processes have changed is read."""
+        """Return the codes as they are now, with the changes of other processes."""
         with self.view() as (_, snapshot):
             return snapshot
 
@@ -123,95 +154,25 @@ class Collection:
         """Return a block that reads one state of the collection: a connection to it, and its codes."""
         return self._snapshots.view()
 
-    def add(self, raws: Iterable[Raw], **how: Unpack[adding.AddOptions]) -> adding.AddResult:
-        """Add items, replacing those that have changed; return the counts, with a reason for each that was left out.
-
-        `how` is that of `add_batches`.
-        """
-        *_, counts = [adding.AddResult(), *self.add_batches(raws, **how)]
-        return counts
-
-    def add_batches(self, raws: Iterable[Raw], **how: Unpack[adding.AddOptions]) -> Iterator[adding.AddResult]:
-        """Add items; yield the counts so far after each batch that is on the disk.
-
-        `on_error="fail"` ends the work at the first item that cannot be used, `log` is told of progress, and `cache` is
-        a folder of features: those of the items are read from it, or added to it.
-        """
-        return adding.add(self.store, self.model, raws, **how)
-
-    def put(self, batch: EncodedBatch) -> adding.AddResult:
-        """Add items that are encoded already, by this model, in one change; return the counts."""
-        return adding.put(self.store, batch)
-
-    def remove(self, ids: Sequence[str]) -> int:
-        """Remove items; unknown ids are refused before anything is removed. Return how many."""
-        with self.store.locked(), self.store.reading() as connection:
-            numbers = [reading.number_of(connection, id_) for id_ in dict.fromkeys(ids)]
-            if numbers:
-                self._change(numbers)
-        return len(numbers)
-
-    def remove_where(self, where: str) -> int:
-        """Remove the items that a filter allows; return how many."""
-        with self.store.locked(), self.store.reading() as connection:
-            numbers = reading.matching(connection, parse(where)).tolist()
-            if numbers:
-                self._change(numbers)
-        return len(numbers)
-
-    def _change(self, removals: Sequence[int]) -> None:
-        with self.store.changing() as connection:
-            change(connection, removals)
-
-    def update(
-        self, ids: Sequence[str], *, texts: Sequence[str] | None = None, metadata: Mapping[str, Any] | None = None
-    ) -> int:
-        """Give items other texts, which are encoded anew, or other metadata; return how many.
-
-        The metadata is merged into what is there; a value of None drops its name.
-        """
-        with self.store.locked(), self.view() as (connection, snapshot):
-            numbers = [reading.number_of(connection, id_) for id_ in dict.fromkeys(ids)]
-            items = reading.items_of(connection, numbers)
-            told = {number: restating.merged(items[number], metadata or {}) for number in numbers}
-            if told:
-                batch = restating.restated(connection, snapshot, told)
-                if texts is not None:
-                    batch = restating.with_texts(batch, texts, self.model)
-                with self.store.changing() as writing:
-                    change(writing, numbers, self.kept(batch))
-        return len(numbers)
-
     def ids(self, where: str = "") -> list[str]:
-        """Return the ids of all items, or of those that a filter allows, in the order they came."""
+        """Return the ids of all items, or of those that a filter allows, in the order in which they came."""
         with self.store.reading() as connection:
-            return list(reading.ids(connection, parse(where) if where else None))
-
-    def compact(self) -> None:
-        """Give back the space of removed items; the file is written anew, which takes as much again for a moment."""
-        with self.store.locked():
-            with self.store.changing() as connection:
-                compact(connection)
-            self.store.vacuum()
-
-    def kept(self, batch: EncodedBatch) -> EncodedBatch:
-        """Return what of a batch this collection keeps: with vectors, or without."""
-        return batch if self.store.facts["vectors"] else batch.without_vectors()
+            return list(read_ids(connection, parse(where) if where else None))
 
     def item(self, id_: str) -> Item:
         """Return an item by its id."""
         with self.store.reading() as connection:
-            number = reading.number_of(connection, id_)
-            return reading.items_of(connection, [number])[number]
+            number = number_of(connection, id_)
+            return items_of(connection, [number])[number]
 
     def thumbnail(self, id_: str) -> bytes | None:
         """Return the thumbnail of an item as JPEG, or none if it has none."""
         with self.store.reading() as connection:
-            return reading.thumbnail_of(connection, id_)
+            return thumbnail_of(connection, id_)
 
     def search(
         self,
-        *parts: Part,
+        *query: Askable,
         target: str = "",
         k: int = 10,
         radius: int | None = None,
@@ -220,29 +181,37 @@ class Collection:
     ) -> SearchResults:
         """Return the `k` items whose `target` side is nearest to a query, or of all within a radius in bits.
 
-        The target is by default the texts for a picture alone, and the pictures for everything else. Only items that
-        the filter `where` allows are searched.
+        A query is one or several texts (strings), pictures (`pathlib.Path`, bytes, PIL images, arrays of RGB pixels)
+        and items (`like(id)`); a pair gives one of them a weight, as in `("red", 0.5)`. The target is by default the
+        texts for a picture alone, and the pictures for everything else. Only items that the filter `where` allows are
+        searched.
         """
+        parts = [part_of(each) for each in query]
         chosen = checked_target(target, parts)
+        start = time.perf_counter()
+        embedded = embed_parts(parts, lambda: self.model)  # before the view: a model may take seconds to load
         with self.view() as (connection, snapshot):
-            start = time.perf_counter()
-            asked = point(parts, lambda: self.model, connection, snapshot)
+            asked = query_vector(parts, embedded, connection, snapshot)
             encoding = Stage("query", len(parts), 1, time.perf_counter() - start, "encoded by the model, or looked up")
             side = snapshot.sides[chosen]
             allowed = side.rows(self._snapshots.matching(connection, where)) if where else None
             search = StagedSearch(side, chosen, self.engines, settings or self.settings, asked.asking)
             rows, distances, scores = search.run(asked.values, k, radius, allowed, connection)
             numbers = side.numbers[rows].tolist()
-            items = reading.items_of(connection, numbers)
-        known = Calibration.of(self.store.facts, f"{asked.source}->{chosen}", rescored=search.rescores)
-        sure = known.probabilities(features_of(side, asked.values, scores)).tolist() if known and numbers else None
-        hits = zip(numbers, distances.tolist(), scores.tolist(), sure or [None] * len(numbers), strict=True)
+            items = items_of(connection, numbers)
+        relevance = Calibration.of(self.store.facts, f"{asked.source}->{chosen}", rescored=search.rescores)
+        probabilities: list[float] = []
+        if relevance is not None and numbers:
+            probabilities = relevance.probabilities(features_of(side, asked.values, scores)).tolist()
+        shown: Sequence[float | None] = probabilities or [None] * len(numbers)
+        hits = zip(numbers, distances.tolist(), scores.tolist(), shown, strict=True)
         return SearchResults(
             tuple(Hit(items[number], *rest) for number, *rest in hits),
             chosen,
             len(side) if allowed is None else len(allowed),
-            None if known is None else not sure or sure[0] < DOUBT,
+            None if relevance is None else not probabilities or probabilities[0] < DOUBT,
             (encoding, *search.stages),
+            self.thumbnail,
         )
 
     def nearest(self, queries: Codes, target: Modality, k: int, *, settings: Settings | None = None) -> Neighbours:
@@ -260,20 +229,70 @@ class Collection:
         with self.view() as (connection, snapshot):
             found = self._nearest(snapshot.sides[target], queries, target, k, settings)
             rows = found.ids.tolist()
-            items = reading.items_of(connection, [*{number for row in rows for number in row}])
+            items = items_of(connection, [*{number for row in rows for number in row}])
         bits = self.bits
         return [
             [Hit(items[n], d, 1 - 2 * d / bits) for n, d in zip(numbers, distances, strict=True)]
             for numbers, distances in zip(rows, found.distances.tolist(), strict=True)
         ]
 
+    def add(self, raws: Iterable[Raw], **options: Unpack[AddOptions]) -> AddResult:
+        """Add items, replacing those that have changed; return the counts, with a reason for each that was left out.
 
-def refuse_full(folder: Path) -> None:
-    """Refuse a place for a collection that is not empty, or where nothing can be written."""
-    atomic.refuse_unwritable(folder)
-    if (folder / DATABASE).exists():
-        raise InputError(
-            f"{folder} is a collection already; add to it with `crossbit index add`, or choose another place"
-        )
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty; choose another place for the collection or empty it")
+        `options` are those of `add_batches`.
+        """
+        from .ingest.add import AddResult
+
+        *_, counts = [AddResult(), *self.add_batches(raws, **options)]
+        return counts
+
+    def add_batches(self, raws: Iterable[Raw], **options: Unpack[AddOptions]) -> Iterator[AddResult]:
+        """Add items; yield the counts so far after each batch that is on the disk.
+
+        `on_error="fail"` ends the work at the first item that cannot be used, `log` is told of progress, and `cache` is
+        a folder of features: those of the items are read from it, or added to it.
+        """
+        from .ingest.add import add_items
+
+        return add_items(self.store, self.model, raws, **options)
+
+    def put(self, batch: EncodedBatch) -> AddResult:
+        """Add items that this model has encoded already, in one change; return the counts."""
+        from .ingest.add import add_batch
+
+        return add_batch(self.store, batch)
+
+    def update(
+        self, ids: Sequence[str], *, texts: Sequence[str] | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> int:
+        """Give items other texts, which are encoded anew, or other metadata; return how many.
+
+        The metadata is merged into the stored one; a value of None drops its name.
+        """
+        from .ingest.edit import EncodedTexts, update_items
+
+        encoded = None if texts is None else EncodedTexts.of(self.model, strings(texts, "texts"))
+        return update_items(self.store, self._snapshots, strings(ids, "ids"), encoded, metadata or {})
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Remove items; unknown ids are refused before anything is removed. Return how many."""
+        from .ingest.edit import remove_items
+
+        return remove_items(self.store, strings(ids, "ids"))
+
+    def remove_where(self, where: str) -> int:
+        """Remove the items that a filter allows; return how many."""
+        from .ingest.edit import remove_matching
+
+        return remove_matching(self.store, where)
+
+    def compact(self) -> None:
+        """Free the space of removed items; the file is rewritten, which takes as much again meanwhile."""
+        from .ingest.edit import compact_store
+
+        compact_store(self.store)
+
+    def configure(self, name: str, value: Any) -> None:
+        """Store the settings of a search, or what was fitted."""
+        with self.store.locked(), self.store.changing() as connection:
+            self.store.set_fact(connection, name, value)

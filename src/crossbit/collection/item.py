@@ -1,4 +1,4 @@
-"""Items: what is handed over to be added, and what a collection keeps and shows of it."""
+"""Items: what is handed over to be added, and what a collection stores and shows of it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
+import numpy as np
 from numpy import ndarray
+from PIL import Image
 
 from ..data.pairs import Modality
 from ..errors import InputError
+from ..features.raw import open_picture
 
 #: An image file, the bytes of one, or RGB pixels.
 Picture: TypeAlias = Path | bytes | ndarray
@@ -30,7 +34,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 @final
 @dataclass(frozen=True)
 class Item:
-    """What a collection knows of an item; `content` is the sha256 of its picture."""
+    """The facts of a stored item; `content` is the sha256 of its picture."""
 
     id: str
     texts: tuple[str, ...] = ()
@@ -38,35 +42,90 @@ class Item:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     content: str | None = None
 
+    def __post_init__(self) -> None:
+        """Take a single text as the only one."""
+        if isinstance(self.texts, str):
+            object.__setattr__(self, "texts", (self.texts,))
+
 
 @final
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """An item to be added: a picture, texts, or both; `features` are rows that a dataset brings in their place."""
+    """An item to be added: a picture, texts, or both; `features` are rows that a dataset brings in their place.
+
+    A single text may be given as it is. A picture is a path (also as a string), the bytes of an image file, a PIL
+    image, or RGB pixels of shape (height, width, 3).
+    """
 
     id: str
-    picture: Picture | None = None
-    texts: tuple[str, ...] = ()
+    picture: Picture | Image.Image | str | None = None
+    texts: Sequence[str] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[Modality, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Bring texts and picture into one form each; another kind is refused."""
+        if not isinstance(self.id, str):
+            raise InputError(f"an id is a string, not {described(self.id)}")
+        picture = None if self.picture is None else picture_of(self.picture)
+        object.__setattr__(self, "picture", picture)
+        object.__setattr__(self, "texts", strings(self.texts, "texts"))
+
     @property
     def place(self) -> str | None:
-        """The whole path of its picture, if that is a file."""
+        """The absolute path of its picture, if that is a file."""
         return str(self.picture.resolve()) if isinstance(self.picture, Path) else None
 
-    def item(self) -> Item:
-        """Return what will be kept of it; what cannot be kept is refused with the reason."""
+    def item(self, content: str | None = None) -> Item:
+        """Return the facts to be stored, with the sha256 of its picture if that is known already.
+
+        Facts that cannot be stored are refused with the reason.
+        """
         refuse_id(self.id)
         for text in (*self.texts, self.place or ""):
             refuse_undecodable(text)
-        return Item(self.id, self.texts, self.place, checked(self.metadata), content(self.picture))
+        if content is None and self.picture is not None:
+            content = content_of(picture_of(self.picture))
+        return Item(self.id, tuple(self.texts), self.place, checked(self.metadata), content)
 
 
-def content(picture: Picture | None) -> str | None:
+def strings(values: Iterable[str], what: str) -> tuple[str, ...]:
+    """Return strings as a tuple, a single one as the only one; other kinds are refused.
+
+    >>> strings("hello", "texts"), strings(["a", "b"], "texts")
+    (('hello',), ('a', 'b'))
+    """
+    if isinstance(values, str):
+        return (values,)
+    if not isinstance(values, Iterable) or isinstance(values, bytes | Mapping):
+        raise InputError(f"{what} are a string or a list of strings, not {described(values)}")
+    found = tuple(values)
+    for value in found:
+        if not isinstance(value, str):
+            raise InputError(f"{what} are strings, but {described(value)} is among them")
+    return found
+
+
+def picture_of(value: Picture | Image.Image | str | PathLike[str]) -> Picture:
+    """Return a picture as a path, bytes or RGB pixels; another kind is refused."""
+    if isinstance(value, Image.Image):
+        return np.asarray(open_picture(value))
+    if isinstance(value, str | PathLike):
+        return Path(value)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, ndarray) and (value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3):
+        raise InputError(f"pixels are uint8 of shape (height, width, 3), not {value.dtype} of shape {value.shape}")
+    if isinstance(value, bytes | ndarray):
+        return value
+    raise InputError(
+        f"a picture is a path, the bytes of an image file, a PIL image or an array of RGB pixels, not"
+        f" {described(value)}"
+    )
+
+
+def content_of(picture: Picture) -> str:
     """Return the sha256 of a picture: of the bytes of its file, or of its pixels and their shape."""
-    if picture is None:
-        return None
     if isinstance(picture, Path):
         with picture.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -95,7 +154,9 @@ def refuse_undecodable(text: str) -> None:
 
 
 def checked(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metadata as JSON holds it; what JSON does not have, or too much of it, is refused."""
+    """Return metadata as JSON holds it; what JSON cannot hold, or too much of it, is refused."""
+    if not isinstance(metadata, Mapping):
+        raise InputError(f"metadata must be an object of JSON values, not {described(metadata)}")
     try:
         text = written(metadata)
         kept: dict[str, Any] = json.loads(text)
@@ -115,6 +176,11 @@ def checked(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def _depth(value: Any) -> int:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
+
+
+def described(value: Any) -> str:
+    """Return a value of a wrong kind as an error names it."""
+    return f"the {type(value).__name__} {value!r:.60}"
 
 
 def written(value: Mapping[str, Any] | Sequence[str]) -> str:

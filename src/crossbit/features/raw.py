@@ -18,8 +18,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import ItemError
 
-#: An image file, the bytes of one, or RGB pixels.
-Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"]
+#: An image file, the bytes of one, RGB pixels, or a PIL image.
+Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"] | Image.Image
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 200
@@ -39,6 +39,8 @@ def open_picture(raw: Picture) -> Image.Image:
         return _from_pixels(raw)
     with _opened(raw) as image:
         image.load()
+        if image is raw:  # which belongs to the caller, and stays as it is
+            return _rgb(ImageOps.exif_transpose(image))
         ImageOps.exif_transpose(image, in_place=True)
         return _rgb(image)
 
@@ -50,10 +52,9 @@ def pixels_of(raw: Path | bytes) -> int:
 
 
 @contextmanager
-def _opened(raw: Path | bytes) -> Iterator[Image.Image]:
-    source = BytesIO(raw) if isinstance(raw, bytes) else existing(raw)
+def _opened(raw: Path | bytes | Image.Image) -> Iterator[Image.Image]:
     try:
-        with Image.open(source, formats=FORMATS) as image:
+        with _undecoded(raw) as image:
             _refuse_size(*image.size)
             yield image
     except ItemError:
@@ -64,6 +65,16 @@ def _opened(raw: Path | bytes) -> Iterator[Image.Image]:
         raise ItemError(f"it is no image in a known format ({', '.join(FORMATS)})") from None
     except Exception as fault:  # a damaged file can raise nearly anything in a decoder
         raise ItemError(f"it is damaged or truncated: {fault}") from None
+
+
+@contextmanager
+def _undecoded(raw: Path | bytes | Image.Image) -> Iterator[Image.Image]:
+    """Yield an image whose pixels are not decoded yet; a PIL image stays open, for it belongs to the caller."""
+    if isinstance(raw, Image.Image):
+        yield raw
+    else:
+        with Image.open(BytesIO(raw) if isinstance(raw, bytes) else existing(raw), formats=FORMATS) as image:
+            yield image
 
 
 def _from_pixels(pixels: ndarray) -> Image.Image:

@@ -41,7 +41,7 @@ def create(
     An item of several captions is encoded by all of them together, or by the first if the model learned single ones.
     """
     from ...collection import Collection
-    from ...collection.collection import refuse_full
+    from ...collection.storage.store import refuse_full
 
     refuse_full(collection)
     raws = dataset_items(dataset, part, data_dir) if dataset else []

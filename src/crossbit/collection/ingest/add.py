@@ -1,37 +1,34 @@
-"""Adding items: in batches, each acknowledged when it is on the disk; what is there already costs a look."""
+"""Adding items: in batches, each acknowledged when it is on the disk; an unchanged item is not encoded again."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeAlias, TypedDict, final
+from typing import Literal, TypedDict, final
 
 import numpy as np
 
 from ...errors import InputError
 from ...progress import Log, silent
-from ..encoding import ItemFailure, brings_features, encode, kept_features
-from ..item import Item, Raw
+from ..item import Raw, storable
 from ..model import Model
 from ..storage.batch import EncodedBatch
-from ..storage.reads import COLUMNS, Digests, digests, read_item
+from ..storage.reads import Digests, digests_of, items_named
 from ..storage.store import ItemStore
-from ..storage.transactions import change, chunks
+from ..storage.transactions import commit, storable_part
+from .encode import Encoder, ItemFailure
 
 #: Items of one transaction.
 BATCH = 256
 OnError = Literal["fail", "skip"]
-#: What makes a batch of usable items, and says which are not.
-Encoder: TypeAlias = Callable[[Sequence[Raw], Sequence[Item]], tuple[EncodedBatch, list[ItemFailure]]]
 
 
 @final
 @dataclass
 class AddResult:
-    """What adding did; an item that was there with the same content is `unchanged`."""
+    """Counts of items that were added, replaced, or stored already with the same content; and the failures."""
 
     added: int = 0
     replaced: int = 0
@@ -52,7 +49,7 @@ class AddOptions(TypedDict, total=False):
     cache: Path | None
 
 
-def add(
+def add_items(
     store: ItemStore,
     model: Model,
     raws: Iterable[Raw],
@@ -66,16 +63,13 @@ def add(
     With `on_error="fail"` the first unusable item ends the work; the batches before it stay. Features that are in
     `cache` are read, and new ones added to it. An item with precomputed features is encoded again to see its change.
     """
-    counts, features = AddResult(), kept_features(model, cache)
-
-    def encoder(raws: Sequence[Raw], items: Sequence[Item]) -> tuple[EncodedBatch, list[ItemFailure]]:
-        return encode(model, raws, items, store.facts["thumbnail"], features)
-
+    encoder = Encoder.of(model, store.facts["thumbnail"], cache)
+    counts = AddResult()
     total = len(raws) if isinstance(raws, Sized) else 0
     rest = iter(raws)
     with store.locked():
         while part := list(islice(rest, BATCH)):
-            _add_batch(store, model, encoder, part, counts)
+            _add_batch(store, encoder, part, counts)
             if counts.failures and on_error == "fail":
                 first = counts.failures[0]
                 raise InputError(
@@ -87,67 +81,48 @@ def add(
             yield counts
 
 
-def _add_batch(store: ItemStore, model: Model, encoded: Encoder, raws: Sequence[Raw], counts: AddResult) -> None:
-    usable = dict(_items(raws, counts.failures))
-    with store.reading() as connection:
-        known = {item.id: item for _, item in stored(connection, [item.id for item in usable.values()]).values()}
-    fresh = {row: i for row, i in usable.items() if known.get(i.id) != i or brings_features(raws[row], model)}
-    counts.unchanged += len(usable) - len(fresh)
-    if fresh:
-        batch, failures = encoded([raws[row] for row in fresh], list(fresh.values()))
-        counts.failures += failures
-        _write(store, batch, counts)
-
-
-def put(store: ItemStore, batch: EncodedBatch) -> AddResult:
-    """Add items that are encoded already, replacing those that differ from what is there, in one change."""
+def add_batch(store: ItemStore, batch: EncodedBatch) -> AddResult:
+    """Add encoded items, replacing those that differ from the stored ones, in one change."""
     counts = AddResult()
     with store.locked():
         _write(store, batch, counts)
     return counts
 
 
-def _write(store: ItemStore, batch: EncodedBatch, counts: AddResult) -> None:
-    kept = batch if store.facts["vectors"] else batch.without_vectors()
+def _add_batch(store: ItemStore, encoder: Encoder, raws: Sequence[Raw], counts: AddResult) -> None:
+    by_id: dict[str, Raw] = {}
+    repeated: list[str] = []
+    for raw in raws:
+        if raw.id in by_id:
+            repeated.append(raw.id)
+        else:
+            by_id[raw.id] = raw
     with store.reading() as connection:
-        known = digests(connection, [item.id for item in kept.items])
-    fresh = kept[np.flatnonzero([not _is(known.get(item.id), kept, row) for row, item in enumerate(kept.items)])]
-    old = [known[item.id].number for item in fresh.items if item.id in known]
+        stored = {item.id: item for item in items_named(connection, [*filter(storable, by_id)]).values()}
+    encoded = encoder([*by_id.values()], stored)
+    counts.unchanged += encoded.unchanged
+    counts.failures += encoded.failures
+    counts.failures += [ItemFailure(id_, "two items of this batch have this id") for id_ in repeated]
+    if len(encoded.batch):
+        _write(store, encoded.batch, counts)
+
+
+def _write(store: ItemStore, batch: EncodedBatch, counts: AddResult) -> None:
+    kept = storable_part(store, batch)
+    with store.reading() as connection:
+        stored = digests_of(connection, [item.id for item in kept.items])
+    known = [_is_stored(stored.get(item.id), kept, row) for row, item in enumerate(kept.items)]
+    fresh = kept[np.flatnonzero(~np.array(known, bool))]
+    replaced = [stored[item.id].number for item in fresh.items if item.id in stored]
     if len(fresh):
-        with store.changing() as connection:
-            change(connection, old, fresh)
-    counts.replaced += len(old)
-    counts.added += len(fresh) - len(old)
+        commit(store, replaced, fresh)
+    counts.replaced += len(replaced)
+    counts.added += len(fresh) - len(replaced)
     counts.unchanged += len(batch) - len(fresh)
 
 
-def _is(known: Digests | None, batch: EncodedBatch, row: int) -> bool:
-    """Return whether what is known of an item is all that a batch has of it."""
-    return known is not None and known.item == batch.digest(row) and batch.vectors_digest(row) in (None, known.vectors)
-
-
-def _items(raws: Sequence[Raw], failures: list[ItemFailure]) -> Iterator[tuple[int, Item]]:
-    """Yield the row and item of each raw item that can be kept; the second of an id is not."""
-    seen: set[str] = set()
-    for row, raw in enumerate(raws):
-        try:
-            item = raw.item()
-        except InputError as fault:
-            failures.append(ItemFailure(raw.id if raw.id.isprintable() else ascii(raw.id), str(fault)))
-        except OSError as fault:
-            failures.append(ItemFailure(raw.id, fault.strerror or str(fault)))
-        else:
-            if item.id in seen:
-                failures.append(ItemFailure(item.id, "two items of this batch have this id"))
-            else:
-                seen.add(item.id)
-                yield row, item
-
-
-def stored(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, tuple[int, Item]]:
-    """Return the number and facts of those of the items that are there."""
-    found: dict[str, tuple[int, Item]] = {}
-    for marks, part in chunks(ids):
-        rows = connection.execute(f"SELECT {COLUMNS} FROM items WHERE id IN ({marks})", part)  # noqa: S608
-        found |= {row[1]: (row[0], read_item(row)) for row in rows}
-    return found
+def _is_stored(digests: Digests | None, batch: EncodedBatch, row: int) -> bool:
+    """Return whether the checksums of a stored item are those of an item of a batch."""
+    if digests is None or digests.item != batch.digest(row):
+        return False
+    return batch.vectors_digest(row) in (None, digests.vectors)

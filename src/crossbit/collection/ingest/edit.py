@@ -1,56 +1,95 @@
-"""Saying something else of items without encoding them again: metadata, texts, another name of the same picture."""
+"""Edits of stored items: other texts or metadata, other ids of the same pictures, and removal."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from numpy import ndarray
 
-from ...codes import Codes
-from ...data.pairs import MODALITIES, Modality
+from ...data.pairs import MODALITIES
 from ..encoding import embed_one, joined_text
 from ..item import Item, checked
 from ..model import Model
 from ..storage.batch import FLAG, EncodedBatch
-from ..storage.reads import thumbnails_of, vectors_of
-from ..storage.snapshot import Snapshot
+from ..storage.filters import parse
+from ..storage.reads import items_of, number_of, numbers_matching
+from ..storage.snapshot import SnapshotCache
+from ..storage.store import ItemStore
+from ..storage.transactions import commit, compact_segments
 
 
-def restated(connection: sqlite3.Connection, snapshot: Snapshot, items: Mapping[int, Item]) -> EncodedBatch:
-    """Return a batch that says something else of the items under some numbers; codes, vectors, thumbnails stay."""
-    numbers = np.array(list(items), np.int64)
-    present = np.zeros(len(numbers), np.uint8)
-    codes: dict[Modality, Codes] = {}
-    vectors: dict[Modality, ndarray] = {}
-    for modality, side in snapshot.sides.items():
-        packed = np.zeros((len(numbers), side.codes.packed.shape[1]), np.uint8)
-        has = np.isin(numbers, side.numbers)
-        packed[has] = side.codes.packed[side.rows(numbers)]
-        present |= has * np.uint8(FLAG[modality])
-        codes[modality] = Codes(packed, side.codes.bits)
-        vectors[modality] = vectors_of(connection, numbers.tolist(), modality, side.codes.bits).astype(np.float16)
-    small = thumbnails_of(connection, numbers.tolist())
-    return EncodedBatch(list(items.values()), present, codes, vectors, [small.get(int(number)) for number in numbers])
+class EncodedTexts(NamedTuple):
+    """Texts of an item and their real values, none where they say nothing."""
+
+    texts: tuple[str, ...]
+    values: Float[ndarray, "dim"] | None
+
+    @classmethod
+    def of(cls, model: Model, texts: Sequence[str]) -> EncodedTexts:
+        """Return texts encoded by a model."""
+        text = joined_text(texts, model.captions)
+        return cls(tuple(texts), None if text is None else embed_one(model, text, "text"))
+
+
+def update_items(
+    store: ItemStore,
+    snapshots: SnapshotCache,
+    ids: Sequence[str],
+    texts: EncodedTexts | None,
+    metadata: Mapping[str, Any],
+) -> int:
+    """Give items other texts, or metadata that is merged into their own; return how many."""
+    with store.locked(), snapshots.view() as (connection, snapshot):
+        numbers = [number_of(connection, id_) for id_ in dict.fromkeys(ids)]
+        items = items_of(connection, numbers)
+        if numbers:
+            batch = snapshot.batch(connection, {number: merged(items[number], metadata) for number in numbers})
+            commit(store, numbers, batch if texts is None else with_texts(batch, texts))
+    return len(numbers)
+
+
+def remove_items(store: ItemStore, ids: Sequence[str]) -> int:
+    """Remove items; an unknown id is refused before anything is removed. Return how many."""
+    with store.locked(), store.reading() as connection:
+        numbers = [number_of(connection, id_) for id_ in dict.fromkeys(ids)]
+        if numbers:
+            commit(store, numbers)
+    return len(numbers)
+
+
+def remove_matching(store: ItemStore, where: str) -> int:
+    """Remove the items that a filter allows; return how many."""
+    with store.locked(), store.reading() as connection:
+        numbers = numbers_matching(connection, parse(where)).tolist()
+        if numbers:
+            commit(store, numbers)
+    return len(numbers)
+
+
+def compact_store(store: ItemStore) -> None:
+    """Free the space of removed items; the file is rewritten, which takes as much again meanwhile."""
+    with store.locked():
+        with store.changing() as connection:
+            compact_segments(connection)
+        store.vacuum()
 
 
 def merged(item: Item, metadata: Mapping[str, Any]) -> Item:
     """Return an item with metadata merged into its own; a value of None drops its name."""
-    both = {**item.metadata, **metadata}
+    both = {**item.metadata, **checked(metadata)}
     return replace(item, metadata=checked({name: value for name, value in both.items() if value is not None}))
 
 
-def with_texts(batch: EncodedBatch, texts: Sequence[str], model: Model) -> EncodedBatch:
-    """Return the batch whose items all have these texts, encoded anew."""
-    items = [replace(item, texts=tuple(texts)) for item in batch.items]
-    text = joined_text(texts, model.captions)
-    if text is None:
+def with_texts(batch: EncodedBatch, texts: EncodedTexts) -> EncodedBatch:
+    """Return the batch whose items all have these texts."""
+    items = [replace(item, texts=texts.texts) for item in batch.items]
+    if texts.values is None:
         return replace(batch, items=items).without("text")
-    values = np.tile(embed_one(model, text, "text"), (len(items), 1))
-    everywhere = np.ones(len(items), bool)
+    values, everywhere = np.tile(texts.values, (len(items), 1)), np.ones(len(items), bool)
     fresh = EncodedBatch.encoded(items, dict.fromkeys(MODALITIES, values), dict.fromkeys(MODALITIES, everywhere))
     return replace(
         batch,

@@ -18,8 +18,8 @@ from ..item import Item
 from ..storage import checksums
 from ..storage.batch import FLAG
 from ..storage.reads import COLUMNS, read_item
+from ..storage.segments import numbers_of, segment_digest
 from ..storage.store import address
-from ..storage.transactions import numbers_of, segment_digest
 
 #: Rows that are read together; where that fails, each half is read alone.
 TOGETHER = 512

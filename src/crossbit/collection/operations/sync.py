@@ -10,12 +10,11 @@ from typing import Unpack, final
 
 from ...errors import InputError
 from ..collection import Collection
-from ..ingest.add import AddOptions, AddResult, stored
-from ..ingest.edit import restated
+from ..ingest.add import AddOptions, AddResult
 from ..ingest.sources import folder_of
-from ..item import Item, Raw, content, refuse_id
-from ..storage.reads import COLUMNS, read_item
-from ..storage.transactions import change
+from ..item import Item, Raw, content_of, refuse_id
+from ..storage.reads import COLUMNS, items_named, read_item
+from ..storage.transactions import commit
 
 
 @final
@@ -64,9 +63,8 @@ def sync(
 def _forget(collection: Collection, renamed: Mapping[int, Item], gone: Sequence[int]) -> None:
     """Rename and remove, in one change."""
     with collection.store.locked(), collection.view() as (connection, snapshot):
-        batch = restated(connection, snapshot, renamed) if renamed else None
-        with collection.store.changing() as writing:
-            change(writing, [*renamed, *gone], batch and collection.kept(batch))
+        batch = snapshot.batch(connection, renamed) if renamed else None
+        commit(collection.store, [*renamed, *gone], batch)
 
 
 def _from_folder(connection: sqlite3.Connection, folder: Path) -> dict[int, Item]:
@@ -79,7 +77,7 @@ def _from_folder(connection: sqlite3.Connection, folder: Path) -> dict[int, Item
 def _named_alike(connection: sqlite3.Connection, folder: Path, raws: Sequence[Raw]) -> dict[int, Item]:
     """Return the items that have the ids of a folder's raw ones, by number; one that is from elsewhere is refused."""
     by_id = {raw.id: raw for raw in raws}
-    found = dict(stored(connection, [*by_id]).values())
+    found = items_named(connection, [*by_id])
     for item in found.values():
         place = by_id[item.id].place
         if item.picture != place and not Path(item.picture or "").is_relative_to(folder):
@@ -108,7 +106,7 @@ def _renamed(vanished: Mapping[int, Item], fresh: Sequence[Raw]) -> dict[int, It
     found: dict[int, Item] = {}
     for raw in fresh if by_content else ():
         assert isinstance(raw.picture, Path)
-        numbers = by_content.get(content(raw.picture) or "") if raw.picture.is_file() else None
+        numbers = by_content.get(content_of(raw.picture)) if raw.picture.is_file() else None
         if numbers:
             number = numbers.pop(0)
             found[number] = replace(vanished[number], id=raw.id, picture=raw.place)

@@ -18,7 +18,6 @@ from ...progress import Log, silent
 from ..collection import Collection
 from ..errors import OtherModelError
 from ..ingest.add import AddResult
-from ..ingest.edit import restated
 from ..item import Item, checked, refuse_id, refuse_undecodable
 from ..storage.batch import FLAG, EncodedBatch
 from ..storage.reads import items_of
@@ -123,7 +122,7 @@ def _parquet(collection: Collection, path: Path, log: Log) -> int:
         numbers = np.union1d(*(side.numbers for side in snapshot.sides.values()))
         for start in range(0, len(numbers), BATCH):
             items = items_of(connection, numbers[start : start + BATCH].tolist())
-            batch = restated(connection, snapshot, dict(sorted(items.items())))
+            batch = snapshot.batch(connection, dict(sorted(items.items())))
             if not collection.store.facts["vectors"]:
                 batch = batch.without_vectors()
             writer.write_table(pyarrow.Table.from_pylist([_row(batch, row) for row in range(len(batch))], schema))

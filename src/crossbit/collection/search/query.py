@@ -1,4 +1,4 @@
-"""What is asked: texts, pictures and items of the collection, each with a weight, as one point of the common space."""
+"""Queries: texts, pictures and stored items, each with a weight, added up to one point of the common space."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
+from numbers import Real
+from os import PathLike
 from pathlib import Path
-from typing import Literal, NamedTuple, final
+from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from PIL import Image
 
-from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
 from ...errors import InputError, unknown_name
 from ..encoding import embed_one
-from ..item import Picture
+from ..item import Picture, described, picture_of
 from ..model import Model
 from ..storage.reads import number_of, vectors_of
 from ..storage.snapshot import Snapshot
 
 #: Characters of a text that a message repeats.
-_TOLD = 60
+_SHOWN = 60
+_KINDS = {"text": "a text", "image": "a picture", "item": "an id"}
 
 
 @final
@@ -32,11 +35,17 @@ class Part:
     """One part of a query; a negative weight leads away from it."""
 
     kind: Literal["text", "image", "item"]
-    value: str | Picture
+    value: str | Picture | Image.Image | PathLike[str]
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a weight that says nothing."""
+        """Bring a picture into one form; a value of another kind and a weight without meaning are refused."""
+        if self.kind not in _KINDS:
+            raise unknown_name(self.kind, "kind of part", _KINDS)
+        if self.kind == "image":
+            object.__setattr__(self, "value", picture_of(self.value))
+        elif not isinstance(self.value, str):
+            raise InputError(f"{_KINDS[self.kind]} is a string, not {described(self.value)}")
         if not isfinite(self.weight) or not self.weight:
             raise InputError(f"the weight of a part is a number other than 0, not {self.weight}")
 
@@ -45,8 +54,15 @@ class Part:
         return replace(self, weight=-self.weight)
 
     def __mul__(self, weight: float) -> Part:
-        """Return the part with another weight."""
+        """Return the part with its weight multiplied."""
         return replace(self, weight=self.weight * weight)
+
+    __rmul__ = __mul__
+
+
+#: What a query may be made of: a string is a text; a path, the bytes of an image file, a PIL image and an array of RGB
+#: pixels are pictures; a pair gives one of them a weight.
+Askable: TypeAlias = Part | str | PathLike[str] | bytes | Image.Image | ndarray | tuple[Any, float]
 
 
 def text(value: str) -> Part:
@@ -54,8 +70,8 @@ def text(value: str) -> Part:
     return Part("text", value)
 
 
-def image(value: Picture) -> Part:
-    """Return a part that is a picture: its path, its bytes or its pixels."""
+def image(value: Picture | Image.Image | str | PathLike[str]) -> Part:
+    """Return a part that is a picture: its path, the bytes of its file, a PIL image or an array of RGB pixels."""
     return Part("image", value)
 
 
@@ -64,32 +80,58 @@ def like(id_: str) -> Part:
     return Part("item", id_)
 
 
+def part_of(value: Askable) -> Part:
+    """Return a part of a query as a `Part`; what cannot be one is refused.
+
+    >>> part_of("red shoes"), part_of(("red shoes", 0.5)).weight
+    (Part(kind='text', value='red shoes', weight=1.0), 0.5)
+    """
+    if isinstance(value, Part):
+        return value
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, PathLike | bytes | Image.Image | ndarray):
+        return image(value)
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Real) and not isinstance(value[1], bool):
+        return part_of(value[0]) * float(value[1])
+    raise InputError(
+        "a query is made of texts (str), pictures (pathlib.Path, bytes, a PIL image, an array of RGB pixels), items"
+        f" (like(id)) and pairs of one of them and its weight, each an argument of its own, but not of"
+        f" {described(value)}"
+    )
+
+
 class QueryVector(NamedTuple):
-    """Where a query lies: its real values, the numbers of the items it was made of, and whether a text is in it."""
+    """A query as a point: its real values, the numbers of the items in it, and the modality that it counts as."""
 
     values: Float[ndarray, "dim"]
     asking: tuple[int, ...]
     source: Modality
 
-    def code(self) -> Codes:
-        """Return the code of the query."""
-        return Codes.from_signs(self.values[None])
 
+def embed_parts(parts: Sequence[Part], model: Callable[[], Model]) -> list[Float[ndarray, "dim"] | None]:
+    """Return the real values of texts and pictures, none for items, whose codes are stored.
 
-def point(
-    parts: Sequence[Part], model: Callable[[], Model], connection: sqlite3.Connection, snapshot: Snapshot
-) -> QueryVector:
-    """Return the weighted sum of the parts' directions; the model is loaded only if a part must be encoded."""
+    The model is loaded only if there is something to encode.
+    """
     if not parts:
         raise InputError("a search needs a text, a picture or an item to look for")
+    return [None if part.kind == "item" else embed_one(model(), part.value, part.kind) for part in parts]
+
+
+def query_vector(
+    parts: Sequence[Part],
+    embedded: Sequence[Float[ndarray, "dim"] | None],
+    connection: sqlite3.Connection,
+    snapshot: Snapshot,
+) -> QueryVector:
+    """Return the weighted sum of the directions of the parts, of which `embedded` has the real values."""
     asking: list[int] = []
     total = np.zeros(snapshot.sides["image"].codes.bits, np.float64)
-    for part in parts:
-        if part.kind == "item":
+    for part, values in zip(parts, embedded, strict=True):
+        if values is None:
             asking.append(number_of(connection, str(part.value)))
-            values = _of_item(asking[-1], connection, snapshot)
-        else:
-            values = embed_one(model(), part.value, part.kind)
+            values = _direction(asking[-1], connection, snapshot)
         length = float(np.linalg.norm(values))
         total += part.weight * values / (length or 1.0)
     source: Modality = "text" if any(part.kind == "text" for part in parts) else "image"
@@ -107,10 +149,10 @@ def checked_target(target: str, parts: Sequence[Part]) -> Modality:
 
 
 def warning(parts: Sequence[Part], model: Callable[[], Model]) -> str | None:
-    """Return what to tell whoever asks with a text of which the model knows no word: its code looks like any other."""
+    """Return a warning where no word of a text is in the model's vocabulary: its code is like any other."""
     texts = [str(part.value) for part in parts if part.kind == "text"]
-    unknown = [repr(text[:_TOLD]) for text in texts if not model().pipelines["text"].extractor.knows(text)]
-    return f"the model knows no word of {', '.join(unknown)}: what is found for it means nothing" if unknown else None
+    unknown = [repr(text[:_SHOWN]) for text in texts if not model().pipelines["text"].extractor.knows(text)]
+    return f"no word of {', '.join(unknown)} is in the model's vocabulary; results are meaningless" if unknown else None
 
 
 def part_of_file(path: Path) -> Part:
@@ -120,8 +162,8 @@ def part_of_file(path: Path) -> Part:
     return image(path)
 
 
-def _of_item(number: int, connection: sqlite3.Connection, snapshot: Snapshot) -> Float[ndarray, "dim"]:
-    """Return an item's own direction: that of its picture, or of its text if it has none; signs without a vector."""
+def _direction(number: int, connection: sqlite3.Connection, snapshot: Snapshot) -> Float[ndarray, "dim"]:
+    """Return the direction of an item: that of its picture, or of its text if it has none; signs without a vector."""
     for modality, side in snapshot.sides.items():
         rows = side.rows(np.array([number]))
         if len(rows):

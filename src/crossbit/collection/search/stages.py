@@ -1,4 +1,4 @@
-"""The stages of a search: a shortlist by Hamming distance, the query's real values against codes, stored vectors.
+"""Results of a search, and its stages: a Hamming shortlist, the query's real values against codes, stored vectors.
 
 ::
 
@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, final
+from html import escape
+from typing import Any, NamedTuple, final, overload
 
 import numpy as np
 from jaxtyping import Float, Int64, Shaped
@@ -22,22 +24,114 @@ from numpy import ndarray
 
 from ...codes import Codes
 from ...data.pairs import Modality
-from ...errors import InputError
+from ...errors import CrossbitError, InputError
+from ...io.tables import cell, text_table, to_pandas
 from ..item import Item
 from ..storage.reads import vectors_of
 from ..storage.snapshot import Side
 from .planner import Engines
 from .settings import Settings
 
+#: Hits that a notebook shows.
+SHOWN = 50
+
 
 class Stage(NamedTuple):
-    """What a stage did: how many items it looked at, how many it kept, and how long it took."""
+    """The work of a stage: how many items it looked at, how many it kept, and how long it took."""
 
     name: str
     looked_at: int
     kept: int
     seconds: float
     how: str
+
+
+class Hit(NamedTuple):
+    """A found item: its Hamming distance, its score from -1 to 1, and the probability that it is relevant."""
+
+    item: Item
+    distance: int
+    score: float
+    probability: float | None = None
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class SearchResults(Sequence[Hit]):
+    """The hits of a search, best first, shown as a table; a notebook shows their thumbnails.
+
+    `doubtful` says that there is no good match: the best hit is more probably irrelevant. It is None where the
+    collection is not calibrated for such queries.
+    """
+
+    hits: tuple[Hit, ...]
+    target: Modality
+    searched: int
+    doubtful: bool | None = None
+    stages: tuple[Stage, ...] = ()
+    thumbnail: Callable[[str], bytes | None] = field(default=lambda id_: None, compare=False)
+
+    def __len__(self) -> int:
+        """Return the number of hits."""
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, at: int) -> Hit: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Hit, ...]: ...
+
+    def __getitem__(self, at: int | slice) -> Hit | tuple[Hit, ...]:
+        """Return a hit by its place, or several."""
+        return self.hits[at]
+
+    def __repr__(self) -> str:
+        """Return the hits as lines of text."""
+        return f"{text_table([self._row(rank, hit) for rank, hit in enumerate(self, 1)])}\n{self._summary()}"
+
+    def _repr_html_(self) -> str:
+        """Return the first hits as an HTML table with their thumbnails; all text is escaped."""
+        rows = [{"": None, **self._row(rank, hit)} for rank, hit in enumerate(self.hits[:SHOWN], 1)]
+        head = "".join(f"<th>{escape(name)}</th>" for name in (rows[0] if rows else ()))
+        body = "".join(
+            f"<tr><td>{self._image(hit)}</td>"
+            + "".join(f"<td>{escape(cell(value))}</td>" for name, value in row.items() if name)
+            + "</tr>"
+            for row, hit in zip(rows, self, strict=False)
+        )
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"{table}<p>{escape(self._summary())}</p>"
+
+    def to_pandas(self) -> Any:
+        """Return the hits as a `pandas.DataFrame`, a column for each field of the metadata."""
+        return to_pandas(
+            [
+                {
+                    **self._row(rank, hit),
+                    "probability": hit.probability,
+                    "picture": hit.item.picture,
+                    **{f"metadata.{name}": value for name, value in hit.item.metadata.items()},
+                }
+                for rank, hit in enumerate(self, 1)
+            ]
+        )
+
+    def _row(self, rank: int, hit: Hit) -> dict[str, Any]:
+        row = {"rank": rank, "id": hit.item.id, "distance": hit.distance, "score": hit.score}
+        relevance = {} if hit.probability is None else {"probability": hit.probability}
+        return {**row, **relevance, "text": " / ".join(hit.item.texts)}
+
+    def _image(self, hit: Hit) -> str:
+        jpeg = None
+        with suppress(CrossbitError, OSError):  # the item, or the whole collection, may be gone by now
+            jpeg = self.thumbnail(hit.item.id)
+        if jpeg is None:
+            return ""
+        return f'<img src="data:image/jpeg;base64,{b64encode(jpeg).decode()}" alt="{escape(hit.item.id)}" height="96">'
+
+    def _summary(self) -> str:
+        doubt = "; no good match" if self.doubtful else ""
+        return f"{len(self):,} of {self.searched:,} items{doubt}"
 
 
 class Ranking(NamedTuple):
@@ -146,28 +240,3 @@ def asymmetric(values: Float[ndarray, "dim"], codes: Codes) -> Float[ndarray, "m
     length = float(np.linalg.norm(values)) * np.sqrt(codes.bits)
     products: Shaped[ndarray, "m"] = codes.signs().astype(np.float32) @ values.astype(np.float32)
     return products / (length or 1.0)
-
-
-class Hit(NamedTuple):
-    """An item that a search found: its Hamming distance, its score from -1 to 1, and how probably it is relevant."""
-
-    item: Item
-    distance: int
-    score: float
-    probability: float | None = None
-
-
-@final
-@dataclass(frozen=True)
-class SearchResults:
-    """What a search found, best first, and what it did for that.
-
-    `doubtful` says that there is no good match: the best hit is more probably irrelevant. It is None where the
-    collection is not calibrated for such queries.
-    """
-
-    hits: tuple[Hit, ...]
-    target: Modality
-    searched: int
-    doubtful: bool | None = None
-    stages: tuple[Stage, ...] = field(default=(), repr=False)

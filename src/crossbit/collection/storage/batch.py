@@ -59,6 +59,23 @@ class EncodedBatch:
         present = sum((has[m].astype(np.uint8) * np.uint8(FLAG[m]) for m in MODALITIES), np.zeros(len(items), np.uint8))
         return cls(items, present, codes, vectors, thumbnails)
 
+    @classmethod
+    def joined(cls, batches: Sequence[EncodedBatch]) -> EncodedBatch:
+        """Return the items of several batches, at least one, that have vectors and thumbnails alike."""
+        first = batches[0]
+        packed = {m: np.concatenate([each.codes[m].packed for each in batches]) for m in MODALITIES}
+        codes = {m: Codes(packed[m], first.codes[m].bits) for m in MODALITIES}
+        vectors = None
+        if first.vectors is not None:
+            vectors = {m: np.concatenate([(each.vectors or {})[m] for each in batches]) for m in MODALITIES}
+        return cls(
+            [item for each in batches for item in each.items],
+            np.concatenate([each.present for each in batches]),
+            codes,
+            vectors,
+            [thumbnail for each in batches for thumbnail in each.thumbnails],
+        )
+
     def __getitem__(self, rows: Int64[ndarray, "m"]) -> EncodedBatch:
         """Return some items, given by their rows."""
         vectors = None if self.vectors is None else {m: each[rows] for m, each in self.vectors.items()}

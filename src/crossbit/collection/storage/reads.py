@@ -1,10 +1,10 @@
-"""Reading what is kept of items: facts, thumbnails, vectors."""
+"""Reads of stored items: facts, thumbnails, vectors."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,47 +17,11 @@ from ..errors import NoItemError
 from ..item import Item
 from . import checksums
 from .filters import Filter
-from .transactions import chunks
 
 COLUMNS = "number, id, picture, content, texts, metadata"
+#: Parameters of one statement; SQLite allows more, older versions 999.
+PARAMETERS = 900
 _JSON = json.JSONDecoder()
-
-
-def read_item(row: Sequence[Any]) -> Item:
-    """Return the item of a row of `COLUMNS`."""
-    _, id_, picture, content, texts, metadata = row
-    try:
-        return Item(id_, tuple(_read(texts)), picture, _read(metadata), content.hex() if content else None)
-    except (ValueError, TypeError, RecursionError):
-        raise DamagedError(f"what is kept of item {id_!r} cannot be read") from None
-
-
-def _read(text: str) -> Any:
-    """Return the value of JSON that `written` wrote, which has no blanks around it: a third of the time of `loads`."""
-    value, end = _JSON.raw_decode(text)
-    if end != len(text):
-        raise ValueError
-    return value
-
-
-def items_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Item]:
-    """Return the items under some numbers; one that is not there, though its code is, is damage."""
-    found: dict[int, Item] = {}
-    for marks, part in chunks(numbers):
-        rows = connection.execute(f"SELECT {COLUMNS} FROM items WHERE number IN ({marks})", part)  # noqa: S608
-        found |= {row[0]: read_item(row) for row in rows}
-    if len(found) < len(set(numbers)):
-        raise DamagedError(f"items are missing under the numbers {sorted(set(numbers) - found.keys())[:5]}")
-    return found
-
-
-def number_of(connection: sqlite3.Connection, id_: str) -> int:
-    """Return the number of the item of an id; an unknown one is refused."""
-    row = connection.execute("SELECT number FROM items WHERE id = ?", (id_,)).fetchone()
-    if row is None:
-        raise NoItemError(f"there is no item {id_!r} in this collection")
-    number: int = row[0]
-    return number
 
 
 class Digests(NamedTuple):
@@ -68,21 +32,87 @@ class Digests(NamedTuple):
     vectors: int | None
 
 
-def digests(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, Digests]:
+def read_item(row: Sequence[Any]) -> Item:
+    """Return the item of a row of `COLUMNS`."""
+    _, id_, picture, content, texts, metadata = row
+    try:
+        return Item(id_, tuple(_decoded(texts)), picture, _decoded(metadata), content.hex() if content else None)
+    except (ValueError, TypeError, RecursionError):
+        raise DamagedError(f"the stored facts of item {id_!r} cannot be read") from None
+
+
+def _decoded(text: str) -> Any:
+    """Return the value of stored JSON, which has no blanks around it: in a third of the time of `loads`."""
+    value, end = _JSON.raw_decode(text)
+    if end != len(text):
+        raise ValueError
+    return value
+
+
+def chunks(values: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield values in parts that one statement takes, each with its question marks."""
+    whole = list(values)
+    for start in range(0, len(whole), PARAMETERS):
+        part = whole[start : start + PARAMETERS]
+        yield ", ".join("?" * len(part)), part
+
+
+def items_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Item]:
+    """Return the items under some numbers; a missing one, whose code is there, is damage."""
+    found: dict[int, Item] = {}
+    for marks, part in chunks(numbers):
+        rows = connection.execute(f"SELECT {COLUMNS} FROM items WHERE number IN ({marks})", part)  # noqa: S608
+        found |= {row[0]: read_item(row) for row in rows}
+    if len(found) < len(set(numbers)):
+        raise DamagedError(f"items are missing under the numbers {sorted(set(numbers) - found.keys())[:5]}")
+    return found
+
+
+def items_named(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[int, Item]:
+    """Return those of the items that are there, by number."""
+    found: dict[int, Item] = {}
+    for marks, part in chunks(ids):
+        rows = connection.execute(f"SELECT {COLUMNS} FROM items WHERE id IN ({marks})", part)  # noqa: S608
+        found |= {row[0]: read_item(row) for row in rows}
+    return found
+
+
+def items_after(connection: sqlite3.Connection, number: int, most: int) -> dict[int, Item]:
+    """Return the first items above a number, by number, in order."""
+    query = f"SELECT {COLUMNS} FROM items WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
+    return {row[0]: read_item(row) for row in connection.execute(query, (number, most))}
+
+
+def number_of(connection: sqlite3.Connection, id_: str) -> int:
+    """Return the number of the item of an id; an unknown id is refused."""
+    row = connection.execute("SELECT number FROM items WHERE id = ?", (id_,)).fetchone()
+    if row is None:
+        raise NoItemError(f"there is no item {id_!r} in this collection")
+    number: int = row[0]
+    return number
+
+
+def digests_of(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Digests]:
     """Return the checksums of those of the items that are there, by id."""
     query = "SELECT id, number, items.digest, vectors.digest FROM items LEFT JOIN vectors USING (number)"
     found: dict[str, Digests] = {}
-    for marks, part in chunks(names):
+    for marks, part in chunks(ids):
         rows = connection.execute(f"{query} WHERE id IN ({marks})", part)
         found |= {id_: Digests(*rest) for id_, *rest in rows}
     return found
 
 
-def ids(connection: sqlite3.Connection, where: Filter | None = None) -> Iterator[str]:
+def read_ids(connection: sqlite3.Connection, where: Filter | None = None) -> Iterator[str]:
     """Yield the ids of all items, or of those that a filter allows, in order of their numbers."""
     sql, parameters = (where.sql, where.parameters) if where else ("1", ())
     for (id_,) in connection.execute(f"SELECT id FROM items WHERE {sql} ORDER BY number", parameters):  # noqa: S608
         yield id_
+
+
+def numbers_matching(connection: sqlite3.Connection, where: Filter, start: int = 0) -> Int64[ndarray, "n"]:
+    """Return the numbers, from `start` on, of the items that a filter allows, in order."""
+    query = f"SELECT number FROM items WHERE number >= ? AND ({where.sql}) ORDER BY number"  # noqa: S608
+    return np.fromiter((n for (n,) in connection.execute(query, (start, *where.parameters))), np.int64)
 
 
 def thumbnail_of(connection: sqlite3.Connection, id_: str) -> bytes | None:
@@ -117,9 +147,3 @@ def vectors_of(
             if blob is not None and len(blob) == 2 * dim:
                 values[row_of[number]] = np.frombuffer(blob, "<f2")
     return values
-
-
-def matching(connection: sqlite3.Connection, where: Filter, start: int = 0) -> Int64[ndarray, "n"]:
-    """Return the numbers, from `start` on, of the items that a filter allows, in order."""
-    query = f"SELECT number FROM items WHERE number >= ? AND ({where.sql}) ORDER BY number"  # noqa: S608
-    return np.fromiter((n for (n,) in connection.execute(query, (start, *where.parameters))), np.int64)

@@ -1,4 +1,4 @@
-"""The search side: codes in memory as of one change, thrown away and read again at will."""
+"""Codes in memory: a snapshot of one state of the collection, and the newest one shared by all threads."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import final
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64
 from numpy import ndarray
 
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
-from ...errors import DamagedError
-from . import reads as reading
-from .batch import FLAG
+from ..item import Item
+from .batch import FLAG, EncodedBatch
 from .filters import parse
+from .reads import numbers_matching, thumbnails_of, vectors_of
 from .schema import Head
+from .segments import Segment, read_segments
 from .store import ItemStore
-from .transactions import numbers_of, segment_digest
+
+#: Filters whose result is cached.
+_FILTERS = 64
 
 
 @final
@@ -51,20 +54,25 @@ class Side:
             return self
         return Side(np.delete(self.numbers, rows), Codes(np.delete(self.codes.packed, rows, axis=0), self.codes.bits))
 
-
-class Segment(NamedTuple):
-    """Codes of some items, as they were written."""
-
-    numbers: Int64[ndarray, "n"]
-    present: UInt8[ndarray, "n"]
-    image: UInt8[ndarray, "n bytes"]
-    text: UInt8[ndarray, "n bytes"]
+    def extended(self, segments: list[Segment], removed: Int64[ndarray, "r"], modality: Modality) -> Side:
+        """Return the side with the codes of newer segments, except those of removed items."""
+        numbers, packed = [self.numbers], [self.codes.packed]
+        for segment in segments:
+            kept = (segment.present & FLAG[modality]) > 0
+            if len(removed):
+                kept &= ~np.isin(segment.numbers, removed)
+            codes = segment.image if modality == "image" else segment.text
+            numbers.append(segment.numbers if kept.all() else segment.numbers[kept])
+            packed.append(codes if kept.all() else codes[kept])
+        if len(numbers) == 1:
+            return self
+        return Side(np.concatenate(numbers), Codes(np.concatenate(packed), self.codes.bits))
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Both sides, as they were after the change that `head` tells of."""
+    """Both sides, as they were after the change that `head` describes."""
 
     head: Head
     sides: Mapping[Modality, Side]
@@ -81,52 +89,34 @@ class Snapshot:
         if head.generation != self.head.generation:
             base = Snapshot.empty(bits)
             return Snapshot(Head(-1, head.generation, 0, 0, 0), base.sides).refreshed(connection, head)
-        found = connection.execute("SELECT number FROM removed WHERE sequence > ?", (self.head.sequence,))
-        removed = np.array([number for (number,) in found], np.int64)
-        fresh = segments(connection, self.head.next, bits)
-        sides: dict[Modality, Side] = {}
-        for modality, old in self.sides.items():
-            sides[modality] = _grown(old.without(removed), fresh, removed, modality)
+        rows = connection.execute("SELECT number FROM removed WHERE sequence > ?", (self.head.sequence,))
+        removed = np.array([number for (number,) in rows], np.int64)
+        fresh = read_segments(connection, self.head.next, bits)
+        sides: dict[Modality, Side] = {
+            modality: side.without(removed).extended(fresh, removed, modality) for modality, side in self.sides.items()
+        }
         return Snapshot(head, sides)
 
-
-def segments(connection: sqlite3.Connection, start: int, bits: int) -> list[Segment]:
-    """Return the segments from a number on; one that is not as it was written is refused."""
-    rows = connection.execute("SELECT * FROM segments WHERE first >= ? ORDER BY first", (start,))
-    return [segment(row, bits) for row in rows]
-
-
-def segment(row: tuple[int, int, bytes | None, bytes, bytes, bytes, int], bits: int) -> Segment:
-    """Return a row of the table of segments as arrays; one that is not as it was written is refused."""
-    first, length, numbers, present, *codes, digest = row
-    if segment_digest(first, length, numbers, present, *codes) != digest:
-        raise DamagedError(f"codes of items {first} to {first + length - 1} have changed")
-    width = -(-bits // 8)
-    arrays = (np.frombuffer(blob, np.uint8).reshape(length, width) for blob in codes)
-    return Segment(numbers_of(first, length, numbers), np.frombuffer(present, np.uint8), *arrays)
-
-
-def _grown(old: Side, fresh: list[Segment], removed: Int64[ndarray, "r"], modality: Modality) -> Side:
-    numbers, packed = [old.numbers], [old.codes.packed]
-    for each in fresh:
-        kept = (each.present & FLAG[modality]) > 0
-        if len(removed):
-            kept &= ~np.isin(each.numbers, removed)
-        codes = each.image if modality == "image" else each.text
-        numbers.append(each.numbers if kept.all() else each.numbers[kept])
-        packed.append(codes if kept.all() else codes[kept])
-    if len(numbers) == 1:
-        return old
-    return Side(np.concatenate(numbers), Codes(np.concatenate(packed), old.codes.bits))
-
-
-#: Filters whose result is kept.
-_FILTERS = 64
+    def batch(self, connection: sqlite3.Connection, items: Mapping[int, Item]) -> EncodedBatch:
+        """Return stored items, given by number with the facts to carry, with their codes, vectors and thumbnails."""
+        numbers = np.array(list(items), np.int64)
+        present = np.zeros(len(numbers), np.uint8)
+        codes: dict[Modality, Codes] = {}
+        vectors: dict[Modality, ndarray] = {}
+        for modality, side in self.sides.items():
+            packed = np.zeros((len(numbers), side.codes.packed.shape[1]), np.uint8)
+            has = np.isin(numbers, side.numbers)
+            packed[has] = side.codes.packed[side.rows(numbers)]
+            present |= has * np.uint8(FLAG[modality])
+            codes[modality] = Codes(packed, side.codes.bits)
+            vectors[modality] = vectors_of(connection, numbers.tolist(), modality, side.codes.bits).astype(np.float16)
+        small = thumbnails_of(connection, numbers.tolist())
+        return EncodedBatch(list(items.values()), present, codes, vectors, [small.get(n) for n in numbers.tolist()])
 
 
 @final
 class SnapshotCache:
-    """The newest codes of a collection that any thread has read; each reader gets those of the state it sees."""
+    """The newest codes that any thread has read; each reader gets those of the state it sees."""
 
     def __init__(self, store: ItemStore) -> None:
         """Start with nothing read."""
@@ -139,25 +129,25 @@ class SnapshotCache:
     def view(self) -> Iterator[tuple[sqlite3.Connection, Snapshot]]:
         """Yield a connection and the codes, which show the same state of the collection until the block ends."""
         with ExitStack() as stack:
-            with self._lock:  # who begins to read here sees no less than the codes that are kept
+            with self._lock:  # a reader that begins here sees no less than the cached codes
                 connection = stack.enter_context(self._store.reading())
-                snapshot = self._of(connection)
+                snapshot = self._snapshot_of(connection)
             yield connection, snapshot
 
     def matching(self, connection: sqlite3.Connection, where: str) -> Int64[ndarray, "n"]:
-        """Return the numbers of the items that a filter allows; some that are removed by now may be among them.
+        """Return the numbers of the items that a filter allows; removed ones may be among them.
 
-        What a number stands for never changes, so that after a change only new numbers are looked at.
+        What a number stands for never changes, so that after a change only new numbers are tested.
         """
         end = Head.read(connection).next
         with self._lock:
             start, numbers = self._filters.get(where, (-1, np.empty(0, np.int64)))
         if start < end:
-            numbers = np.concatenate([numbers, reading.matching(connection, parse(where), start)])
+            numbers = np.concatenate([numbers, numbers_matching(connection, parse(where), start)])
             self._keep(where, end, numbers)
         return numbers
 
-    def _of(self, connection: sqlite3.Connection) -> Snapshot:
+    def _snapshot_of(self, connection: sqlite3.Connection) -> Snapshot:
         """Return the codes of the state that a connection sees, and keep them if they are the newest."""
         head = Head.read(connection)
         if head.sequence < self._snapshot.head.sequence:  # this thread began to read long before
@@ -167,7 +157,7 @@ class SnapshotCache:
         return self._snapshot
 
     def _keep(self, where: str, end: int, numbers: Int64[ndarray, "n"]) -> None:
-        """Keep what a filter allows of the numbers below `end`, unless another thread has looked further."""
+        """Keep the result of a filter for the numbers below `end`, unless another thread has read further."""
         with self._lock:
             if end <= self._filters.get(where, (-1, None))[0]:
                 return

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, final
 
 from ...errors import BusyError, DamagedError, DiskError, InputError
-from ...io.atomic import atomic_write
+from ...io.atomic import atomic_write, refuse_unwritable
 from .checksums import of_parts
 from .schema import FORMAT, PAGE, TABLES, Head
 
@@ -182,6 +182,17 @@ class ItemStore:
             raise fault if str(self.folder) in str(fault) else damaged(self.folder, str(fault)) from None
         except sqlite3.Error as fault:
             raise translated(self.folder, fault) from None
+
+
+def refuse_full(folder: Path) -> None:
+    """Refuse a place for a collection that is not empty, or that cannot be written."""
+    refuse_unwritable(folder)
+    if (folder / DATABASE).exists():
+        raise InputError(
+            f"{folder} is a collection already; add to it with `crossbit index add`, or choose another place"
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty; choose another place for the collection or empty it")
 
 
 def address(folder: Path) -> str:

@@ -1,9 +1,9 @@
-"""What one transaction does: items leave, items come, and the head says so."""
+"""Changes: items are removed and added in one transaction, and the head records it."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,34 +14,47 @@ from ...data.pairs import MODALITIES
 from ..item import written
 from . import checksums
 from .batch import EncodedBatch
+from .reads import chunks
 from .schema import Head
+from .segments import numbers_of, segment_digest
+from .store import ItemStore
 
-#: Numbers in one statement; SQLite allows more, older ones 999.
-MANY = 900
-#: Codes in a segment that `compact` writes.
+#: Codes of a segment that `compact` writes.
 SEGMENT = 1 << 16
 
 
+def commit(store: ItemStore, removals: Sequence[int] = (), batch: EncodedBatch | None = None) -> None:
+    """Remove items, then add a batch, in one change that is on the disk when this returns."""
+    kept = None if batch is None else storable_part(store, batch)
+    with store.changing() as connection:
+        change(connection, removals, kept)
+
+
+def storable_part(store: ItemStore, batch: EncodedBatch) -> EncodedBatch:
+    """Return what a collection stores of a batch: with vectors, or without."""
+    return batch if store.facts["vectors"] else batch.without_vectors()
+
+
 def change(connection: sqlite3.Connection, removals: Sequence[int] = (), batch: EncodedBatch | None = None) -> Head:
-    """Take items away, then add a batch; return the new head."""
+    """Remove items, then add a batch; return the new head."""
     head = Head.read(connection)
-    gone = _remove(connection, removals, head.sequence + 1)
-    come = [] if batch is None else [batch.digest(row) for row in range(len(batch))]
+    removed = _remove(connection, removals, head.sequence + 1)
+    added = [] if batch is None else [batch.digest(row) for row in range(len(batch))]
     if batch is not None and len(batch):
-        _add(connection, head.next, batch, come)
-    made = Head(
+        _add(connection, head.next, batch, added)
+    new = Head(
         head.sequence + 1,
         head.generation,
-        head.next + len(come),
-        head.items - len(gone) + len(come),
-        checksums.of_set([*gone, *come], head.digest),
+        head.next + len(added),
+        head.items - len(removed) + len(added),
+        checksums.of_set([*removed, *added], head.digest),
     )
-    made.write(connection)
-    return made
+    new.write(connection)
+    return new
 
 
-def compact(connection: sqlite3.Connection) -> Head:
-    """Write all segments anew without the codes of removed items; return the new head."""
+def compact_segments(connection: sqlite3.Connection) -> Head:
+    """Rewrite all segments without the codes of removed items; return the new head."""
     removed = np.array([number for (number,) in connection.execute("SELECT number FROM removed")], np.int64)
     old = connection.execute("SELECT first FROM segments").fetchall()
     rows = connection.execute(
@@ -56,14 +69,9 @@ def compact(connection: sqlite3.Connection) -> Head:
             write_segment(connection, numbers[at], *(blob[at] for blob in blobs))
     connection.execute("DELETE FROM removed")
     head = Head.read(connection)
-    made = head._replace(sequence=head.sequence + 1, generation=head.generation + 1)
-    made.write(connection)
-    return made
-
-
-def numbers_of(first: int, length: int, numbers: bytes | None) -> Int64[ndarray, "n"]:
-    """Return the numbers of a segment's codes: consecutive, unless it says otherwise."""
-    return np.arange(first, first + length) if numbers is None else np.frombuffer(numbers, "<i8").astype(np.int64)
+    new = head._replace(sequence=head.sequence + 1, generation=head.generation + 1)
+    new.write(connection)
+    return new
 
 
 def write_segment(
@@ -83,27 +91,14 @@ def write_segment(
     )
 
 
-def segment_digest(first: int, length: int, *blobs: bytes | None) -> int:
-    """Return the checksum of a segment."""
-    return checksums.of_parts(f"{first} {length}".encode(), *blobs)
-
-
-def chunks(values: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Yield values in parts that one statement takes, each with its question marks."""
-    whole = list(values)
-    for start in range(0, len(whole), MANY):
-        part = whole[start : start + MANY]
-        yield ", ".join("?" * len(part)), part
-
-
 def _remove(connection: sqlite3.Connection, numbers: Sequence[int], sequence: int) -> list[int]:
-    gone: list[int] = []
+    removed: list[int] = []
     for marks, part in chunks(numbers):
-        gone += [d for (d,) in connection.execute(f"SELECT digest FROM items WHERE number IN ({marks})", part)]  # noqa: S608
+        removed += [d for (d,) in connection.execute(f"SELECT digest FROM items WHERE number IN ({marks})", part)]  # noqa: S608
         for table in ("items", "thumbnails", "vectors"):
             connection.execute(f"DELETE FROM {table} WHERE number IN ({marks})", part)  # noqa: S608
         connection.executemany("INSERT INTO removed VALUES (?, ?)", [(number, sequence) for number in part])
-    return gone
+    return removed
 
 
 def _add(connection: sqlite3.Connection, first: int, batch: EncodedBatch, digests: Sequence[int]) -> None:

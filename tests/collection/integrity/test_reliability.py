@@ -19,7 +19,7 @@ from crossbit.collection.operations.stats import stats
 from crossbit.collection.storage.store import address
 from crossbit.errors import DamagedError, DiskError, InputError, StorageError
 
-BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 @pytest.fixture
