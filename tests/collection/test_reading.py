@@ -61,6 +61,7 @@ from crossbit.codes import Codes
 from crossbit.collection import Collection, like
 with Collection({folder!r}) as shelf:
     assert "000003" in shelf and len([*shelf]) == 60 and shelf.thumbnail("000003")
+    assert "faiss" not in sys.modules
     codes = Codes.from_bits(np.zeros((1, 16), bool))
     assert len(shelf.search_codes(codes, "image", 3)[0]) == 3
     assert len(shelf.search(like("000003"), k=3, where="year > 2000")) == 3
