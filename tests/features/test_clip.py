@@ -190,6 +190,27 @@ def test_open_clip_is_called_as_its_documentation_says(tmp_path, monkeypatch, pi
         OpenClip("text", model="ViT-X", weights=weights)(["a"])
 
 
+def test_a_device_is_found_by_name_and_decides_no_fingerprint(clip, tmp_path, monkeypatch, pixels):
+    monkeypatch.setattr("crossbit.features.extractors.open_clip.find_spec", lambda name: name)
+    shadow(monkeypatch, tmp_path, "open_clip", FAKE_OPEN_CLIP)
+    for extractor in (clip("image"), OpenClip("image", model="ViT-B-32", weights=tmp_path / "w.safetensors")):
+        assert extractor.on("auto") is extractor
+        assert extractor.on("cpu").device == "cpu"
+        if isinstance(extractor, Clip):
+            assert extractor.on("cpu").fingerprint == extractor.fingerprint
+        with pytest.raises(InputError, match="no device 'tpu'; there are auto, cpu"):
+            extractor.on("tpu")(pixels[:1])
+    hog = Pipeline.parse("hog", "image")
+    assert hog.on("cuda:7").extractor is hog.extractor
+
+
+@pytest.mark.gpu
+def test_two_extractors_on_two_devices_do_not_meet(clip, pixels):
+    here, there = clip("image", device="cpu"), clip("image", device="cuda")
+    np.testing.assert_allclose(here(pixels), there(pixels), atol=1e-4)
+    np.testing.assert_allclose(here(pixels), there(pixels), atol=1e-4)
+
+
 @pytest.mark.data
 def test_real_clip_tokens(data_dir, folder, tmp_path):
     """The ids are those that OpenAI's tokenizer is recalled to give; the vocabulary is the published one."""

@@ -90,6 +90,10 @@ BREACHES = {
     ),
     "option": ({"options": property(lambda self: {"modality": self.modality})}, "gain are neither in its options nor"),
     "fingerprint": ({"fingerprint": "always the same"}, "the option modality is not in its fingerprint"),
+    "device": (
+        {"device": "auto", "__annotations__": {"device": "str"}},
+        "device is in its fingerprint; declare it with compare=False",
+    ),
     "lost option": (
         {"load": classmethod(_forgets), "gain": 3.0, "__annotations__": {"gain": "float"}},
         "fingerprint differs after save and load",

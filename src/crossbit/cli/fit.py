@@ -65,10 +65,10 @@ def fit(
 
     The training part is that of the protocol or of the split file, where one is given.
     """
+    from ..devices import find_device
     from ..methods.fitting import fit as fit_model
     from ..methods.recipe import Recipe
     from ..models.bundle import refuse_other
-    from ..nn.device import find_device
     from ..progress import bar
     from ..spec import options
     from ..training.distributed import process_group, rank
@@ -79,7 +79,7 @@ def fit(
     refuse_other(out)
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
-    made = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir)
+    made = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir, device=device)
     data = made.dataset
     kept = training or out.with_name(f"{out.name}.training")
     run = {

@@ -71,6 +71,7 @@ def featurised(
     on_error: str,
     pipelines: Mapping[Modality, Pipeline] | None = None,
     data_dir: Path | None = None,
+    device: str = "auto",
 ) -> Featurised:
     """Return a corpus as features, with progress and a count of what was left out on stderr.
 
@@ -83,8 +84,8 @@ def featurised(
     with bar(f"features of {corpus.name}") as log:
         made = featurise(
             corpus,
-            chosen["image"],
-            chosen["text"],
+            chosen["image"].on(device),
+            chosen["text"].on(device),
             captions=setup.captions,
             cache=cache or default_cache(),
             on_error=cast("OnError", on_error),

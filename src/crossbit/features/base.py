@@ -22,7 +22,8 @@ class Extractor(ABC):
     """A frozen feature extractor; its fields are its options.
 
     A field of type `Path` names a file whose content, not whose name, decides the output. A field that does not
-    decide the output at all, such as a number of threads, is declared with `compare=False`.
+    decide the output at all, such as a number of threads, is declared with `compare=False`; so is `device`, the name
+    of a device as `crossbit.devices` knows it, of an extractor that computes with torch.
     """
 
     name: ClassVar[str]
@@ -47,6 +48,11 @@ class Extractor(ABC):
     def fit(self, raws: Any) -> Extractor:
         """Return the extractor fitted to raw training items; the default learns nothing."""
         return self
+
+    def on(self, device: str) -> Extractor:
+        """Return the extractor computing on a device, where it has a field `device`; `auto` keeps its own."""
+        chosen: dict[str, Any] = {f.name: device for f in dataclasses.fields(self) if f.name == "device"}
+        return dataclasses.replace(self, **chosen) if chosen and device != "auto" else self
 
     def knows(self, raw: Any) -> bool:
         """Return whether a raw item holds anything that the extractor was fitted to; other features mean nothing."""

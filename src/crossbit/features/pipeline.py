@@ -79,6 +79,10 @@ class Pipeline:
             features = step(features)
         return features
 
+    def on(self, device: str) -> Pipeline:
+        """Return the pipeline whose extractor computes on a device, where it uses one; `auto` keeps its own."""
+        return replace(self, extractor=self.extractor.on(device))
+
     def __call__(self, raws: Sequence[Any]) -> Array:
         """Return the features of raw items, one row each; a row's bytes do not depend on its neighbours."""
         return self.apply(self.extractor(raws))

@@ -25,11 +25,11 @@ from .. import __version__
 from ..codes import Codes
 from ..data.pairs import MODALITIES, Array, Modality
 from ..data.splits import Split
+from ..devices import AUTO
 from ..errors import InputError
 from ..features import Captions, Pipeline
 from ..features.base import file_sha256
 from ..io.atomic import atomic_folder, refuse_unwritable
-from ..nn.device import AUTO
 from ..nn.towers import refuse_unopenable
 from .encoder import DualEncoder
 
@@ -140,7 +140,7 @@ class Bundle:
         split = Split.load(folder / "split.json")
         if split.sha256 != spec["split"]["sha256"]:
             raise InputError(f"{folder}: split.json is not the split that the model was fitted on; restore it or refit")
-        pipelines = {modality: Pipeline.load(folder / modality) for modality in MODALITIES}
+        pipelines = {modality: Pipeline.load(folder / modality).on(device) for modality in MODALITIES}
         for modality, pipeline in pipelines.items():
             fitted, found = spec["features"][modality], _identity(pipeline)
             if found != fitted:

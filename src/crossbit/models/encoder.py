@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from ..codes import Codes
 from ..data.pairs import Array, Modality
+from ..devices import AUTO, find_device
 from ..errors import InputError
-from ..nn.device import AUTO, find_device
 from ..nn.tensors import tensor
 from ..nn.towers import Config, config, tower
 

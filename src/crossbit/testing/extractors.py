@@ -131,6 +131,8 @@ def _check_fingerprint(extractor: Extractor, name: str) -> None:
     told = extractor.options.keys() | extractor.files.keys()
     absent = decides - told
     _require(not absent, f"{name}: {', '.join(sorted(absent))} are neither in its options nor in its files")
+    elsewhere = extractor.on("cpu").fingerprint
+    _require(elsewhere == extractor.fingerprint, f"{name}: device is in its fingerprint; declare it with compare=False")
     hints = get_type_hints(type(extractor))
     for option, value in extractor.options.items():
         others = [_changed(extractor, option, other) for other in _others(value, hints[option])]

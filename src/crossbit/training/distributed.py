@@ -13,8 +13,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ..devices import AUTO, find_device
 from ..errors import InputError
-from ..nn.device import AUTO, find_device
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from ..data.pairs import Array, Paired
-from ..nn.device import AUTO, find_device
+from ..devices import AUTO, find_device
 from ..nn.tensors import sparse_tensor, tensor
 from .distributed import shard
 

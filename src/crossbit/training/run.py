@@ -29,8 +29,8 @@ import torch
 from torch import Tensor, nn
 
 from ..data.pairs import Paired
+from ..devices import AUTO, find_device
 from ..models.encoder import DualEncoder, Space
-from ..nn.device import AUTO, find_device
 from ..progress import Log, silent
 from . import checkpoint
 from .distributed import data_parallel, rank

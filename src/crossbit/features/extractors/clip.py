@@ -102,10 +102,9 @@ class Clip(Extractor):
                 f"the files of {self.model} have changed since the extractor was fitted; restore them (sha256"
                 f" {self.weights}), or extract and fit again"
             )
-        import torch
+        from ...devices import find_device
 
-        accelerated = "cuda" if torch.cuda.is_available() else "cpu"
-        device = torch.device(accelerated if self.device == "auto" else self.device)
+        device = find_device(self.device)
         processor = read(self._folder, "AutoImageProcessor" if self.modality == "image" else "AutoTokenizer")
         return _Loaded(dual(self._folder).to(device), processor, device)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +24,7 @@ class _Loaded(NamedTuple):
     model: Any
     picture: Any
     tokens: Any
+    device: Any
 
 
 @final
@@ -31,7 +32,7 @@ class _Loaded(NamedTuple):
 class OpenClip(Extractor):
     """Normalised projections of an OpenCLIP architecture such as ViT-B-32, with the weights in a .safetensors file.
 
-    Items go through one at a time, so that none depends on its neighbours.
+    Items go through one at a time, so that none depends on its neighbours, on an accelerator if present.
     """
 
     name: ClassVar[str] = "open_clip"
@@ -39,6 +40,7 @@ class OpenClip(Extractor):
 
     model: str
     weights: Path
+    device: str = field(default="auto", compare=False)
 
     def __post_init__(self) -> None:
         """Refuse weights in a pickle."""
@@ -55,17 +57,20 @@ class OpenClip(Extractor):
         """Return the projections at unit length."""
         import torch
 
-        encode = self._loaded.model.encode_image if self.modality == "image" else self._loaded.model.encode_text
+        model, _, _, device = self._loaded
+        encode = model.encode_image if self.modality == "image" else model.encode_text
         with torch.inference_mode():
-            rows = [encode(item, normalize=True).float() for item in prepared]
+            rows = [encode(item.to(device), normalize=True).float().cpu() for item in prepared]
         return np.concatenate([np.asarray(row) for row in rows])
 
     @cached_property
     def _loaded(self) -> _Loaded:
-        open_clip = _open_clip()
+        from ...devices import find_device
+
+        open_clip, device = _open_clip(), find_device(self.device)
         try:
             model, _, picture = open_clip.create_model_and_transforms(self.model, pretrained=str(self.weights))
-            return _Loaded(model.eval(), picture, open_clip.get_tokenizer(self.model))
+            return _Loaded(model.eval().to(device), picture, open_clip.get_tokenizer(self.model), device)
         except Exception as fault:  # open_clip raises many types for names and files it cannot use
             raise InputError(f"open_clip cannot load {self.model} with {self.weights}: {fault}") from None
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from crossbit.devices import devices, find_device
 from crossbit.errors import InputError
 from crossbit.methods.recipe import Recipe
 from crossbit.models.encoder import DualEncoder
-from crossbit.nn.device import devices, find_device
 from crossbit.nn.towers import mlp
 from crossbit.training.distributed import process_group
 from crossbit.training.run import Training

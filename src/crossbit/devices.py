@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..errors import unknown_name
+from .errors import unknown_name
 
 #: The device of whoever names none: an accelerator of CUDA where there is one, else the CPU.
 AUTO = "auto"
