@@ -106,54 +106,54 @@ def _nothing(_: Any) -> Config:
     return {}
 
 
-_BUILTIN: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], Callable[[Any], Config]]] = {
-    "chain": (
+_BUILTIN: dict[str, Layer] = {
+    "chain": Layer(
         nn.Sequential,
         lambda parts: nn.Sequential(*map(tower, parts)),
         lambda m: {"parts": [config(part) for part in m]},
     ),
-    "linear": (nn.Linear, lambda width, out: nn.Linear(width, out), lambda m: _widths(m.in_features, m.out_features)),
-    "sparse-linear": (SparseLinear, SparseLinear, lambda m: _widths(*m.weight.shape)),
-    "relu": (nn.ReLU, nn.ReLU, _nothing),
-    "tanh": (nn.Tanh, nn.Tanh, _nothing),
-    "dropout": (nn.Dropout, nn.Dropout, lambda m: {"p": m.p}),
-    "affine": (
+    "linear": Layer(
+        nn.Linear, lambda width, out: nn.Linear(width, out), lambda m: _widths(m.in_features, m.out_features)
+    ),
+    "sparse-linear": Layer(SparseLinear, SparseLinear, lambda m: _widths(*m.weight.shape)),
+    "relu": Layer(nn.ReLU, nn.ReLU, _nothing),
+    "tanh": Layer(nn.Tanh, nn.Tanh, _nothing),
+    "dropout": Layer(nn.Dropout, nn.Dropout, lambda m: {"p": m.p}),
+    "affine": Layer(
         Affine,
         lambda width, out: Affine(torch.zeros(width, out), torch.zeros(width)),
         lambda m: _widths(*m.W.shape),
     ),
-    "anchors": (
+    "anchors": Layer(
         Anchors,
         lambda width, count: Anchors(torch.zeros(count, width), torch.ones(())),
         lambda m: {"width": m.centres.shape[1], "count": m.centres.shape[0]},
     ),
-    "normalise": (Normalise, Normalise, _nothing),
-    "multi-scale": (MultiScale, MultiScale, lambda m: {"windows": [*map(list, m.windows)], "ends": m.ends}),
-    "batch-norm": (nn.BatchNorm1d, lambda width: nn.BatchNorm1d(width), lambda m: {"width": m.num_features}),
-    "pixels": (RescalePixels, RescalePixels, _nothing),
-    "convolution": (
+    "normalise": Layer(Normalise, Normalise, _nothing),
+    "multi-scale": Layer(MultiScale, MultiScale, lambda m: {"windows": [*map(list, m.windows)], "ends": m.ends}),
+    "batch-norm": Layer(nn.BatchNorm1d, lambda width: nn.BatchNorm1d(width), lambda m: {"width": m.num_features}),
+    "pixels": Layer(RescalePixels, RescalePixels, _nothing),
+    "convolution": Layer(
         nn.Conv2d,
         lambda width, out, stride: nn.Conv2d(width, out, 3, stride, padding=1),
         lambda m: {**_widths(m.in_channels, m.out_channels), "stride": m.stride[0]},
     ),
-    "group-norm": (
+    "group-norm": Layer(
         nn.GroupNorm,
         lambda groups, width: nn.GroupNorm(groups, width),
         lambda m: {"groups": m.num_groups, "width": m.num_channels},
     ),
-    "places": (ChannelsFirst, ChannelsFirst, _nothing),
-    "pool": (Pool, Pool, _nothing),
-    "flatten": (nn.Flatten, nn.Flatten, _nothing),
-    "attention": (Attention, Attention, lambda m: {"width": m.width, "over": m.over}),
-    "attended": (Attended, lambda by: Attended(cast("Attention", tower(by))), lambda m: {"by": config(m.by)}),
-    "sentence": (GRUEncoder, GRUEncoder, lambda m: m.sizes),
-    "separated": (Separated, Separated, lambda m: m.sizes),
-    "pretrained": (Pretrained, Pretrained, lambda m: m.description),
+    "places": Layer(ChannelsFirst, ChannelsFirst, _nothing),
+    "pool": Layer(Pool, Pool, _nothing),
+    "flatten": Layer(nn.Flatten, nn.Flatten, _nothing),
+    "attention": Layer(Attention, Attention, lambda m: {"width": m.width, "over": m.over}),
+    "attended": Layer(Attended, lambda by: Attended(cast("Attention", tower(by))), lambda m: {"by": config(m.by)}),
+    "sentence": Layer(GRUEncoder, GRUEncoder, lambda m: m.sizes),
+    "separated": Layer(Separated, Separated, lambda m: m.sizes),
+    "pretrained": Layer(Pretrained, Pretrained, lambda m: m.description),
 }
 
-LAYERS: Registry[Layer] = Registry(
-    "layer", {kind: Layer(*parts) for kind, parts in _BUILTIN.items()}, group="crossbit.layers"
-)
+LAYERS: Registry[Layer] = Registry("layer", _BUILTIN, group="crossbit.layers")
 
 
 def register_layer(
@@ -200,4 +200,5 @@ def tower(spec: Mapping[str, Any]) -> nn.Module:
     """Return the tower that `config` described, with weights still to be loaded."""
     options = dict(spec)
     kind, package = options.pop("kind"), options.pop("package", None)
-    return LAYERS.needed(kind, package, "the model").make(**options)
+    layer = _BUILTIN.get(kind) or LAYERS.needed(kind, package, "the model")
+    return layer.make(**options)

@@ -136,9 +136,10 @@ class _Group:
 
 def _grouped(records: Iterable[Mapping[str, Any]], folder: Path) -> list[Raw]:
     groups: dict[str, _Group] = {}
-    for number, record in enumerate(records, 1):
-        name = record.get("image")
-        raw = _raw(record, inside(folder, str(name)) if name else None, f"entry {number}")
+    records = list(records)
+    pictures = [inside(folder, str(record["image"])) if record.get("image") else None for record in records]
+    for number, (record, picture) in enumerate(zip(records, pictures, strict=True), 1):
+        raw = _raw(record, picture, f"entry {number}")
         group = groups.setdefault(raw.id, _Group(raw.picture if isinstance(raw.picture, Path) else None))
         group.texts += raw.texts
         group.metadata = {**raw.metadata, **group.metadata}
