@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crossbit.codes import Codes, hamming
 from crossbit.errors import DamagedError, InputError, MissingError
-from crossbit.indexes import INDEXES, build, scan
+from crossbit.indexes import INDEXES, build, files, scan
 from crossbit.indexes.ivf import InvertedFile
 from crossbit.testing.indexes import check_index
 
@@ -202,6 +202,29 @@ def test_a_scan_neither_copies_codes_in_order_of_their_ids_nor_a_saved_file(tmp_
         while isinstance(array, np.ndarray):
             array = array.base
         assert isinstance(array, mmap.mmap)
+
+
+def test_a_file_that_is_whole_but_makes_no_sense_is_refused(tmp_path, rng):
+    codes, ids = random_codes(rng, 4, 24), np.arange(4)
+    path, sizes, probes = tmp_path / "index", np.array([2, 2]), np.array([1])
+    wrong = {
+        "scan": [{}, {"ids": ids[:3]}, {"ids": ids[::-1]}, {"ids": ids.astype(np.uint8)[:, None]}],
+        "ivf": [
+            {"ids": ids, "sizes": sizes, "centres": codes.packed[:2]},
+            {"ids": ids, "sizes": sizes + 1, "centres": codes.packed[:2], "probes": probes},
+            {"ids": ids, "sizes": np.array([5, -1]), "centres": codes.packed[:2], "probes": probes},
+            {"ids": ids, "sizes": sizes, "centres": codes.packed, "probes": probes},
+            {"ids": ids, "sizes": sizes, "centres": codes.packed[:2, :1], "probes": probes},
+            {"ids": codes.packed[:, 0], "sizes": sizes, "centres": codes.packed[:2], "probes": probes},
+            {"ids": ids, "sizes": sizes, "centres": codes.packed[:2], "probes": probes - 1},
+            {"ids": ids[:0], "sizes": sizes[:0], "centres": codes.packed[:0], "probes": probes},
+        ],
+    }
+    for kind, cases in wrong.items():
+        for arrays in cases:
+            files.save(path, kind, codes, **arrays)
+            with pytest.raises(DamagedError, match=r"cannot be used: .*; build it again from the codes"):
+                INDEXES["flat" if kind == "scan" else "ivf"].load(path)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from ..codes import Codes
 from ..errors import DamagedError
 from ..io.atomic import atomic_file
 
@@ -27,10 +29,11 @@ _ALIGNED = 64
 _TYPES = {"<i8", "|u1"}
 
 
-def save(path: Path, kind: str, bits: int, arrays: Mapping[str, ndarray]) -> None:
-    """Write arrays of int64 and uint8 into a file, whole or not at all."""
+def save(path: Path, kind: str, codes: Codes, **arrays: ndarray) -> None:
+    """Write codes, and arrays of int64 and uint8, into a file, whole or not at all."""
+    arrays["codes"] = codes.packed
     described = {name: (array.dtype.str, array.shape) for name, array in arrays.items()}
-    header = json.dumps({"kind": kind, "bits": bits, "arrays": described}).encode()
+    header = json.dumps({"kind": kind, "bits": codes.bits, "arrays": described}).encode()
     parts: list[Any] = [header.ljust(_padded(len(header) + 1) - 1) + b"\n"]
     for array in arrays.values():
         parts += [np.ascontiguousarray(array).reshape(-1).view(np.uint8), bytes(_padded(array.nbytes) - array.nbytes)]
@@ -42,21 +45,29 @@ def save(path: Path, kind: str, bits: int, arrays: Mapping[str, ndarray]) -> Non
         file.writelines(parts)
 
 
-def load(path: Path, kind: str) -> tuple[int, dict[str, ndarray]]:
-    """Return the bits of a code and the arrays of a file, memory-mapped; a damaged one is refused."""
-    try:
+def load(path: Path, kind: str, names: Sequence[str]) -> tuple[Codes, list[ndarray]]:
+    """Return the codes and the named arrays of a file, memory-mapped; a damaged one is refused."""
+    with refused(path):
         content = np.memmap(path, np.uint8, "r")
         if hashlib.sha256(content[_ALIGNED:].data).hexdigest().encode() != content[:_ALIGNED].tobytes():
-            raise damaged(path, "has changed since it was written")
+            raise ValueError("it has changed since it was written")
         with path.open("rb") as file:
             file.seek(_ALIGNED)
             line = file.readline()
         header = json.loads(line)
         if header["kind"] != kind:
-            raise damaged(path, f"is of kind {header['kind']!r}, not {kind!r}")
-        return header["bits"], _arrays(header["arrays"], content[_ALIGNED + len(line) :])
-    except (OSError, ValueError, KeyError, TypeError) as error:  # an empty file cannot be mapped
-        raise error if isinstance(error, DamagedError) else damaged(path, f"cannot be read: {error}") from error
+            raise ValueError(f"it is of kind {header['kind']!r}, not {kind!r}")
+        arrays = _arrays(header["arrays"], content[_ALIGNED + len(line) :])
+        return Codes(arrays["codes"], header["bits"]), [arrays[name] for name in names]
+
+
+@contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """Within it, whatever is wrong with a file means that the file is damaged."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise DamagedError(f"the index {path} cannot be used: {error}; build it again from the codes") from error
 
 
 def _arrays(described: Mapping[str, Any], content: UInt8[ndarray, "n"]) -> dict[str, ndarray]:
@@ -73,8 +84,3 @@ def _arrays(described: Mapping[str, Any], content: UInt8[ndarray, "n"]) -> dict[
 
 def _padded(size: int) -> int:
     return -(-size // _ALIGNED) * _ALIGNED
-
-
-def damaged(path: Path, what: str) -> DamagedError:
-    """Return the error for a file that does not hold an index as it was saved."""
-    return DamagedError(f"the index {path} {what}; build it again from the codes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Self, final
 
@@ -133,25 +134,31 @@ class InvertedFile:
         sizes, ids, packed = self._lists()
         centres = faiss_module().vector_to_array(self._centres.xb).reshape(len(sizes), -1)
         probes = np.array([self.probes])
-        arrays = {"probes": probes, "sizes": sizes, "centres": centres, "ids": ids, "codes": packed}
-        files.save(path, "ivf", self.bits, arrays)
+        files.save(path, "ivf", Codes(packed, self.bits), ids=ids, sizes=sizes, centres=centres, probes=probes)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Return the saved index, without learning centres again."""
-        bits, arrays = files.load(path, "ivf")
-        faiss, index = faiss_module(), cls.__new__(cls)
-        sizes, ids, packed = arrays["sizes"], arrays["ids"], arrays["codes"]
-        if sizes.min() < 0 or not sizes.sum() == len(ids) == len(packed) or packed.shape[1] != -(-bits // 8):
-            raise files.damaged(path, "holds groups that do not add up")
-        index._start(bits, len(sizes), int(arrays["probes"][0]))
-        index._centres.add(np.ascontiguousarray(arrays["centres"]))
-        ends = np.cumsum(sizes)
-        for group, (start, stop) in enumerate(zip((ends - sizes).tolist(), ends.tolist(), strict=True)):
-            part = faiss.swig_ptr(ids[start:stop]), faiss.swig_ptr(packed[start:stop])
-            index._groups.invlists.add_entries(group, stop - start, *part)
-        index._groups.is_trained, index._groups.ntotal = True, len(ids)
+        codes, (ids, sizes, packed, probes) = files.load(path, "ivf", ["ids", "sizes", "centres", "probes"])
+        index = cls.__new__(cls)
+        with files.refused(path):
+            centres = Codes(packed, codes.bits)
+            whole = ids.shape == (len(codes),) and sizes.shape == (len(centres),) and sizes.sum() == len(codes)
+            if not (whole and ids.dtype == sizes.dtype == np.int64 and sizes.min() >= 0):
+                raise ValueError("its groups do not add up")
+            index._start(codes.bits, len(sizes), checked_probes(int(probes[0])))
+        index._fill(centres, sizes, ids, codes)
         return index
+
+    def _fill(self, centres: Codes, sizes: Int64[ndarray, "lists"], ids: Int64[ndarray, "n"], codes: Codes) -> None:
+        """Take group after group as it was."""
+        faiss = faiss_module()
+        self._centres.add(np.ascontiguousarray(centres.packed))
+        starts = [0, *np.cumsum(sizes).tolist()]
+        for group, (start, stop) in enumerate(pairwise(starts)):
+            part = faiss.swig_ptr(ids[start:stop]), faiss.swig_ptr(codes.packed[start:stop])
+            self._groups.invlists.add_entries(group, stop - start, *part)
+        self._groups.is_trained, self._groups.ntotal = True, len(ids)
 
     def _probe(self, probes: int) -> None:
         self._groups.nprobe = min(probes, self._groups.nlist)

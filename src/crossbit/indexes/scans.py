@@ -13,7 +13,7 @@ from numpy import ndarray
 from ..codes import Codes
 from ..errors import InputError
 from . import files
-from .base import Balls, Neighbours, balls, checked_ids, checked_radius, columns, distinct, ordered, same_bits
+from .base import Balls, Neighbours, ascends, balls, checked_ids, checked_radius, columns, distinct, ordered, same_bits
 
 
 class Pairs(NamedTuple):
@@ -90,14 +90,17 @@ class Scan(ABC):
     def save(self, path: Path) -> None:
         """Save codes and ids in one file."""
         ids, codes = self.entries()
-        files.save(path, "scan", self.bits, {"ids": ids, "codes": codes.packed})
+        files.save(path, "scan", codes, ids=ids)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Return the saved index, memory-mapped."""
-        bits, arrays = files.load(path, "scan")
+        codes, (ids,) = files.load(path, "scan", ["ids"])
         index = cls.__new__(cls)
-        index._ids, index.codes = arrays["ids"], Codes(arrays["codes"], bits)
+        with files.refused(path):
+            index.codes, index._ids = codes, checked_ids(ids, codes)
+            if not ascends(index._ids):
+                raise ValueError("its ids are not in order")
         return index
 
     @abstractmethod

@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 from .extractors import check_extractor as check_extractor
+from .indexes import check_index as check_index

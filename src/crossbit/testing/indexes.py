@@ -127,10 +127,12 @@ def _check_persistence(index: Index, content: _Content, queries: Codes, k: int, 
         _check_filters(loaded, content[2:], queries, k, radius)
         loaded.add(content.codes[:2], content.ids[:2])
         _check_entries(loaded, content)
-        del loaded
         for file in sorted(each for each in (path, *path.rglob("*")) if each.is_file()):
             _check_damage(type(index), path, file)
         _refused(lambda: type(index).load(Path(folder, "none")), DamagedError, "load of a path where nothing is")
+        loaded.remove(content.ids)
+        loaded.save(path)
+        _check_searches(type(index).load(path), content[:0], queries, k, radius)
 
 
 def _check_damage(kind: type[Index], path: Path, file: Path) -> None:

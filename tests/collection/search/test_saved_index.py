@@ -1,16 +1,21 @@
-"""Inverted files: they answer as the scan does, are kept, outlive changes, and are not believed when damaged."""
+"""Saved indexes: they find what the scan finds, outlive changes, and are built again when damaged."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from crossbit.codes import Codes
-from crossbit.collection import Collection, Raw, Settings
+from crossbit.collection import Collection, Raw, Settings, like
 from crossbit.collection import text as words
 from crossbit.collection.item import Item
 from crossbit.collection.search.saved_index import SavedIndex
 from crossbit.collection.storage.batch import EncodedBatch
+from crossbit.errors import InputError
+from crossbit.indexes import INDEXES, register_index
+from crossbit.indexes.exact import Exact
 
 FLAT, ALL_LISTS = Settings("flat", shortlist=0), Settings("ivf", probes=10_000, shortlist=0)
 
@@ -130,3 +135,60 @@ def test_a_folder_that_cannot_be_written_is_searched_all_the_same(shelf, folder,
 def test_items_of_one_side_alone(shelf, rng):
     shelf.add([Raw("text alone", None, ("a red circle",))])
     assert_same(shelf, rng)
+
+
+def test_an_inverted_file_of_version_0_1_0_is_replaced(shelf, folder, rng, built):
+    (folder / "indexes").mkdir()
+    for name in ("image-0a1b.faiss", "text-0a1b.faiss"):
+        (folder / "indexes" / name).write_bytes(b"of another format")
+    assert_same(shelf, rng)
+    assert sorted(path.name for path in (folder / "indexes").iterdir()) == ["image-ivf.index", "text-0a1b.faiss"]
+
+
+def test_any_registered_index_can_be_chosen(shelf, folder, rng, built, monkeypatch):
+    monkeypatch.setattr(INDEXES, "_registered", {})
+
+    class Own(Exact):
+        saved = True
+
+    register_index("own", Own)
+    queries = Codes.from_bits(rng.random((20, shelf.bits)) < 0.5)
+    for _ in range(2):
+        exact, own = (
+            shelf.nearest(queries, "image", 9, settings=Settings(each, shortlist=0)) for each in ("flat", "own")
+        )
+        assert (exact.ids == own.ids).all()
+        shelf.remove(shelf.ids()[3:5])
+    assert built == [60]
+    assert (folder / "indexes" / "image-own.index").is_file()
+    with pytest.raises(InputError, match="no index 'none'; there are auto, exact, flat, ivf"):
+        Settings("none")
+
+
+def test_a_collection_is_searched_by_code_and_item_without_faiss(folder):
+    code = f"""
+import sys
+sys.modules["faiss"] = None
+from pathlib import Path
+from crossbit.collection import Collection, Settings, like
+with Collection(Path({str(folder)!r})) as shelf:
+    first = shelf.ids()[0]
+    for where in ("", "year >= 2001"):
+        found = shelf.search(like(first), where=where, k=3)
+        print([(hit.item.id, hit.distance) for hit in found.hits], found.stages[1].how)
+    print(len(shelf.search(like(first), radius=8).hits))
+    try:
+        shelf.search(like(first), settings=Settings("ivf"))
+    except ValueError as error:
+        print(error)
+assert "torch" not in sys.modules
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    everything, some, ball, refused = run.stdout.splitlines()
+    with Collection(folder) as shelf:
+        first = shelf.ids()[0]
+        for printed, where in ((everything, ""), (some, "year >= 2001")):
+            hits = [(hit.item.id, hit.distance) for hit in shelf.search(like(first), where=where, k=3).hits]
+            assert printed.startswith(f"{hits} exact")
+        assert int(ball) == len(shelf.search(like(first), radius=8).hits)
+    assert refused.startswith("faiss is missing")
