@@ -1,8 +1,8 @@
-"""Run the studies of results.toml and write docs/results.md, and a table of the README, from their scores.
+"""Runs the studies of results.toml and writes docs/results.md, and a table of the README, from their scores.
 
-python tools/docs/results.py mirflickr25k --data-dir DATA    run one study; it goes on where it was interrupted
-python tools/docs/results.py                                 write the page from the scores that are kept
-python tools/docs/results.py --check                         exit 1 if the page is not the scores'
+python tools/docs/results.py mirflickr25k --data-dir DATA    run one study, or resume it
+python tools/docs/results.py                                 write the pages from the stored scores
+python tools/docs/results.py --check                         exit with status 1 if a page differs from the scores
 """
 
 from __future__ import annotations
@@ -140,11 +140,10 @@ def page() -> str:
     parts = [
         "# Results",
         "<!-- Written by `python tools/docs/results.py`; do not edit. -->",
-        "Every number is of the last epoch, on queries that no"
-        " method saw, as mean ± standard deviation over seeds, or of one seed where none is given. `MAP` ranks the"
-        " whole database and takes the expectation over the order of tied items; `MAP@50(over=hits,ties=stable)` is"
-        " the variant of the DJSRH lineage. Relevant means sharing a label; chance is what a random order scores on"
-        " average, under the same measure.",
+        "Every score is that of the last epoch, on queries that no method saw, as mean ± standard deviation over"
+        " seeds, or of one seed where no deviation is given. `MAP` ranks the whole database and is the expectation"
+        " over the order of tied items; `MAP@50(over=hits,ties=stable)` is the variant of the DJSRH lineage. Items"
+        " that share a label are relevant; chance is the mean score of a random order under the same measure.",
     ]
     for name, study in STUDIES["studies"].items():
         path = SCORES / f"{name}.json"
