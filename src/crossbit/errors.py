@@ -15,6 +15,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
 
 #: The extra of this package that installs a module which the core does without.
 EXTRAS = {
@@ -103,3 +105,15 @@ def extra_named(error: ModuleNotFoundError) -> ModuleNotFoundError | MissingErro
     """
     module = (error.name or "").partition(".")[0]
     return missing(module, EXTRAS[module]) if module in EXTRAS else error
+
+
+def optional(name: str) -> Any:
+    """Return a module that an extra installs, imported only now; where it is missing, the error names the extra.
+
+    >>> optional("json").loads("[1]")
+    [1]
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise extra_named(error) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, final
 
 from ..data.corpus import Corpus
-from ..errors import InputError
+from ..errors import InputError, optional
 from ..io.text import inside
 from .base import DatasetInfo, Folder, Loader
 from .captioned import Missing
@@ -74,17 +74,14 @@ def _names(columns: str) -> list[str]:
 
 
 def _records(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
-    from pyarrow import ArrowException
-    from pyarrow.csv import ParseOptions, read_csv
-    from pyarrow.parquet import read_table
-
+    arrow, csv, parquet = map(optional, ("pyarrow", "pyarrow.csv", "pyarrow.parquet"))
     try:
         if path.suffix == ".parquet":
-            table = read_table(path)
+            table = parquet.read_table(path)
         else:
             delimiter = "\t" if path.suffix == ".tsv" else ","
-            table = read_csv(path, parse_options=ParseOptions(delimiter=delimiter, newlines_in_values=True))
-    except (ArrowException, OSError) as fault:
+            table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True))
+    except (arrow.ArrowException, OSError) as fault:
         raise InputError(f"{path} cannot be read as a table: {fault}") from None
     absent = [column for column in columns if column not in table.column_names]
     if absent:

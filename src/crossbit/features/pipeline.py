@@ -16,7 +16,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from ..data.pairs import Array, Modality
-from ..errors import InputError
+from ..errors import InputError, optional
 from ..io.atomic import atomic_file, atomic_write
 from ..spec import build, parse_call
 from .base import Extractor
@@ -103,8 +103,6 @@ class Pipeline:
             InputError: where `load` could not open it, as with an extractor that is not registered.
 
         """
-        from safetensors.numpy import save_file
-
         refuse_unregistered(type(self.extractor))
         folder.mkdir(parents=True, exist_ok=True)
         state = {
@@ -114,22 +112,20 @@ class Pipeline:
             "extractor": self.extractor.save(folder) | EXTRACTORS.recorded(self.extractor.name),
         }
         with atomic_file(folder / "steps.safetensors") as partial:
-            save_file(self._arrays(), partial)
+            optional("safetensors.numpy").save_file(self._arrays(), partial)
         atomic_write(folder / "pipeline.json", json.dumps(state, ensure_ascii=False, indent=1) + "\n")
         self.load(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Pipeline:
         """Return the pipeline written by `save`; damage and a missing plug-in are refused."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
+        safetensors, numpy_files = optional("safetensors"), optional("safetensors.numpy")
         path = folder / "pipeline.json"
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
             written = state["extractor"]
             extractor = EXTRACTORS.needed(written["name"], written.get("package"), folder).load(written, folder)
-            arrays = load_file(folder / "steps.safetensors")
+            arrays = numpy_files.load_file(folder / "steps.safetensors")
             steps = [parse_step(part, state["spec"]) for part in state["spec"].split("|")[1:]]
             learned = tuple(_learned(step, number, arrays) for number, step in enumerate(steps))
             pipeline = cls(state["spec"], extractor, learned, state["width"])
@@ -137,7 +133,7 @@ class Pipeline:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
             raise InputError(f"{path} is not a saved pipeline: {fault!r}") from None
-        except SafetensorError as fault:
+        except safetensors.SafetensorError as fault:
             raise InputError(f"{folder}/steps.safetensors is damaged: {fault}") from None
         if pipeline.fingerprint != state["fingerprint"]:
             raise InputError(

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int64, UInt8
 from numpy import ndarray
 
 from ...data.pairs import Array, Modality
-from ...errors import InputError
+from ...errors import InputError, optional
 from ...io.hub import FILES, dual, located, projected, read
 from ..base import Extractor, file_sha256
 from ..raw import open_picture, open_text
@@ -102,10 +102,8 @@ class Clip(Extractor):
                 f"the files of {self.model} have changed since the extractor was fitted; restore them (sha256"
                 f" {self.weights}), or extract and fit again"
             )
-        from ...devices import find_device
-
-        device = find_device(self.device)
         processor = read(self._folder, "AutoImageProcessor" if self.modality == "image" else "AutoTokenizer")
+        device = optional("crossbit.devices").find_device(self.device)
         return _Loaded(dual(self._folder).to(device), processor, device)
 
 

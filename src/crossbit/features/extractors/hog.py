@@ -11,7 +11,7 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
 from ...data.pairs import Modality
-from ...errors import InputError
+from ...errors import InputError, optional
 from ..base import Extractor
 from ..raw import Picture, open_picture, squashed
 
@@ -51,7 +51,7 @@ class Hog(Extractor):
 
     def compute(self, prepared: Sequence[UInt8[ndarray, "size size 3"]]) -> Float32[ndarray, "m d"]:
         """Return gradients, colour grid and colour histogram, joined, for each picture."""
-        from skimage.feature import hog
+        hog = optional("skimage.feature").hog
 
         cells, blocks = (_CELL, _CELL), (_BLOCK, _BLOCK)
         gradients = [hog(p, self.orientations, cells, blocks, channel_axis=2) for p in prepared]

@@ -13,7 +13,7 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
 from ...data.pairs import Modality
-from ...errors import InputError
+from ...errors import InputError, optional
 from ..base import Extractor
 from ..raw import Picture, centre_square, normalised, open_picture
 
@@ -118,7 +118,7 @@ _USUAL_OUTPUTS = ("feature", "features", "embedding", "image_embeds", "pooler_ou
 
 
 def _session(path: Path, threads: int) -> Any:
-    import onnxruntime
+    onnxruntime = optional("onnxruntime")
 
     if not path.is_file():
         raise InputError(f"there is no ONNX model {path}")

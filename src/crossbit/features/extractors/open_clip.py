@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from ...data.pairs import Modality
-from ...errors import InputError, missing
+from ...errors import InputError, missing, optional
 from ...io.hub import broken
 from ..base import Extractor
 from ..raw import open_picture, open_text
@@ -65,9 +65,8 @@ class OpenClip(Extractor):
 
     @cached_property
     def _loaded(self) -> _Loaded:
-        from ...devices import find_device
-
-        open_clip, device = _open_clip(), find_device(self.device)
+        open_clip = _open_clip()
+        device = optional("crossbit.devices").find_device(self.device)
         try:
             model, _, picture = open_clip.create_model_and_transforms(self.model, pretrained=str(self.weights))
             return _Loaded(model.eval().to(device), picture, open_clip.get_tokenizer(self.model), device)
