@@ -1,4 +1,4 @@
-"""What every benchmark shares: timing in turns, one table format, `--json` and `--quick`."""
+"""Shared by all benchmarks: timing in turns, one table format, `--json` and `--quick`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Evaluation: ours, the argsort loop of research code, torchmetrics, and the bare scan that bounds them all.
+"""Evaluation: crossbit, the argsort loop of research code, torchmetrics, and a bare scan as lower bound.
 
 All compute MAP over the whole ranking, at the sizes of MIRFLICKR-25K and NUS-WIDE. Codes are the signs of noisy sums of
-class prototypes, so that they are clustered and tied as learned ones are. Ours is the whole call, from packed codes
-and boolean labels to the mean over all orders of ties. The loop multiplies +-1 floats and sorts once per query;
-it and torchmetrics run on some of the queries, and their time is scaled to all of them. The bare scan
-XORs, counts bits and ANDs labels of the same arrays, adding up what it finds and counting nothing apart; it runs
-on as many threads as ours. Memory is the growth of the resident set during the first call, sampled.
+class prototypes, so that they are clustered and tied like learned ones. The time of crossbit is that of the whole call,
+from packed codes and boolean labels to the mean over all orders of ties. The loop multiplies +-1 floats and sorts once
+per query; it and torchmetrics run on a subset of the queries, and their times are scaled to all of them. The bare scan
+XORs, counts bits and ANDs labels of the same arrays, and only sums up what it finds; it runs on as many threads as
+crossbit. Memory is the growth of the resident set during the first call, sampled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Feature extraction: the sharded, resumable engine against a plain loop, and the batches of an ONNX model.
+"""Feature extraction: the sharded, resumable engine, a plain loop, and batch sizes of an ONNX model.
 
-The pictures are generated JPEG files of 500 x 375 pixels, as in MIRFLICKR-25K. The ONNX model is a random network of
-depthwise separable convolutions, of the depth and about the cost of a small MobileNet at 160 pixels.
+The images are generated JPEG files of 500 x 375 pixels, as in MIRFLICKR-25K. The ONNX model is a random network of
+depthwise separable convolutions with the depth and about the cost of a small MobileNet at 160 pixels.
 """
 
 from __future__ import annotations

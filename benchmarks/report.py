@@ -1,4 +1,4 @@
-"""Run benchmarks and write the pages docs/performance.md and docs/reliability.md from what they print."""
+"""Runs benchmarks and writes docs/performance.md and docs/reliability.md from their output."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from _bench import machine, markdown
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
-#: The benchmarks that say what is left after faults; all others say how fast something is.
+#: The benchmarks of what survives faults; all others measure speed.
 RELIABILITY = {"crash", "hostile", "serve"}
-#: How each page begins.
+#: The introduction of each page.
 PAGES = {
-    "performance": "Times are medians of repeats in which the compared things took turns.\n"
-    "On a shared machine the seconds move; the ratios, taken round by round, are what to read.",
+    "performance": "Times are medians over repeats in which the contestants took turns.\n"
+    "On a shared machine the seconds vary; the ratios, taken round by round, are the result.",
     "reliability": "Each table counts trials, and what was left after them.",
 }
 

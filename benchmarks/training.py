@@ -1,13 +1,13 @@
-"""Training: as the papers do it, the same with a dense text layer as in released codes, and a faster way with its MAP.
+"""Training: as in the papers, with a dense text layer as in released code, and in a faster setting, with its MAP.
 
-On MIRFLICKR-25K with precomputed features (`CROSSBIT_DATA` names the folder of data sets), 5,000 training pairs, 64
-bits. An epoch's seconds are those of the processor, the median over epochs of short runs that take turns, on one
-thread. MAP is over the whole ranking, mean of both directions, last epoch, seed 0, after the epochs that the table
-names, so that speed never hides a loss of quality; finished runs are taken from runs/compare.jsonl. Faithful is the
-paper's batch, width and precision, with a sparse first layer; faster is bfloat16, half as wide, all but UCCH with a
-larger batch, and the learning rate scaled to width and batch; those of UCCH and CFRH were chosen by the MAP of a fifth
-of the training pairs, held out.
-With `--quick`, generated scenes and two epochs, for the machinery alone.
+On MIRFLICKR-25K with precomputed features (`CROSSBIT_DATA` names the folder of datasets), 5,000 training pairs, 64
+bits. The seconds of an epoch are processor time, the median over the epochs of short runs that take turns, on one
+thread. MAP is over the whole ranking, as the mean of both directions, at the last epoch, with seed 0, after as many
+epochs as the table names, so that speed never hides a loss of quality; finished runs are taken from runs/compare.jsonl.
+*Faithful* has the paper's batch size, width and precision, with a sparse first layer; *faster* is bfloat16, half as
+wide, with a larger batch for all methods but UCCH and a learning rate scaled to width and batch size; those of UCCH and
+CFRH were chosen by the MAP on a held-out fifth of the training pairs.
+With `--quick`, generated scenes and two epochs, to test the benchmark itself.
 """
 
 from __future__ import annotations
