@@ -5,9 +5,9 @@
     COLLECTION/items.db    the truth: SQLite in WAL mode        store, schema, change
     COLLECTION/model/      the bundle that encodes everything   model, encoding
     COLLECTION/head.json   the last acknowledged change         verify
-    COLLECTION/indexes/    inverted files of large collections  inverted
+    COLLECTION/indexes/    inverted files of large collections  search.saved_index
     in memory              codes, and indexes over them; read again whenever the file has changed
-                                                                snapshot, engines, search
+                                                                storage.snapshot, search.planner
 
 SQLite holds everything that must not be lost; what searches is made from it, and may be thrown
 away. Nothing here imports torch until something must be encoded.

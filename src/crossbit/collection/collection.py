@@ -20,7 +20,7 @@ from ..spec import build
 from .errors import NoItemError, OtherModelError
 from .item import Item, Raw, strings
 from .model import Model, bundle_sha256, fingerprint, install, load
-from .search.planner import Engines
+from .search.planner import Planner
 from .search.query import Askable, checked_target, embed_parts, part_of, query_vector
 from .search.relevance import DOUBT, Calibration, features_of
 from .search.settings import Settings
@@ -61,7 +61,7 @@ class Collection:
             )
         self._snapshots = SnapshotCache(self.store)
         self._settings: tuple[Mapping[str, Any], Settings] = ({}, Settings())
-        self.engines = Engines(folder)
+        self.planner = Planner(folder)
 
     @classmethod
     def create(
@@ -195,7 +195,7 @@ class Collection:
             encoding = Stage("query", len(parts), 1, time.perf_counter() - start, "encoded by the model, or looked up")
             side = snapshot.sides[chosen]
             allowed = side.rows(self._snapshots.matching(connection, where)) if where else None
-            search = StagedSearch(side, chosen, self.engines, settings or self.settings, asked.asking)
+            search = StagedSearch(side, chosen, self.planner, settings or self.settings, asked.asking)
             rows, distances, scores = search.run(asked.values, k, radius, allowed, connection)
             numbers = side.numbers[rows].tolist()
             items = items_of(connection, numbers)
@@ -219,7 +219,7 @@ class Collection:
         return self._nearest(self.snapshot().sides[target], queries, target, k, settings)
 
     def _nearest(self, side: Side, queries: Codes, target: Modality, k: int, settings: Settings | None) -> Neighbours:
-        found, _ = self.engines.nearest(side, target, queries, k, None, settings or self.settings)
+        found, _ = self.planner.nearest(side, target, queries, k, None, settings or self.settings)
         return Neighbours(side.numbers[found.ids], found.distances)
 
     def search_codes(

@@ -73,7 +73,7 @@ def ranked(
     settings: Settings,
 ) -> Ranking:
     """Return what a search by a query finds, itself left out where it is searched among its own kind."""
-    search = StagedSearch(snapshot.sides[target], target, collection.engines, settings, (query.number,))
+    search = StagedSearch(snapshot.sides[target], target, collection.planner, settings, (query.number,))
     return search.run(query.values, k, None, None, connection)
 
 

@@ -25,7 +25,7 @@ SCANNED = 4_000_000
 
 
 @final
-class Engines:
+class Planner:
     """Indexes over the sides of a snapshot, each built when it is first needed; those worth it are saved in a folder.
 
     The ids of its results are rows of the side.

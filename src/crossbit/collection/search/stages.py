@@ -29,7 +29,7 @@ from ...io.tables import cell, text_table, to_pandas
 from ..item import Item
 from ..storage.reads import vectors_of
 from ..storage.snapshot import Side
-from .planner import Engines
+from .planner import Planner
 from .settings import Settings
 
 #: Hits that a notebook shows.
@@ -149,7 +149,7 @@ class StagedSearch:
 
     side: Side
     modality: Modality
-    engines: Engines
+    planner: Planner
     settings: Settings
     asking: tuple[int, ...] = ()
     stages: list[Stage] = field(default_factory=list)
@@ -189,13 +189,13 @@ class StagedSearch:
             raise InputError(f"a search returns at least one hit, but k is {k}")
         wanted = max(k, self.settings.shortlist) + len(self.asking)
         with self._stage("shortlist", len(self.side) if allowed is None else len(allowed)) as done:
-            found, how = self.engines.nearest(self.side, self.modality, code, wanted, allowed, self.settings)
+            found, how = self.planner.nearest(self.side, self.modality, code, wanted, allowed, self.settings)
             done(found.ids.shape[1], how)
         return found.ids[0], found.distances[0].astype(np.int64)
 
     def _within(self, code: Codes, radius: int, allowed: Int64[ndarray, "m"] | None) -> tuple[ndarray, ndarray]:
         with self._stage("ball", len(self.side) if allowed is None else len(allowed)) as done:
-            found, how = self.engines.within(self.side, self.modality, code, radius, allowed)
+            found, how = self.planner.within(self.side, self.modality, code, radius, allowed)
             done(len(found.ids), f"{how}, radius {radius}")
         return found.ids, found.distances.astype(np.int64)
 
