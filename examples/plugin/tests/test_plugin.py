@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 from crossbit_plugin.extractor import Colours
+from crossbit_plugin.index import Selection
 from crossbit_plugin.method import TwoStep
 
 import crossbit
+from crossbit.indexes import build
 from crossbit.methods import METHODS
-from crossbit.testing import check_extractor, check_method
+from crossbit.testing import check_extractor, check_index, check_method
 
 FLAGS = "plugin-flags(size=120)"
 
@@ -27,6 +29,11 @@ def test_the_method_keeps_the_contract():
 def test_the_extractor_keeps_the_contract():
     rng = np.random.default_rng(0)
     check_extractor(Colours(), [rng.integers(0, 256, (20, 30, 3)).astype(np.uint8) for _ in range(5)])
+
+
+def test_the_index_keeps_the_contract():
+    check_index(Selection)
+    assert isinstance(build("plugin-selection", crossbit.Codes.from_bits(np.eye(8, dtype=bool))), Selection)
 
 
 @pytest.mark.parametrize(
