@@ -1,1 +1,1 @@
-"""Damage: `verify` finds it, `salvage` reads what is sound, `repair` writes a sound collection."""
+"""Damage: `verify` finds it, `salvage` reads what is intact, `repair` rewrites the file."""

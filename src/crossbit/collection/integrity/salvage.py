@@ -1,4 +1,4 @@
-"""Reading a file that may be damaged: every row that can still be read, and a name for each that cannot."""
+"""Salvage of a file that may be damaged: every row that can still be read, and a name for each that cannot."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _KEYS = {"items": "number", "segments": "first", "removed": "number", "thumbnail
 
 
 class Damage(NamedTuple):
-    """Something that is not as it was written: where, and what is wrong with it."""
+    """Something damaged: where it is, and what is wrong with it."""
 
     where: str
     what: str
 
 
-class Code(NamedTuple):
-    """The code of a number as it stands in its segment."""
+class StoredCode(NamedTuple):
+    """The code of an item as its segment holds it."""
 
     present: int
     image: bytes
@@ -47,15 +47,15 @@ class Code(NamedTuple):
 
 
 class IntactItem(NamedTuple):
-    """An item that is as it was written, with its code."""
+    """An undamaged item, with its code."""
 
     item: Item
-    code: Code
+    code: StoredCode
 
 
 @final
 class Salvage:
-    """What can be read of a collection's file; what cannot is noted in `damage`."""
+    """The readable part of a collection's file; what is damaged is noted in `damage`."""
 
     def __init__(self, connection: sqlite3.Connection, bits: int, end: int = 0) -> None:
         """Read from a connection that `reading` has opened; `end` is above all numbers, as far as is known."""
@@ -63,49 +63,49 @@ class Salvage:
         self.width = -(-bits // 8)
         self.end = end
         self.damage: list[Damage] = []
-        self.codes: dict[int, Code] = {}
+        self.codes: dict[int, StoredCode] = {}
         self.set_digest = 0
 
     def read_codes(self) -> None:
-        """Read all segments; the codes of one whose checksum is wrong may still be right, item by item."""
+        """Read all segments; where the checksum of one is wrong, single codes may still be right."""
         for row in self.rows("segments", "first, length, numbers, present, image, text, digest"):
-            first, length, numbers, present, image, text, written = row
+            first, length, numbers, present, image, text, digest = row
             try:
-                intact = segment_digest(first, length, numbers, present, image, text) == written
+                intact = segment_digest(first, length, numbers, present, image, text) == digest
                 own = numbers_of(first, length, numbers).tolist()
                 images, texts = (self._matrix(blob, length) for blob in (image, text))
                 rows = zip(own, present, images, texts, strict=True)
-                self.codes |= {n: Code(p, i.tobytes(), t.tobytes()) for n, p, i, t in rows}
+                self.codes |= {n: StoredCode(p, i.tobytes(), t.tobytes()) for n, p, i, t in rows}
             except (TypeError, ValueError, AttributeError):
                 intact = False
             if not intact:
-                self.note(f"codes from number {first} on", "they are not what was written")
+                self.note(f"codes from number {first} on", "they have changed")
 
     def read_items(self) -> Iterator[tuple[int, IntactItem, int]]:
-        """Yield the number, the item with its code, and the checksum of each item that is as it was written."""
-        for number, *facts, written in self.rows("items", f"{COLUMNS}, digest"):
+        """Yield the number, the item with its code, and the checksum of each intact item."""
+        for number, *facts, digest in self.rows("items", f"{COLUMNS}, digest"):
             try:
                 item, code = read_item((number, *facts)), self.codes[number]
-                if checksums.of_item(item, *(code.of(m) for m in MODALITIES)) != written:
+                if checksums.of_item(item, *(code.of(m) for m in MODALITIES)) != digest:
                     raise ValueError
             except (DamagedError, ValueError, TypeError, AttributeError):
-                self.note(f"item {facts[0]!r}", "it, or its code, is not what was written")
+                self.note(f"item {facts[0]!r}", "it, or its code, has changed")
             except KeyError:
                 self.note(f"item {facts[0]!r}", "its code is missing")
             else:
-                yield number, IntactItem(item, code), written
+                yield number, IntactItem(item, code), digest
 
     def read_beside(self, table: str) -> Iterator[tuple[int, tuple[bytes | None, ...]]]:
-        """Yield the number and blobs of each row beside an item, thumbnails or vectors, that is as it was written."""
-        for number, *blobs, written in self.rows(table, "*"):
+        """Yield the number and blobs of each intact row of the thumbnails or vectors."""
+        for number, *blobs, digest in self.rows(table, "*"):
             try:
-                intact = checksums.of_parts(*blobs) == written
+                intact = checksums.of_parts(*blobs) == digest
             except TypeError:
                 intact = False
             if intact:
                 yield number, tuple(blobs)
             else:
-                self.note(f"{table} of number {number}", "it is not what was written")
+                self.note(f"{table} of number {number}", "it has changed")
 
     def rows(self, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a table in order of their numbers, past those that cannot be read."""
@@ -120,7 +120,7 @@ class Salvage:
             yield from self._between(query, table, start, start + TOGETHER - 1)
 
     def note(self, where: str, what: str) -> None:
-        """Note something that is not as it was written."""
+        """Note something damaged."""
         self.damage.append(Damage(where, what))
 
     def _between(self, query: str, table: str, low: int, high: int) -> Iterator[tuple[Any, ...]]:

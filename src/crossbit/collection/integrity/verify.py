@@ -1,4 +1,4 @@
-"""Does a collection hold what was written into it? Every checksum is computed again, and every damage named."""
+"""Verification: every checksum of a collection is recomputed, and everything damaged is named."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINES = 20
 @final
 @dataclass(frozen=True)
 class IntegrityReport:
-    """What was checked and what is not as it was written; `items` counts those that are."""
+    """The number of intact items, and everything that is damaged."""
 
     items: int
     damage: tuple[Damage, ...]
@@ -39,7 +39,7 @@ class IntegrityReport:
 def verify(folder: Path, *, model: bool = True) -> IntegrityReport:
     """Return what is damaged in a collection; one that cannot be opened is refused, for it may well be sound.
 
-    Without `model` its model is told apart, but not loaded.
+    Without `model` its model is identified, but not loaded.
     """
     if not (folder / DATABASE).is_file():
         raise InputError(f"{folder} is no collection: it has no {DATABASE}")
@@ -63,15 +63,15 @@ def verify(folder: Path, *, model: bool = True) -> IntegrityReport:
 
 
 def read_facts(connection: sqlite3.Connection, damage: list[Damage]) -> dict[str, Any]:
-    """Return what the collection says of itself, as far as it is as it was written."""
+    """Return the facts of a collection that are intact; the others are added to the damage."""
     facts: dict[str, Any] = {}
-    for name, value, written in connection.execute("SELECT name, value, digest FROM facts"):
+    for name, value, digest in connection.execute("SELECT name, value, digest FROM facts"):
         try:
-            if checksums.of_parts(name.encode(), value.encode()) != written:
+            if checksums.of_parts(name.encode(), value.encode()) != digest:
                 raise ValueError
             facts[name] = json.loads(value)
         except (ValueError, AttributeError):
-            damage.append(Damage(f"fact {name!r}", "it is not what was written"))
+            damage.append(Damage(f"fact {name!r}", "it has changed"))
     absent = {"format", "model", "bits", "thumbnail", "vectors"} - facts.keys()
     damage += [Damage(f"fact {name!r}", "it is missing") for name in sorted(absent)]
     return facts
@@ -80,8 +80,7 @@ def read_facts(connection: sqlite3.Connection, damage: list[Damage]) -> dict[str
 def read_acknowledged(folder: Path) -> Head | None:
     """Return the last acknowledged change, or none where it cannot be read."""
     try:
-        told = json.loads((folder / HEAD).read_text(encoding="utf-8"))
-        head = Head(**told)
+        head = Head(**json.loads((folder / HEAD).read_text(encoding="utf-8")))
         return head if all(isinstance(value, int) for value in head) else None
     except (OSError, ValueError, TypeError):
         return None
@@ -93,10 +92,10 @@ def _own_check(connection: sqlite3.Connection) -> list[Damage]:
 
 
 def _items(salvage: Salvage, facts: Mapping[str, Any]) -> int:
-    """Check items against their codes and what lies beside them; return how many are sound."""
+    """Check items against their codes, thumbnails and vectors; return how many are intact."""
     salvage.read_codes()
     removed = {number for (number, *_) in salvage.rows("removed", "number")}
-    digests = {number: written for number, _, written in salvage.read_items()}
+    digests = {number: digest for number, _, digest in salvage.read_items()}
     for number in sorted(removed & digests.keys()):
         salvage.note(f"number {number}", "it is an item, and removed")
     noted = len(salvage.damage)
@@ -120,24 +119,24 @@ def _head(connection: sqlite3.Connection, salvage: Salvage, items: int) -> Head 
         salvage.note("head", str(fault))
         return None
     if not salvage.damage and (head.items != items or head.digest != salvage.set_digest):
-        salvage.note("head", f"it tells of {head.items} items, but {items} are there, or others")
+        salvage.note("head", f"it counts {head.items} items, but {items} are there, or others")
     if max(salvage.codes, default=-1) >= head.next:
-        salvage.note("head", f"it tells of numbers below {head.next}, but there are higher ones")
+        salvage.note("head", f"it allows numbers below {head.next}, but there are higher ones")
     return head
 
 
 def _acknowledged(folder: Path, head: Head | None) -> list[Damage]:
-    told = read_acknowledged(folder)
+    acknowledged = read_acknowledged(folder)
     if not (folder / HEAD).exists() and head is not None and head.sequence == 0:
         return []
-    if told is None:
+    if acknowledged is None:
         return [Damage(HEAD, "it is missing or cannot be read")]
     if head is None:
         return []
-    if told.sequence > head.sequence:
-        return [Damage(DATABASE, f"the last {told.sequence - head.sequence} acknowledged changes are lost")]
-    if told.sequence == head.sequence and told != head:
-        return [Damage(HEAD, f"it tells of {told}, but the collection of {head}")]
+    if acknowledged.sequence > head.sequence:
+        return [Damage(DATABASE, f"the last {acknowledged.sequence - head.sequence} acknowledged changes are lost")]
+    if acknowledged.sequence == head.sequence and acknowledged != head:
+        return [Damage(HEAD, f"it records {acknowledged}, but the collection {head}")]
     return []
 
 
@@ -147,7 +146,7 @@ def _model(folder: Path, facts: Mapping[str, Any], *, load_it: bool) -> list[Dam
         if "model" in facts and found != facts["model"]:
             return [Damage(MODEL, "it is not the model that encoded the items: put that one back")]
         if "bundle" in facts and bundle_sha256(folder / MODEL) != facts["bundle"]:
-            return [Damage(f"{MODEL}/bundle.json", "it is not what was written: put that one back")]
+            return [Damage(f"{MODEL}/bundle.json", "it has changed: put that one back")]
         if load_it:
             load(folder / MODEL)
     except MissingError as error:
