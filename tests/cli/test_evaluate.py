@@ -65,7 +65,7 @@ def test_tables_for_people(crossbit_cli, models):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--conventions", "ucch"], "--against tests measures, and conventions alone name none: add --measure"),
+        (["--conventions", "ucch"], "--against needs a measure, and --conventions names none: add --measure"),
         (["-m", "lookup-precision"], "counts within a Hamming radius, and real-valued vectors have none"),
     ],
 )

@@ -58,7 +58,7 @@ def test_extract_again_leaves_no_file_of_another_extractor(toy, tmp_path):
     out, cache = tmp_path / "out", tmp_path / "cache"
     run("extract", "-d", "toy", "-f", "image=hog,text=bow(min_count=1)", "-o", out, "--cache", cache)
     printed = run("extract", "-d", "toy", "-f", "image=hog,text=bow(min_count=1)|centre", "-o", out, "--cache", cache)
-    assert "12 items of split toy; 0 could not be used" in printed
+    assert "12 items of split toy, 0 skipped" in printed
     assert (out / "text.npy").exists()
     assert not (out / "text.npz").exists()
 

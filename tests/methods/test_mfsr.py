@@ -19,7 +19,7 @@ from crossbit.metrics import parse_all
 from crossbit.models.bundle import Bundle, Origin
 from crossbit.nn.losses import fake_loss, real_loss
 from crossbit.nn.separation import separated
-from crossbit.reporting.explanation import parts, repainted, retold
+from crossbit.reporting.explanation import parts, rebuilt_captions, rebuilt_pictures
 from crossbit.training.run import Training
 
 SMALL = {"d": 16, "width": 8, "layers": 1, "hidden": 8, "convolutions": 2, "side": 8, "channels": 4}
@@ -363,12 +363,12 @@ def test_it_learns_to_find_and_to_rebuild(scenes, tmp_path):
     Bundle(encoder, scenes.pipelines, data.split, Origin("mfsr", {}, 0, "scenes")).save(tmp_path / "m")
     again = Bundle.load(tmp_path / "m").encoder
     separate = parts(again, data.train.image, "image")
-    painted = repainted(again, separate)
-    assert (painted == repainted(encoder, parts(encoder, data.train.image, "image"))).all()
+    painted = rebuilt_pictures(again, separate)
+    assert (painted == rebuilt_pictures(encoder, parts(encoder, data.train.image, "image"))).all()
     x = ((target(torch.from_numpy(data.train.image), 8) + 1) * 127.5).movedim(1, 3).numpy()
     gap = ((painted[:, None].astype(float) - x[None]) ** 2).mean((2, 3, 4))
     assert np.diagonal(gap).mean() < 0.7 * gap.mean()
-    said = retold(again, parts(again, data.train.text, "text"), 24)
+    said = rebuilt_captions(again, parts(again, data.train.text, "text"), 24)
     assert (said[:, 0] == data.train.text[:, 1]).mean() > 0.5
 
 
@@ -376,7 +376,7 @@ def test_codes_of_the_semantic_part_keep_what_rebuilds(scenes):
     recipe = Recipe.parse("mfsr+itq", SMALL)
     encoder = recipe.fit(scenes.dataset.train, 8)
     assert encoder.space == "hamming"
-    assert repainted(encoder, parts(encoder, scenes.dataset.query.image, "image")).shape == (20, 8, 8, 3)
+    assert rebuilt_pictures(encoder, parts(encoder, scenes.dataset.query.image, "image")).shape == (20, 8, 8, 3)
 
 
 def test_maps_of_another_network_are_refused(rng):

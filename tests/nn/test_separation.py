@@ -19,7 +19,7 @@ from crossbit.nn.separation import (
     teacher_forcing,
 )
 from crossbit.nn.towers import config, tower
-from crossbit.reporting.explanation import parts, repainted, retold
+from crossbit.reporting.explanation import parts, rebuilt_captions, rebuilt_pictures
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -134,13 +134,13 @@ def test_an_encoder_tells_the_parts_that_its_embedding_is_made_of(rng):
     found = parts(encoder, x, "image")
     assert found.shape == (70, 3, 4)
     assert (found[:, 1] == encoder.embed(x, "image")).all()
-    pictures = repainted(encoder, found[:2])
+    pictures = rebuilt_pictures(encoder, found[:2])
     assert (pictures.shape, pictures.dtype) == ((2, 8, 8, 3), np.uint8)
-    assert retold(encoder, parts(encoder, y, "text"), 5).shape == (3, 5)
+    assert rebuilt_captions(encoder, parts(encoder, y, "text"), 5).shape == (3, 5)
     assert parts(encoder, x[:0], "image").shape == (0, 3, 4)
     bare = DualEncoder(Separated(5, 4), Separated(7, 4), "cosine", 4)
-    assert repainted(bare, found[:2]) is None
-    assert retold(bare, found[:2], 5) is None
+    assert rebuilt_pictures(bare, found[:2]) is None
+    assert rebuilt_captions(bare, found[:2], 5) is None
 
 
 def test_a_model_without_parts_is_refused():

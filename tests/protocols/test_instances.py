@@ -153,7 +153,7 @@ def test_a_protocol_of_captions_from_the_files_to_recalls(captioned, crossbit_cl
     assert (status, "rsum" in out, "mean-rank" in out) == (0, False, True)
     status, out, err = crossbit_cli("evaluate", tmp_path / "model", *common, "--conventions", "all")
     assert status == 2
-    assert "conventions of MAP need labels, and split 'flickr30k/karpathy' searches a picture's texts" in err
+    assert "conventions of MAP need labels, but split 'flickr30k/karpathy' is for instance retrieval" in err
 
 
 def test_methods_are_compared_by_recall(captioned, crossbit_cli, tmp_path):

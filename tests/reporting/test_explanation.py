@@ -60,14 +60,14 @@ def test_a_small_picture_is_drawn_larger_and_people_get_a_sentence(made, crossbi
     Image.new("RGB", (20, 30), (200, 30, 30)).save(tmp_path / "small.png")
     ended = crossbit_cli("explain", made / "pixels", tmp_path / "small.png", "-o", tmp_path / "drawn.png")
     assert pixels(tmp_path / "drawn.png").shape == (256, 256, 3)
-    assert ended.out.strip().endswith(f"% of 8 x 8 places attended to, drawn in {tmp_path / 'drawn.png'}")
+    assert ended.out.strip().endswith(f"% of 8 x 8 regions attended to, drawn in {tmp_path / 'drawn.png'}")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ("none photo.png -o {out}.png", "the image tower of this model has no attention; fit a model that has"),
-        ("hog photo.png -o {out}.png", "attends to dimensions of its features (hog), not to places of a picture"),
+        ("hog photo.png -o {out}.png", "attends to dimensions of its features (hog), not to regions of a picture"),
         ("pixels nowhere.png -o {out}.png", "nowhere.png cannot be used: the file does not exist"),
         ("pixels pixels/bundle.json -o {out}.png", "bundle.json cannot be used: it is no image in a known format"),
         ("nowhere photo.png -o {out}.png", "is no model: it has no bundle.json"),
@@ -145,7 +145,7 @@ def test_own_pictures_with_captions_and_models_that_rebuild_nothing(separating, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("both photo.png -o {out}.png", "photo.png is a picture, and mfsr explains pairs: say what is in it"),
+        ("both photo.png -o {out}.png", "photo.png is a picture, and mfsr explains pairs: give its caption"),
         ("both 999999 -o {out}.png", "scenes has no items 999999"),
         ("both 000041 -o {out}.gif", "drawn.gif, but should be a .png file"),
     ],

@@ -155,7 +155,10 @@ def test_rows_of_pictures_keep_their_order_titles_and_sentences():
     """A row may be shorter than the others, and two pictures may bear one name."""
     grey = np.full((4, 4, 3), 90, np.uint8)
     long = "a very long sentence " * 20
-    rows = [plots.Row("the pair", [("original", grey)], ["one", long]), plots.Row("near", [("1.00", grey)] * 3, [])]
+    rows = [
+        plots.PictureRow("the pair", [("original", grey)], ["one", long]),
+        plots.PictureRow("near", [("1.00", grey)] * 3, []),
+    ]
     figure = plots.picture_rows(rows)
     parts = figure.subfigs
     assert [part.get_suptitle() for part in parts] == ["the pair", "near"]

@@ -50,7 +50,7 @@ def test_a_key_comes_from_a_file_or_the_environment_and_cannot_be_guessed(tmp_pa
     assert read_key(None, KEY) == KEY
     assert read_key(None, None) is None
     for bad in ("", "short", "a key with blanks in it", "schlüssel-schlüssel"):
-        with pytest.raises(InputError, match="16 or more letters"):
+        with pytest.raises(InputError, match="at least 16 printable"):
             read_key(None, bad)
 
 

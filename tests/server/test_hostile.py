@@ -255,7 +255,7 @@ def test_what_is_no_http_is_400(client, address, noise):
 
 
 def test_slow_clients_are_cut_and_take_no_slot(started):
-    address = started(slots=1, head_seconds=0.6, body_seconds=0.6, idle_seconds=0.6)
+    address = started(workers=1, head_seconds=0.6, body_seconds=0.6, idle_seconds=0.6)
     heads = [_connection(address) for _ in range(10)]
     bodies = [_connection(address) for _ in range(10)]
     for raw in heads:

@@ -9,7 +9,7 @@ import pytest
 from crossbit.server.errors import RefusedError
 from crossbit.server.limits import Limits
 from crossbit.server.middleware import Guard
-from crossbit.server.workers import Slots
+from crossbit.server.workers import WorkerPool
 
 
 def test_never_more_work_than_slots_and_the_rest_waits():
@@ -26,10 +26,10 @@ def test_never_more_work_than_slots_and_the_rest_waits():
         return "done"
 
     async def main():
-        slots = Slots(2, queue=10, seconds=30)
-        answers = await asyncio.gather(*(slots.run(work) for _ in range(10)))
-        assert (slots.waiting, slots.working) == (0, 0)
-        slots.close()
+        pool = WorkerPool(2, queue=10, seconds=30)
+        answers = await asyncio.gather(*(pool.run(work) for _ in range(10)))
+        assert (pool.waiting, pool.working) == (0, 0)
+        pool.close()
         return answers
 
     assert asyncio.run(main()) == ["done"] * 10
@@ -38,15 +38,15 @@ def test_never_more_work_than_slots_and_the_rest_waits():
 
 def test_a_full_queue_refuses_at_once():
     async def main():
-        slots, go = Slots(1, queue=1, seconds=30), threading.Event()
-        busy = [asyncio.create_task(slots.run(go.wait)) for _ in range(2)]
+        pool, go = WorkerPool(1, queue=1, seconds=30), threading.Event()
+        busy = [asyncio.create_task(pool.run(go.wait)) for _ in range(2)]
         await asyncio.sleep(0.05)
         with pytest.raises(RefusedError, match="1 requests are waiting already") as fault:
-            await slots.run(lambda: None)
+            await pool.run(lambda: None)
         go.set()
         await asyncio.gather(*busy)
-        assert await slots.run(lambda: 3) == 3
-        slots.close()
+        assert await pool.run(lambda: 3) == 3
+        pool.close()
         return fault.value.status
 
     assert asyncio.run(main()) == 503
@@ -54,29 +54,29 @@ def test_a_full_queue_refuses_at_once():
 
 def test_late_work_is_answered_and_keeps_its_slot_until_it_ends():
     async def main():
-        slots, go = Slots(1, queue=5, seconds=0.1), threading.Event()
+        pool, go = WorkerPool(1, queue=5, seconds=0.1), threading.Event()
         with pytest.raises(RefusedError, match=r"longer than 0.1 s; ask for less"):
-            await slots.run(go.wait)
-        assert slots.working == 1
+            await pool.run(go.wait)
+        assert pool.working == 1
         with pytest.raises(RefusedError, match=r"no turn within 0.1 s"):
-            await slots.run(lambda: None)
+            await pool.run(lambda: None)
         go.set()
-        while slots.working:
+        while pool.working:
             await asyncio.sleep(0.01)
-        assert await slots.run(lambda: 3) == 3
-        slots.close()
+        assert await pool.run(lambda: 3) == 3
+        pool.close()
 
     asyncio.run(main())
 
 
 def test_the_error_of_work_is_raised_and_its_slot_freed():
     async def main():
-        slots = Slots(1, queue=5, seconds=30)
+        pool = WorkerPool(1, queue=5, seconds=30)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
-                await slots.run(lambda: 1 / 0)
-        slots.close()
-        assert slots.working == 0
+                await pool.run(lambda: 1 / 0)
+        pool.close()
+        assert pool.working == 0
 
     asyncio.run(main())
 

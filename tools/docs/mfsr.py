@@ -32,7 +32,7 @@ from crossbit.methods.recipe import Recipe
 from crossbit.models.encoder import DualEncoder
 from crossbit.nn.layers import RescalePixels
 from crossbit.nn.separation import separated, teacher_forcing
-from crossbit.reporting.explanation import parts, repainted, retold
+from crossbit.reporting.explanation import parts, rebuilt_captions, rebuilt_pictures
 from crossbit.reporting.plots import save
 from crossbit.training.run import Training, seeded
 
@@ -119,14 +119,14 @@ def words_told(encoder: DualEncoder, text: Int[ndarray, "n length"]) -> float:
 
 def painted(encoder: DualEncoder, pictures: UInt8[ndarray, "n s s 3"]) -> UInt8[ndarray, "n s s 3"]:
     """Return pictures as they are rebuilt from their parts."""
-    found = repainted(encoder, parts(encoder, pictures, "image"))
+    found = rebuilt_pictures(encoder, parts(encoder, pictures, "image"))
     assert found is not None
     return found
 
 
 def said_again(encoder: DualEncoder, text: Int[ndarray, "n length"], words: Vocabulary) -> list[str]:
     """Return sentences as they are rebuilt from their parts."""
-    found = retold(encoder, parts(encoder, text, "text"), text.shape[1])
+    found = rebuilt_captions(encoder, parts(encoder, text, "text"), text.shape[1])
     assert found is not None
     return [words.sentence(row) for row in found]
 

@@ -1,4 +1,4 @@
-"""The command line: thin and lazy. Data goes to stdout, progress and errors to stderr.
+"""The command line: thin and lazy. Data goes to stdout, progress, warnings and errors to stderr.
 
 Each command is a function in the file of its group; heavy imports happen inside it, so that `--help` is instant.
 """
@@ -11,11 +11,24 @@ from io import TextIOWrapper
 
 import typer
 
-from ..errors import InputError, extra_named
-from . import compare, datasets, demo, doctor, evaluate, explain, features, fit, methods, protocols, search, serve
-from .index import items as index
-from .index import maintenance as upkeep
+from ..errors import CrossbitError, extra_named
+from . import (
+    compare,
+    datasets,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    features,
+    fit,
+    index,
+    methods,
+    protocols,
+    search,
+    serve,
+)
 from .output import visible
+from .warnings import shown_once
 
 app = typer.Typer(
     help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
@@ -35,7 +48,6 @@ app.command()(fit.fit)
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(compare.compare)
 app.command()(compare.reproduce)
-index.app.registered_commands += upkeep.app.registered_commands
 app.add_typer(index.app, name="index")
 app.command()(search.search)
 app.command()(search.tune)
@@ -48,25 +60,26 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; bad input and a failing disk end with a message and status 2, an interrupt with 130."""
+    """Run the command line; an error ends with a message and status 2, an interrupt with 130."""
     # Threads that spin while they wait make small networks several times slower on a machine that is not idle.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a caption may hold what the encoding does not
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: the encoding may lack characters of a caption
     try:
-        _run()
+        with shown_once():
+            _run()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever reads has had enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has had enough, as in `| head`
         sys.exit(1)
-    except MemoryError as fault:
-        print(f"crossbit: there is not enough memory: {fault}; use fewer items or shorter codes", file=sys.stderr)
+    except MemoryError as error:
+        print(f"crossbit: out of memory: {error}; use fewer items or shorter codes", file=sys.stderr)
         sys.exit(2)
-    except (InputError, OSError) as fault:
-        print(visible(f"crossbit: {fault}"), file=sys.stderr)
+    except (CrossbitError, OSError) as error:
+        print(visible(f"crossbit: {error}"), file=sys.stderr)
         sys.exit(2)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            print("crossbit: interrupted; what was finished is kept", file=sys.stderr)
+            print("crossbit: interrupted; finished work is kept", file=sys.stderr)
         raise
 
 

@@ -1,8 +1,8 @@
-"""`crossbit compare` and `crossbit reproduce`: methods beside each other, and beside what was published."""
+"""`crossbit compare` and `crossbit reproduce`: methods side by side, and beside published numbers."""
 
 from __future__ import annotations
 
-import sys
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,47 +10,49 @@ from typing import Annotated
 import typer
 
 from .options import (
-    Cache,
-    CaptionsIfAny,
-    DataDir,
-    DatasetIfAny,
-    Features,
-    Measures,
-    OnError,
+    CacheOption,
+    DataDirOption,
+    FeaturesOption,
+    MeasuresOption,
+    OnErrorOption,
+    OptionalCaptionsOption,
+    OptionalDatasetOption,
     PrecisionOption,
-    Protocol,
-    SplitFile,
+    ProtocolOption,
+    SplitOption,
 )
 from .output import JsonFlag, print_json, print_table
 
+logger = logging.getLogger(__name__)
+
 
 def compare(
-    methods: Annotated[str, typer.Argument(help="Methods, between commas: 'scm,cca+itq,cfrh(eta=0)'.")],
-    dataset: DatasetIfAny = "",
-    protocol: Protocol = "",
-    split: SplitFile = None,
-    bits: Annotated[str, typer.Option("--bits", "-b", help="Code lengths, between commas.")] = "16,32,64,128",
-    seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, counted from 0.", min=1)] = 1,
-    measure: Measures = None,
-    features: Features = "",
-    captions: CaptionsIfAny = "",
+    methods: Annotated[str, typer.Argument(help="Comma-separated methods: 'scm,cca+itq,cfrh(eta=0)'.")],
+    dataset: OptionalDatasetOption = "",
+    protocol: ProtocolOption = "",
+    split: SplitOption = None,
+    bits: Annotated[str, typer.Option("--bits", "-b", help="Comma-separated code lengths.")] = "16,32,64,128",
+    seeds: Annotated[int, typer.Option("--seeds", help="Number of seeds, counted from 0.", min=1)] = 1,
+    measure: MeasuresOption = None,
+    features: FeaturesOption = "",
+    captions: OptionalCaptionsOption = None,
     precision: PrecisionOption = "float32",
-    data_dir: DataDir = None,
-    cache: Cache = None,
-    on_error: OnError = "fail",
+    data_dir: DataDirOption = None,
+    cache: CacheOption = None,
+    on_error: OnErrorOption = "fail",
     ledger: Annotated[
-        Path, typer.Option("--ledger", help="Where finished runs are kept, so that an interrupted comparison goes on.")
+        Path, typer.Option("--ledger", help="File of finished runs, from which an interrupted comparison resumes.")
     ] = Path("runs/compare.jsonl"),
     cost: Annotated[
-        bool, typer.Option("--cost", help="Print all measures side by side with the bytes of an item, by direction.")
+        bool, typer.Option("--cost", help="Print one table per direction: all measures, and the bytes per item.")
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Fit and score methods at several code lengths; print a table.
+    """Fit and score methods at several code lengths.
 
-    It holds the mean over seeds, with the deviation where there are several. What is in the ledger is not done again;
-    the split is kept beside it. 'vsepp@256,vsepp@256+itq' with --cost shows what it costs to compress one space of 256
-    dimensions to codes.
+    The table has means over seeds, with the standard deviation if there are several. Runs that are in the ledger are
+    not repeated; the split is saved beside it. 'vsepp@256,vsepp@256+itq' with --cost shows the cost of compressing a
+    space of 256 dimensions to codes.
     """
     from ..errors import InputError
     from ..evaluation.comparison import Ledger, Run, chance_levels, page, setting, table
@@ -59,12 +61,13 @@ def compare(
     from ..metrics import parse_all
     from ..progress import bar
     from ..spec import split_list
-    from .setup import featurised, read_precision, read_setup
+    from .setup import featurised, read_setup
 
     recipes = [Recipe.parse(text) for text in split_list(methods)]
     setup = read_setup(dataset, features, captions, protocol, split)
-    how = read_precision(precision)
-    runs = [Run(recipe, length, seed, how) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)]
+    runs = [
+        Run(recipe, length, seed, precision) for recipe in recipes for length in _lengths(bits) for seed in range(seeds)
+    ]
     corpus = setup.corpus(data_dir)
     measures = parse_all(measure or setup.measures(corpus.split))
     data = featurised(setup, corpus, cache, on_error, data_dir=data_dir).dataset
@@ -75,7 +78,7 @@ def compare(
     with bar("compare") as log:
         for outcome in compare_runs(runs, data, measures, Ledger(ledger, where), log, fold=setup.fold):
             if isinstance(outcome, InputError):
-                print(f"left out: {outcome}", file=sys.stderr)
+                logger.warning("skipped a run: %s", outcome)
             else:
                 results.append(outcome)
     levels = chance_levels(data, measures, setup.fold)
@@ -91,14 +94,15 @@ def compare(
 
 
 def reproduce(
-    experiment: Annotated[Path, typer.Argument(help="A file under experiments/.", exists=True, dir_okay=False)],
-    data_dir: DataDir = None,
-    cache: Cache = None,
+    experiment: Annotated[Path, typer.Argument(help="A file in experiments/.", exists=True, dir_okay=False)],
+    data_dir: DataDirOption = None,
+    cache: CacheOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Run one row of a published table and print ours beside it.
+    """Reproduce one row of a published table.
 
-    Each number comes with a verdict: OK, near or off. Exits with status 1 if any is off.
+    Each of our numbers stands beside the published one with a verdict: OK, near or off. The exit status is 1 if any is
+    off.
     """
     from ..evaluation.experiment import Experiment
     from ..progress import bar
@@ -121,4 +125,4 @@ def _lengths(text: str) -> list[int]:
     try:
         return [int(part) for part in split_list(text)]
     except ValueError:
-        raise InputError(f"--bits is {text!r}, but should be code lengths between commas, as in 16,32,64") from None
+        raise InputError(f"--bits is {text!r}, but should be comma-separated code lengths, as in 16,32,64") from None

@@ -1,4 +1,4 @@
-"""`crossbit datasets`: what can be loaded, where to get it, and what was found."""
+"""`crossbit datasets`: the datasets that can be loaded, their sources, and the files that are there."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import DataDir
+from .completion import datasets as complete
+from .options import DataDirOption
 from .output import JsonFlag, print_json, print_table
 
-app = typer.Typer(help="List the datasets, or show one with its files and terms.", no_args_is_help=True)
+app = typer.Typer(help="List datasets, or show the files and terms of one.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(json: JsonFlag = False) -> None:
-    """List every dataset with what it holds."""
+    """List all datasets and their contents."""
     from ..datasets import LOADERS, describe
 
     infos = [describe(name) for name in LOADERS]
@@ -26,13 +27,19 @@ def list_(json: JsonFlag = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A dataset, with options if need be: coco, 'coco(task=labels)'.")],
-    data_dir: DataDir = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A dataset, with options if necessary: coco, 'coco(task=labels)'.", autocompletion=complete
+        ),
+    ],
+    data_dir: DataDirOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Show a dataset's source, terms, layout, options and contents.
 
-    The contents are what is found of it: the sizes of its parts and the checksum of its split, or what is missing.
+    The contents are those found in the data folder: the size of each part and the checksum of the split, or the reason
+    why it cannot be loaded.
     """
     from ..datasets import describe, loader
     from ..spec import parse_call
@@ -52,14 +59,14 @@ def show(
 
 
 def _found(name: str, options: dict[str, Any], data_dir: Path | None) -> dict[str, Any]:
-    """Return what loading finds: sizes and the split's checksum, or why it cannot be loaded."""
+    """Return the sizes and the split's checksum of a dataset, or the reason why it cannot be loaded."""
     from ..datasets import load
     from ..errors import InputError
 
     try:
         corpus = load(name, data_dir, **options)
-    except InputError as fault:
-        return {"nothing": str(fault)}
+    except InputError as error:
+        return {"nothing": str(error)}
     split = corpus.split
     return {
         "pairs": len(corpus),

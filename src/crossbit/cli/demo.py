@@ -1,4 +1,4 @@
-"""`crossbit demo`: the main job end to end, on generated scenes or on a dataset of yours."""
+"""`crossbit demo`: the main job end to end, on generated scenes or on your own dataset."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from typing import Annotated
 
 import typer
 
-from .options import Cache, Captions, DataDir, Features, OnError
+from .completion import datasets
+from .options import CacheOption, CaptionsOption, DataDirOption, FeaturesOption, OnErrorOption
 from .output import JsonFlag, print_json
 
 
 def demo(
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="A dataset with labels.")] = "scenes",
-    features: Features = "",
-    captions: Captions = "join",
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="A dataset with labels.", autocompletion=datasets)
+    ] = "scenes",
+    features: FeaturesOption = "",
+    captions: CaptionsOption = "join",
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The folder to write; an older demo is replaced, nothing else.")
+        Path, typer.Option("--out", "-o", help="Output folder; an older demo in it is replaced, nothing else.")
     ] = Path("runs/demo"),
-    data_dir: DataDir = None,
-    cache: Cache = None,
-    on_error: OnError = "skip",
+    data_dir: DataDirOption = None,
+    cache: CacheOption = None,
+    on_error: OnErrorOption = "skip",
     json: JsonFlag = False,
 ) -> None:
-    """Run the main job and write a page to look at.
+    """Run the main job end to end and write a report.
 
-    It extracts features, fits CFRH and the baselines at 64 bits, scores both directions, and searches with words and
-    with pictures.
+    The demo extracts features, fits CFRH and baselines at 64 bits, scores both directions, and searches by text and by
+    picture.
     """
     from ..progress import bar
     from ..reporting.demo import Demo, refuse_others
@@ -35,8 +38,7 @@ def demo(
     refuse_others(out)
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir)
-    made = Demo(setup, corpus, featurised(setup, corpus, cache, on_error, data_dir=data_dir))
-    page = made.run(out, bar)
+    page = Demo(setup, corpus, featurised(setup, corpus, cache, on_error, data_dir=data_dir)).run(out, bar)
     if json:
         print_json({"report": str(page), "scores": str(out / "scores.json"), "model": str(out / "model")})
     else:

@@ -1,4 +1,4 @@
-"""`crossbit doctor`: what is installed, which optional parts work, where data was found."""
+"""`crossbit doctor`: installed packages, working extras, and the datasets that were found."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 import typer
 
 from ..errors import EXTRAS
-from .options import DataDir
+from .options import DataDirOption
 from .output import JsonFlag, print_json, print_table
 
-#: Import name, name on PyPI, what it is for.
+#: Module, its package on PyPI, and its purpose.
 PARTS = (
     ("faiss", "faiss-cpu", "fast search"),
     ("numba", "numba", "fast evaluation"),
     ("torch", "torch", "training and encoding"),
-    ("onnxruntime", "onnxruntime", "features: onnx"),
-    ("skimage", "scikit-image", "features: hog"),
+    ("onnxruntime", "onnxruntime", "ONNX features"),
+    ("skimage", "scikit-image", "HOG features"),
     ("matplotlib", "matplotlib", "plots"),
-    ("pyarrow", "pyarrow", "tables: Parquet, CSV"),
+    ("pyarrow", "pyarrow", "Parquet and CSV tables"),
     ("fastapi", "fastapi", "serving"),
-    ("transformers", "transformers", "features: clip"),
-    ("open_clip", "open-clip-torch", "features: open_clip"),
+    ("transformers", "transformers", "CLIP features"),
+    ("open_clip", "open-clip-torch", "OpenCLIP features"),
 )
 
 
-def doctor(data_dir: DataDir = None, json: JsonFlag = False) -> None:
-    """Report what is installed and which data is found."""
+def doctor(data_dir: DataDirOption = None, json: JsonFlag = False) -> None:
+    """Report installed packages and available datasets."""
     parts = [_part(*part) for part in PARTS]
     found = [_dataset(name, data_dir) for name in _names()]
     machine = {"python": platform.python_version(), "cores": os.cpu_count(), "accelerator": _accelerator()}
@@ -40,9 +40,9 @@ def doctor(data_dir: DataDir = None, json: JsonFlag = False) -> None:
         return
     typer.echo("  ".join(f"{name}: {value}" for name, value in machine.items()) + "\n")
     print_table(parts)
-    where = data_dir or "no folder: give --data-dir or set CROSSBIT_DATA"
+    where = data_dir or "no folder (give --data-dir or set CROSSBIT_DATA)"
     print_table([{k: row[k] for k in ("dataset", "pairs", "state")} for row in found], title=f"datasets in {where}")
-    typer.echo("`crossbit datasets show NAME` tells where to get one, and how its files should lie.")
+    typer.echo("`crossbit datasets show NAME` shows the source of a dataset and the layout of its files.")
 
 
 def _part(module: str, package: str, purpose: str) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def _part(module: str, package: str, purpose: str) -> dict[str, Any]:
         state = version(package)
     except ModuleNotFoundError:
         state = f"not installed: pip install 'crossbit[{EXTRAS[module]}]'" if module in EXTRAS else "not installed"
-    except (ImportError, RuntimeError, OSError, PackageNotFoundError) as fault:
-        state = f"broken: {str(fault).splitlines()[0][:60]}"
+    except (ImportError, RuntimeError, OSError, PackageNotFoundError) as error:
+        state = f"broken: {str(error).splitlines()[0][:60]}"
     return {"part": module, "state": state, "for": purpose}
 
 
@@ -68,8 +68,8 @@ def _dataset(name: str, data_dir: Path | None) -> dict[str, Any]:
 
     try:
         corpus = load(name, data_dir)
-    except (InputError, OSError) as fault:
-        return {"dataset": name, "pairs": "–", "state": "not found", "why": str(fault)}
+    except (InputError, OSError) as error:
+        return {"dataset": name, "pairs": "–", "state": "not found", "why": str(error)}
     return {"dataset": name, "pairs": f"{len(corpus):,}", "state": "found", "why": ""}
 
 

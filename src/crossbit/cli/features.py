@@ -1,4 +1,4 @@
-"""`crossbit features` and `crossbit extract`: what turns raw items into numbers, and how it is done for other tools."""
+"""`crossbit features` and `crossbit extract`: the feature extractors, and their features as files for other tools."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Annotated
 
 import typer
 
-from .options import Cache, Captions, DataDir, DatasetOption, Features, OnError
+from .completion import extractors
+from .options import CacheOption, CaptionsOption, DataDirOption, DatasetOption, FeaturesOption, OnErrorOption
 from .output import JsonFlag, print_json, print_table
 
-app = typer.Typer(help="List the feature extractors, or show one with its options.", no_args_is_help=True)
+app = typer.Typer(help="List feature extractors, or show the options of one.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(json: JsonFlag = False) -> None:
-    """List every extractor with what it reads."""
+    """List all extractors and the modalities they read."""
     from ..features import EXTRACTORS, extractor_class
 
     rows = []
@@ -30,15 +31,16 @@ def list_(json: JsonFlag = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="An extractor, as `features list` names it.")], json: JsonFlag = False
+    name: Annotated[str, typer.Argument(help="A name from `features list`.", autocompletion=extractors)],
+    json: JsonFlag = False,
 ) -> None:
-    """Show an extractor's options and what they mean."""
+    """Show the options of an extractor and their meaning."""
     from ..features import extractor_class
 
     cls = extractor_class(name)
     about = inspect.cleandoc(cls.__doc__ or "")
     options = {
-        field.name: "needed" if field.default is dataclasses.MISSING else field.default
+        field.name: "required" if field.default is dataclasses.MISSING else field.default
         for field in dataclasses.fields(cls)
         if field.name != "modality"
     }
@@ -51,20 +53,20 @@ def show(
 
 
 def extract(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")],
     dataset: DatasetOption,
-    features: Features = "",
-    captions: Captions = "join",
-    data_dir: DataDir = None,
-    cache: Cache = None,
-    on_error: OnError = "fail",
+    features: FeaturesOption = "",
+    captions: CaptionsOption = "join",
+    data_dir: DataDirOption = None,
+    cache: CacheOption = None,
+    on_error: OnErrorOption = "fail",
     json: JsonFlag = False,
 ) -> None:
-    """Write a dataset's features into a folder, for other tools.
+    """Write the features of a dataset to a folder, for other tools.
 
-    Each pair of its split is a row: image and text become .npy, or .npz where they are sparse (SciPy's CSR);
-    labels.npy, ids.json with the item of each row, split.json and the fitted pipelines lie beside them. An interrupted
-    run goes on where it stopped.
+    Each pair of the split is a row of image.npy and text.npy, or of an .npz file if the features are sparse (SciPy's
+    CSR). The folder also holds labels.npy, ids.json with the item of each row, split.json and the fitted pipelines. An
+    interrupted run resumes where it stopped.
     """
     from ..features.export import export
     from .setup import featurised, read_setup
@@ -76,6 +78,6 @@ def extract(
         print_json({"dataset": dataset, "folder": str(out), **facts})
         return
     for modality in ("image", "text"):
-        made = facts[modality]
-        typer.echo(f"{out / made['file']}: {facts['rows']:,} x {made['width']:,} by {made['spec']}")
-    typer.echo(f"{facts['items']:,} items of split {facts['split']}; {len(facts['failures'])} could not be used")
+        written = facts[modality]
+        typer.echo(f"{out / written['file']}: {facts['rows']:,} x {written['width']:,} by {written['spec']}")
+    typer.echo(f"{facts['items']:,} items of split {facts['split']}, {len(facts['failures'])} skipped")

@@ -1,4 +1,4 @@
-"""`crossbit fit`: learn codes from pairs and save the model."""
+"""`crossbit fit`: codes learned from pairs, saved as a model."""
 
 from __future__ import annotations
 
@@ -10,60 +10,60 @@ from typing import Annotated
 import typer
 
 from .options import (
-    Cache,
-    CaptionsIfAny,
-    DataDir,
-    DatasetIfAny,
-    Device,
-    Features,
-    OnError,
+    CacheOption,
+    DataDirOption,
+    DeviceOption,
+    FeaturesOption,
+    OnErrorOption,
+    OptionalCaptionsOption,
+    OptionalDatasetOption,
     PrecisionOption,
-    Protocol,
-    Seed,
+    ProtocolOption,
+    SeedOption,
     SetOption,
-    SplitFile,
+    SplitOption,
 )
 from .output import JsonFlag, print_json
 
 
 def fit(
-    method: Annotated[str, typer.Argument(help="A method, as in cfrh, 'cfrh(eta=0)' or cca+itq.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the model; an older model is replaced.")],
-    dataset: DatasetIfAny = "",
-    protocol: Protocol = "",
-    split: SplitFile = None,
-    bits: Annotated[int, typer.Option("--bits", "-b", help="Bits of a code.", min=1)] = 64,
-    features: Features = "",
-    captions: CaptionsIfAny = "",
+    method: Annotated[str, typer.Argument(help="A method, such as cfrh, 'cfrh(eta=0)' or cca+itq.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model; an older model is replaced.")],
+    dataset: OptionalDatasetOption = "",
+    protocol: ProtocolOption = "",
+    split: SplitOption = None,
+    bits: Annotated[int, typer.Option("--bits", "-b", help="Code length in bits.", min=1)] = 64,
+    features: FeaturesOption = "",
+    captions: OptionalCaptionsOption = None,
     set_: SetOption = None,
-    seed: Seed = 0,
-    data_dir: DataDir = None,
-    cache: Cache = None,
-    on_error: OnError = "fail",
+    seed: SeedOption = 0,
+    data_dir: DataDirOption = None,
+    cache: CacheOption = None,
+    on_error: OnErrorOption = "fail",
     training: Annotated[
         Path | None,
         typer.Option(
-            help="Keep checkpoints and TensorBoard's logs in this folder, and go on from them."
-            "  [default: OUT.training, which is deleted in the end]",
+            help="Folder for checkpoints, from which training resumes, and TensorBoard logs."
+            "  [default: OUT.training, deleted at the end]",
             show_default=False,
         ),
     ] = None,
     precision: PrecisionOption = "float32",
-    device: Device = "auto",
+    device: DeviceOption = "auto",
     patience: Annotated[
         int,
         typer.Option(
-            help="Hold out a tenth of the training items and stop when their pairs have not found each other better"
-            " for this many epochs.  [default: train all epochs]",
+            help="Early stopping: stop after this many epochs without better recall on a held-out tenth of the training"
+            " items.  [default: train all epochs]",
             min=0,
             show_default=False,
         ),
     ] = 0,
     json: JsonFlag = False,
 ) -> None:
-    """Fit a method on a dataset's training part and save the model.
+    """Fit a method on a dataset and save the model.
 
-    The training part is that of the protocol or of the split file, where one is given.
+    The training part is that of the dataset, or of the protocol or the split file.
     """
     from ..devices import find_device
     from ..methods.fitting import fit as fit_model
@@ -73,14 +73,14 @@ def fit(
     from ..spec import options
     from ..training.distributed import process_group, rank
     from ..training.run import CHECKPOINT, Training
-    from .setup import featurised, read_precision, read_setup
+    from .setup import featurised, read_setup
 
     find_device(device)
     refuse_other(out)
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
-    made = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir, device=device)
-    data = made.dataset
+    extracted = featurised(setup, setup.corpus(data_dir), cache, on_error, data_dir=data_dir, device=device)
+    data = extracted.dataset
     kept = training or out.with_name(f"{out.name}.training")
     run = {
         "method": recipe.name,
@@ -91,8 +91,8 @@ def fit(
         "patience": patience,
     }
     with bar(f"fit {recipe.name} at {bits} bits") as log, process_group(device):
-        how = Training(log, kept, facts=run, precision=read_precision(precision), patience=patience, device=device)
-        model = fit_model(recipe, made, bits, seed=seed, training=how)
+        settings = Training(log, kept, facts=run, precision=precision, patience=patience, device=device)
+        model = fit_model(recipe, extracted, bits, seed=seed, training=settings)
         first = rank() == 0
     if not first:
         return

@@ -1,4 +1,4 @@
-"""`crossbit methods`: what can be fitted, and where it was published."""
+"""`crossbit methods`: the methods, their papers and their parameters."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import typer
 
 from .output import JsonFlag, print_json, print_table
 
-app = typer.Typer(help="List the methods, or show one with its paper and parameters.", no_args_is_help=True)
+app = typer.Typer(help="List methods, or show the paper and parameters of one.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(json: JsonFlag = False) -> None:
-    """List every method with its year, and whether it needs labels."""
+    """List all methods with year, paper and need for labels."""
     from ..methods import METHODS, method
 
     rows = [
@@ -31,9 +31,7 @@ def list_(json: JsonFlag = False) -> None:
 
 
 @app.command()
-def show(
-    name: Annotated[str, typer.Argument(help="A method, as `methods list` names it.")], json: JsonFlag = False
-) -> None:
+def show(name: Annotated[str, typer.Argument(help="A name from `methods list`.")], json: JsonFlag = False) -> None:
     """Show a method's paper, idea, deviations and parameters."""
     from ..methods import method
 

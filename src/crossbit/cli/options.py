@@ -1,62 +1,91 @@
-"""Options that several commands share, each defined once."""
+"""Options that several commands share, and the closed choices among them.
+
+The choices are those of the library, as type checker and tests make sure; they are repeated here because `--help` must
+not import the library.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-DatasetOption = Annotated[
-    str, typer.Option("--dataset", "-d", help="A dataset, with options if need be: scenes, 'scenes(seed=1)'.")
+from .completion import after_commas, conventions, datasets, devices, extractors, measures, protocols
+
+Captions: TypeAlias = Literal["join", "first", "each"]
+OnError: TypeAlias = Literal["fail", "skip"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+Side: TypeAlias = Literal["image", "text"]
+
+_DATASET = "A dataset, with options if necessary: scenes, 'scenes(seed=1)'."
+DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help=_DATASET, autocompletion=datasets)]
+OptionalDatasetOption = Annotated[
+    str, typer.Option("--dataset", "-d", help=f"{_DATASET} Default: the protocol's.", autocompletion=datasets)
 ]
-DatasetIfAny = Annotated[
-    str, typer.Option("--dataset", "-d", help="A dataset, with options if need be; default: that of the protocol.")
-]
-Protocol = Annotated[
+ProtocolOption = Annotated[
     str,
     typer.Option(
-        "--protocol", "-p", help="A protocol of the literature: who trains, queries and is searched, and the measure."
+        "--protocol",
+        "-p",
+        help="A protocol from the literature: training, query and database items, and the measure.",
+        autocompletion=protocols,
     ),
 ]
-SplitFile = Annotated[
+SplitOption = Annotated[
     Path | None, typer.Option("--split", help="A split saved as JSON (`crossbit protocols show NAME --out FILE`).")
 ]
-Conventions = Annotated[
-    str, typer.Option("--conventions", help="Score under papers' conventions: 'all', or names between commas.")
+ConventionsOption = Annotated[
+    str,
+    typer.Option(
+        "--conventions",
+        help="Also score by the conventions of papers: 'all', or comma-separated names.",
+        autocompletion=after_commas(conventions),
+    ),
 ]
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", envvar="CROSSBIT_DATA", help="The folder that holds a folder per dataset."),
+DataDirOption = Annotated[
+    Path | None, typer.Option("--data-dir", envvar="CROSSBIT_DATA", help="The folder with one folder per dataset.")
 ]
-Features = Annotated[
+FeaturesOption = Annotated[
     str,
     typer.Option(
         "--features",
         "-f",
-        help="Feature extractors: 'precomputed', 'clip(model=FOLDER)' for both modalities, or one each:"
-        " 'image=onnx|pca256,text=bow'. Default: what the dataset brings, else hog and bow.",
+        help="Feature extractors: one for both modalities, such as 'precomputed' or 'clip(model=FOLDER)', or one each:"
+        " 'image=onnx|pca256,text=bow'. Default: the dataset's own features, else hog and bow.",
+        autocompletion=extractors,
     ),
 ]
-_CAPTIONS = "What becomes of several captions: join (one text), first, each (a pair each)."
-Captions = Annotated[str, typer.Option("--captions", help=_CAPTIONS)]
-CaptionsIfAny = Annotated[
-    str, typer.Option("--captions", help=f"{_CAPTIONS} Default: as the protocol does, else join.")
+_CAPTIONS = "Several captions of an item become one text (join), the first alone, or a pair each."
+CaptionsOption = Annotated[Captions, typer.Option("--captions", help=_CAPTIONS)]
+OptionalCaptionsOption = Annotated[
+    Captions | None, typer.Option("--captions", help=f"{_CAPTIONS} Default: the protocol's, else join.")
 ]
-Cache = Annotated[
-    Path | None, typer.Option("--cache", help="Where extracted features are kept; default: the user's cache folder.")
+CacheOption = Annotated[
+    Path | None, typer.Option("--cache", help="Folder for extracted features. Default: the user's cache folder.")
 ]
-OnError = Annotated[
-    str, typer.Option("--on-error", help="What a damaged item does: fail, or skip (it is named and left out).")
+OnErrorOption = Annotated[
+    OnError, typer.Option("--on-error", help="Whether a damaged item ends the run or is skipped with a warning.")
 ]
-Measures = Annotated[
+MeasuresOption = Annotated[
     list[str] | None,
-    typer.Option("--measure", "-m", help="A measure such as MAP or 'MAP@50(over=hits)'; may be repeated."),
+    typer.Option(
+        "--measure",
+        "-m",
+        help="A measure, such as MAP or 'MAP@50(over=hits)'; may be repeated.",
+        autocompletion=measures,
+    ),
 ]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="A hyper-parameter as key=value; may be repeated.")]
-PrecisionOption = Annotated[str, typer.Option("--precision", help="float32, or bfloat16 for faster networks.")]
-Device = Annotated[
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="A hyperparameter, as key=value; may be repeated.")]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="Precision of networks in training; bfloat16 is faster.")
+]
+DeviceOption = Annotated[
     str,
-    typer.Option("--device", help="Where networks compute: auto (CUDA where there is some), cpu, cuda, cuda:1, mps."),
+    typer.Option(
+        "--device",
+        help="Device for networks: auto (CUDA if there is one), cpu, cuda, cuda:1 or mps.",
+        autocompletion=devices,
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of all random numbers.")]

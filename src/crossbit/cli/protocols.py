@@ -1,21 +1,25 @@
-"""`crossbit protocols`: how the literature evaluates, and the split that a protocol draws from what is here."""
+"""`crossbit protocols`: evaluation protocols from the literature, and the splits that they draw."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import DataDir, DatasetIfAny
+from .completion import protocols as complete
+from .options import DataDirOption, OptionalDatasetOption
 from .output import JsonFlag, print_json, print_table
 
-app = typer.Typer(help="List the literature's protocols, or show one and its split.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from ..protocols import Protocol
+
+app = typer.Typer(help="List protocols from the literature, or show the split of one.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(json: JsonFlag = False) -> None:
-    """List every protocol with its sizes and its measure."""
+    """List all protocols with their sizes and measures."""
     from ..protocols import PROTOCOLS
 
     rows = [
@@ -32,31 +36,32 @@ def list_(json: JsonFlag = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A protocol, as `protocols list` names it.")],
-    dataset: DatasetIfAny = "",
-    data_dir: DataDir = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file for the split, as JSON.")] = None,
+    name: Annotated[str, typer.Argument(help="A name from `protocols list`.", autocompletion=complete)],
+    dataset: OptionalDatasetOption = "",
+    data_dir: DataDirOption = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the split to this JSON file.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Show a protocol's split, measures and source, and what is found.
+    """Show the split, measures and source of a protocol.
 
-    What is found are the sizes and the checksum of the split it draws from the data folder, and what speaks against it.
+    If the data folder has the dataset, the sizes and checksum of the split drawn from it are shown too, with any doubts
+    about them.
     """
     from ..protocols import protocol
 
-    shown = protocol(name)
-    found = _found(shown, dataset, data_dir, out)
+    selected = protocol(name)
+    found = _found(selected, dataset, data_dir, out)
     facts = {
         "protocol": name,
-        "dataset": shown.dataset,
-        "procedure": shown.procedure,
-        "captions": shown.captions,
-        "fold": shown.fold,
-        "measures": [str(each) for each in shown.measures],
-        "published": shown.published._asdict(),
-        "recorded sha256": {str(pairs): sha256 for pairs, sha256 in shown.sha256.items()},
-        "source": shown.source,
-        "notes": shown.notes,
+        "dataset": selected.dataset,
+        "procedure": selected.procedure,
+        "captions": selected.captions,
+        "fold": selected.fold,
+        "measures": [str(each) for each in selected.measures],
+        "published": selected.published._asdict(),
+        "recorded sha256": {str(pairs): sha256 for pairs, sha256 in selected.sha256.items()},
+        "source": selected.source,
+        "notes": selected.notes,
         "found": found,
     }
     if json:
@@ -67,20 +72,20 @@ def show(
             typer.echo(f"{' '.join(filter(None, (what, part)))}: {each}")
 
 
-def _found(shown: Any, dataset: str, data_dir: Path | None, out: Path | None) -> dict[str, Any]:
-    """Return the sizes and checksum of the split of what is here, or why there is none; write it to `out`."""
+def _found(selected: Protocol, dataset: str, data_dir: Path | None, out: Path | None) -> dict[str, Any]:
+    """Return the sizes and checksum of the split drawn from the data folder, or why there is none; save it."""
     from ..datasets import load
     from ..errors import InputError
 
-    call = shown.loads(dataset)
+    call = selected.loads(dataset)
     try:
         corpus = load(call.name, data_dir, **call.options)
-        split = shown.split(corpus)
-    except InputError as fault:
+        split = selected.split(corpus)
+    except InputError as error:
         if out:
             raise
-        return {"nothing": str(fault)}
+        return {"nothing": str(error)}
     if out:
         split.save(out)
     sizes = {part: len(getattr(split, part)) for part in ("query", "database", "train", "validation")}
-    return {"pairs": len(corpus), **sizes, "sha256": split.sha256, "doubts": shown.doubts(corpus, split)}
+    return {"pairs": len(corpus), **sizes, "sha256": split.sha256, "doubts": selected.doubts(corpus, split)}

@@ -1,7 +1,8 @@
-"""`crossbit search`: find items by texts, pictures, and other items."""
+"""`crossbit search` and `crossbit tune`: items found by texts, pictures and other items."""
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from dataclasses import asdict
@@ -10,33 +11,42 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .output import JsonFlag, print_json, print_table, visible
+from .completion import indexes
+from .options import Side
+from .output import JsonFlag, print_json, print_table
 
 if TYPE_CHECKING:
     from ..collection import Part, SearchResults
     from ..collection.search.stages import Stage
 
+logger = logging.getLogger(__name__)
+
 
 def search(
-    collection: Annotated[Path, typer.Argument(help="A collection that `crossbit index create` made.")],
-    text: Annotated[list[str] | None, typer.Option("--text", "-t", help="A text; 'beach^0.5' weighs half.")] = None,
-    image: Annotated[list[str] | None, typer.Option("--image", "-i", help="A picture's path.")] = None,
-    like: Annotated[list[str] | None, typer.Option("--like", help="The id of an item: more like this.")] = None,
-    minus: Annotated[list[str] | None, typer.Option("--minus", help="A text to lead away from.")] = None,
-    minus_image: Annotated[list[str] | None, typer.Option(help="A picture to lead away from.")] = None,
+    collection: Annotated[Path, typer.Argument(help="A collection made by `crossbit index create`.")],
+    text: Annotated[
+        list[str] | None, typer.Option("--text", "-t", help="A text; 'beach^0.5' has half the weight.")
+    ] = None,
+    image: Annotated[list[str] | None, typer.Option("--image", "-i", help="Path of a picture.")] = None,
+    like: Annotated[list[str] | None, typer.Option("--like", help="Id of an item to find more like.")] = None,
+    minus: Annotated[list[str] | None, typer.Option("--minus", help="A text to search away from.")] = None,
+    minus_image: Annotated[list[str] | None, typer.Option(help="A picture to search away from.")] = None,
     target: Annotated[
-        str, typer.Option("--in", help="Search image or text; default: text for a picture alone, else image.")
+        Side | None, typer.Option("--in", help="Modality to search.  [default: text for a picture alone, else image]")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", help="Number of hits.", min=1)] = 10,
+    radius: Annotated[int | None, typer.Option(help="Maximum Hamming distance of a hit, in bits.", min=0)] = None,
+    where: Annotated[str, typer.Option("--where", "-w", help="A filter, such as 'year >= 2020'.")] = "",
+    index: Annotated[
+        str,
+        typer.Option(help="Index: auto, flat or ivf.  [default: tuned]", show_default=False, autocompletion=indexes),
     ] = "",
-    k: Annotated[int, typer.Option("-k", help="How many hits.", min=1)] = 10,
-    radius: Annotated[int | None, typer.Option(help="Only hits within this many bits.", min=0)] = None,
-    where: Annotated[str, typer.Option("--where", "-w", help="A filter, as in 'year >= 2020'.")] = "",
-    index: Annotated[str, typer.Option(help="flat, ivf or auto.  [default: as tuned]", show_default=False)] = "",
-    explain: Annotated[bool, typer.Option("--explain", help="Show what each stage did, and how long it took.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the work and time of each stage.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Search a collection by texts, pictures or items.
 
-    Several of them together are one query.
+    Several of them form one query.
     """
     from dataclasses import replace
 
@@ -46,18 +56,18 @@ def search(
     parts = _parts({"text": text, "image": image, "like": like}, {"text": minus, "image": minus_image})
     with Collection(collection) as opened:
         settings = replace(opened.settings, index=index) if index else opened.settings
-        found = opened.search(*parts, target=target, k=k, radius=radius, where=where, settings=settings)
-        told = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"
-        told += "; no good match" if found.doubtful else ""
-        if doubt := warning(parts, lambda: opened.model):
-            print(f"crossbit: {visible(doubt)}", file=sys.stderr)
+        found = opened.search(*parts, target=target or "", k=k, radius=radius, where=where, settings=settings)
+        summary = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"
+        summary += "; no good match" if found.doubtful else ""
+        if unknown_words := warning(parts, lambda: opened.model):
+            logger.warning("%s", unknown_words)
     if json:
-        print_json({**_explained(found), "warning": doubt} if explain else _as_json(found))
+        print_json({**_explained(found), "warning": unknown_words} if explain else _as_json(found))
         return
     print_table([_row(rank, hit) for rank, hit in enumerate(found.hits, 1)])
     if explain:
         print_table([_stage_row(stage) for stage in found.stages])
-    print(told, file=sys.stderr)
+    print(summary, file=sys.stderr)
 
 
 def _parts(plus: dict[str, list[str] | None], minus: dict[str, list[str] | None]) -> list[Part]:
@@ -69,17 +79,17 @@ def _parts(plus: dict[str, list[str] | None], minus: dict[str, list[str] | None]
     for sign, given in ((1.0, plus), (-1.0, minus)):
         for kind, values in given.items():
             for value in values or ():
-                name, weight = _weighed(value)
+                name, weight = _weighted(value)
                 parts.append(make[kind](name) * (sign * weight))
     if not parts:
-        raise InputError("a search takes --text, --image or --like, or several of them")
+        raise InputError("a search needs --text, --image or --like, alone or together")
     return parts
 
 
-def _weighed(value: str) -> tuple[str, float]:
-    """Return a part and its weight, which may stand behind a caret.
+def _weighted(value: str) -> tuple[str, float]:
+    """Return a part and its weight, which may follow a caret.
 
-    >>> _weighed("beach^0.5"), _weighed("x^2 + y")
+    >>> _weighted("beach^0.5"), _weighted("x^2 + y")
     (('beach', 0.5), ('x^2 + y', 1.0))
     """
     match = re.fullmatch(r"(.+)\^(\d+(?:\.\d+)?)", value, re.DOTALL)
@@ -98,8 +108,8 @@ def _as_json(found: SearchResults) -> list[dict[str, Any]]:
 
 
 def _stage_row(stage: Stage) -> dict[str, Any]:
-    seen = {"stage": stage.name, "looked at": stage.looked_at, "kept": stage.kept}
-    return {**seen, "ms": 1000 * stage.seconds, "how": stage.how}
+    counts = {"stage": stage.name, "examined": stage.looked_at, "kept": stage.kept}
+    return {**counts, "ms": 1000 * stage.seconds, "how": stage.how}
 
 
 def _row(rank: int, hit: Any) -> dict[str, Any]:
@@ -114,19 +124,19 @@ def _short(text: str, most: int = 80) -> str:
 
 
 def tune(
-    collection: Annotated[Path, typer.Argument(help="A collection that keeps vectors.")],
-    recall: Annotated[float, typer.Option(help="Share of the exact ten nearest to find.")] = 0.95,
+    collection: Annotated[Path, typer.Argument(help="A collection with stored vectors.")],
+    recall: Annotated[float, typer.Option(help="Recall of the exact ten nearest to reach.", min=0, max=1)] = 0.95,
     json: JsonFlag = False,
 ) -> None:
-    """Find and store the cheapest way to search a collection.
+    """Find and store the fastest search settings of a collection.
 
-    What counts is the share of the ten nearest by the stored real values, searched exactly, that a setting finds.
+    The recall of a setting is the share of the exact ten nearest, by the stored real values, that it finds.
     """
     from ..collection import Collection
-    from ..collection.operations.tune import tune as find
+    from ..collection.operations.tune import tune as tune_settings
 
     with Collection(collection) as opened:
-        chosen, trials = find(opened, recall)
+        chosen, trials = tune_settings(opened, recall)
     if json:
         print_json({"chosen": asdict(chosen), "trials": [asdict(trial) for trial in trials]})
         return

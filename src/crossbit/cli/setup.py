@@ -1,36 +1,36 @@
-"""What commands do before the work proper: read their options into a setup, and extract its features."""
+"""First steps of commands: options become a setup, and a corpus becomes features."""
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import cast
 
 from ..data.corpus import Corpus
-from ..data.pairs import Modality
+from ..data.pairs import MODALITIES, Modality
 from ..errors import unknown_name
 from ..evaluation.setup import Setup
-from ..features import Captions, Featurised, Pipeline, default_cache, featurise
-from ..features.extraction import OnError
+from ..features import Featurised, Pipeline, default_cache, featurise
 from ..progress import bar
 from ..protocols import protocol as find_protocol
 from ..spec import split_list
-from .output import visible
+from .options import Captions, OnError
 
-if TYPE_CHECKING:
-    from ..training.run import Precision
+logger = logging.getLogger(__name__)
+
+#: Skipped items that are named one by one.
+NAMED = 10
 
 
-def read_setup(dataset: str, features: str, captions: str, protocol: str = "", split: Path | None = None) -> Setup:
-    """Return the setup that the options describe; the protocol says what the others leave open."""
+def read_setup(
+    dataset: str, features: str, captions: Captions | None, protocol: str = "", split: Path | None = None
+) -> Setup:
+    """Return the setup that the options describe; the protocol fills in what they leave open."""
     frozen = find_protocol(protocol) if protocol else None
-    captions = captions or (frozen.captions if frozen else "join")
-    if captions not in get_args(Captions):
-        raise unknown_name(captions, "way with captions", get_args(Captions))
     return Setup(
         dataset or (frozen.dataset if frozen else ""),
-        captions=cast("Captions", captions),
+        captions=captions or (cast("Captions", frozen.captions) if frozen else "join"),
         protocol=protocol,
         split=split,
         **read_features(features),
@@ -47,53 +47,42 @@ def read_features(features: str) -> dict[Modality, str]:
     for part in split_list(features):
         modality, equals, spec = part.partition("=")
         if equals and "(" not in modality:
-            if modality not in ("image", "text"):
-                raise unknown_name(modality, "modality", ("image", "text"))
-            specs[cast("Modality", modality)] = spec
+            if modality not in MODALITIES:
+                raise unknown_name(modality, "modality", MODALITIES)
+            specs[modality] = spec
         else:
             specs |= {"image": part, "text": part}
     return specs
-
-
-def read_precision(precision: str) -> Precision:
-    """Return the precision of networks in training that `--precision` names."""
-    from ..training.run import Precision
-
-    if precision not in get_args(Precision):
-        raise unknown_name(precision, "precision", get_args(Precision))
-    return cast("Precision", precision)
 
 
 def featurised(
     setup: Setup,
     corpus: Corpus,
     cache: Path | None,
-    on_error: str,
+    on_error: OnError,
     pipelines: Mapping[Modality, Pipeline] | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
 ) -> Featurised:
-    """Return a corpus as features, with progress and a count of what was left out on stderr.
+    """Return the features of a corpus, with progress on stderr and warnings for skipped items.
 
-    A fitted model's `pipelines` are used as they are; otherwise the setup's are fitted to the training items, and
-    weights that they name may lie in `data_dir/weights`.
+    The `pipelines` of a fitted model are used as they are; otherwise those of the setup are fitted to the training
+    items, and weights that they name are also looked for in `data_dir/weights`.
     """
-    if on_error not in get_args(OnError):
-        raise unknown_name(on_error, "way with damaged items", get_args(OnError))
     chosen = pipelines or {m: Pipeline.parse(spec, m, data_dir=data_dir) for m, spec in setup.features(corpus).items()}
     with bar(f"features of {corpus.name}") as log:
-        made = featurise(
+        features = featurise(
             corpus,
             chosen["image"].on(device),
             chosen["text"].on(device),
             captions=setup.captions,
             cache=cache or default_cache(),
-            on_error=cast("OnError", on_error),
+            on_error=on_error,
             log=log,
         )
-    for failure in made.failures[:10]:
-        print(visible(f"left out {failure.id} ({failure.modality}): {failure.reason}"), file=sys.stderr)
-    if made.failures:
-        left_out = {failure.id for failure in made.failures}
-        print(f"{len(left_out)} of {len(corpus)} items were left out", file=sys.stderr)
-    return made
+    for failure in features.failures[:NAMED]:
+        logger.warning("skipped the %s of %s: %s", failure.modality, failure.id, failure.reason)
+    if features.failures:
+        skipped = {failure.id for failure in features.failures}
+        logger.warning("%d of %d items were skipped", len(skipped), len(corpus))
+    return features

@@ -34,13 +34,13 @@ class Near(NamedTuple):
 
 @final
 @dataclass(frozen=True, eq=False)
-class Explained:
+class Explanation:
     """A pair, what was rebuilt of it if the model learned to, and the nearest items by part and modality."""
 
     picture: UInt8[ndarray, "h w 3"]
     caption: str
-    repainted: UInt8[ndarray, "side side 3"] | None
-    retold: str | None
+    rebuilt_picture: UInt8[ndarray, "side side 3"] | None
+    rebuilt_caption: str | None
     nearest: Mapping[str, Mapping[Modality, Sequence[Near]]]
 
     def facts(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Explained:
             part: {m: [each._asdict() for each in found] for m, found in of_part.items()}
             for part, of_part in self.nearest.items()
         }
-        return {"caption": self.caption, "rebuilt caption": self.retold, "nearest": near}
+        return {"caption": self.caption, "rebuilt caption": self.rebuilt_caption, "nearest": near}
 
 
 @final
@@ -79,15 +79,15 @@ class Gallery:
         return Gallery(self.corpus, tuple(each for each in self.ids if each != name))
 
 
-def explained(bundle: Bundle, pair: tuple[Picture, str], gallery: Gallery) -> Explained:
+def explain_pair(bundle: Bundle, pair: tuple[Picture, str], gallery: Gallery) -> Explanation:
     """Return what a model makes of a picture and a caption, beside the items of a gallery."""
     raws = [pair, *map(gallery.raw, gallery.ids)]
     separate = {
         m: parts(bundle.encoder, bundle.pipelines[m]([raw[i] for raw in raws]), m) for i, m in enumerate(MODALITIES)
     }
     nearest = {part: {m: _nearest(separate[m][:, i], gallery.ids) for m in MODALITIES} for i, part in enumerate(PARTS)}
-    painted = repainted(bundle.encoder, separate["image"][:1])
-    return Explained(
+    painted = rebuilt_pictures(bundle.encoder, separate["image"][:1])
+    return Explanation(
         shown(pair[0]), pair[1], None if painted is None else painted[0], _said(bundle, separate["text"][:1]), nearest
     )
 
@@ -104,7 +104,7 @@ def _said(bundle: Bundle, separate: Float32[ndarray, "1 3 part"]) -> str | None:
     vocabulary = reader.extractor.token_vocabulary
     if vocabulary is None:
         return None
-    ids = retold(bundle.encoder, separate, reader.width)
+    ids = rebuilt_captions(bundle.encoder, separate, reader.width)
     return None if ids is None else vocabulary.sentence(np.append(ids[0], END))
 
 
@@ -125,7 +125,9 @@ def parts(encoder: DualEncoder, x: Array, modality: Modality) -> Float32[ndarray
 
 
 @torch.inference_mode()
-def repainted(encoder: DualEncoder, separate: Float32[ndarray, "n 3 part"]) -> UInt8[ndarray, "n side side 3"] | None:
+def rebuilt_pictures(
+    encoder: DualEncoder, separate: Float32[ndarray, "n 3 part"]
+) -> UInt8[ndarray, "n side side 3"] | None:
     """Return the pictures rebuilt from parts, or nothing where the model has learned to rebuild none."""
     G = separated(encoder.image).picture
     if G is None:
@@ -135,7 +137,9 @@ def repainted(encoder: DualEncoder, separate: Float32[ndarray, "n 3 part"]) -> U
     return painted
 
 
-def retold(encoder: DualEncoder, separate: Float32[ndarray, "n 3 part"], longest: int) -> Int[ndarray, "n l"] | None:
+def rebuilt_captions(
+    encoder: DualEncoder, separate: Float32[ndarray, "n 3 part"], longest: int
+) -> Int[ndarray, "n l"] | None:
     """Return the word ids rebuilt from parts, the likeliest at each step, or nothing where none are rebuilt."""
     R = separated(encoder.text).sentence
     if R is None:

@@ -95,7 +95,7 @@ def dimmed(picture: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "rows columns"]
     return np.asarray(drawn.round(), np.uint8)
 
 
-class Row(NamedTuple):
+class PictureRow(NamedTuple):
     """A line of pictures, each with what stands above it, and sentences to stand below them."""
 
     title: str
@@ -103,7 +103,7 @@ class Row(NamedTuple):
     sentences: Sequence[str]
 
 
-def picture_rows(rows: Sequence[Row]) -> Figure:
+def picture_rows(rows: Sequence[PictureRow]) -> Figure:
     """Return rows of pictures, each under its title and above its sentences."""
     most = max(len(row.pictures) for row in rows)
     figure = Figure(figsize=(1.25 * most + 0.2, 2.3 * len(rows)), layout="constrained")

@@ -22,8 +22,8 @@ from .limits import Limits
 from .metrics import Metered, Meters
 from .middleware import Guard
 from .responses import FaultAnswer, Health
-from .served import Shelves
-from .workers import Slots
+from .served import ServedCollections
+from .workers import WorkerPool
 
 _LOG = logging.getLogger("crossbit.server")
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -80,11 +80,11 @@ def create_app(
     """Return the application that serves some collections; `key` is what writing needs, none: nobody writes."""
     if not collections:
         raise InputError("a server needs at least one collection")
-    shelves, limits = Shelves(collections), limits or Limits()
-    search = Slots(limits.slots, limits.queue, limits.seconds)
+    shelves, limits = ServedCollections(collections), limits or Limits()
+    search = WorkerPool(limits.workers, limits.queue, limits.seconds)
     late = "what was to be written may be written yet: asking again is safe"
-    write = Slots(1, limits.queue, limits.write_seconds, late)
-    aside = Slots(1, limits.queue, limits.seconds)
+    write = WorkerPool(1, limits.queue, limits.write_seconds, late)
+    aside = WorkerPool(1, limits.queue, limits.seconds)
     meters = Meters(shelves, search)
 
     @asynccontextmanager

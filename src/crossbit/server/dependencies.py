@@ -14,8 +14,8 @@ from .assets import Asset
 from .errors import RefusedError
 from .limits import Limits
 from .metrics import Meters
-from .served import Shelf, Shelves
-from .workers import Slots
+from .served import ServedCollection, ServedCollections
+from .workers import WorkerPool
 
 
 @final
@@ -23,12 +23,12 @@ from .workers import Slots
 class State:
     """One server: its collections, the threads that search and the one that writes, its key, its limits, its page."""
 
-    shelves: Shelves
+    shelves: ServedCollections
     limits: Limits
     key: str | None
-    search: Slots
-    write: Slots
-    aside: Slots  # what must be answered when all slots are taken: health, meters
+    search: WorkerPool
+    write: WorkerPool
+    aside: WorkerPool  # what must be answered when all slots are taken: health, meters
     meters: Meters
     assets: Mapping[str, Asset]
 
@@ -41,12 +41,12 @@ def state_of(request: Request) -> State:
 Here = Annotated[State, Depends(state_of)]
 
 
-def _shelf(name: str, here: Here) -> Shelf:
+def _shelf(name: str, here: Here) -> ServedCollection:
     """Return the collection that an address names."""
     return here.shelves[name]
 
 
-Served = Annotated[Shelf, Depends(_shelf)]
+Served = Annotated[ServedCollection, Depends(_shelf)]
 _BEARER = HTTPBearer(auto_error=False, description="The API key; without one the server only reads.")
 
 

@@ -26,7 +26,7 @@ class Limits:
 
     body: int = 16 << 20  # of one request; a picture travels as base64 in JSON, a third longer than its file
     bodies: int = 128 << 20  # of all requests that are being received or answered
-    slots: int = 4  # requests that work at the same time
+    workers: int = 4  # requests that work at the same time
     queue: int = 64  # requests that wait for a slot
     per_client: int = 48  # requests of one address that are being received or answered
     connections: int = 256  # open at the same time, idle ones among them

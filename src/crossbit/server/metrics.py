@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 
 from ..collection import SearchResults
 from .middleware import App, Guard, Message, Receive, Send
-from .served import Shelves
-from .workers import Slots
+from .served import ServedCollections
+from .workers import WorkerPool
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -21,7 +21,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class Meters:
     """The meters of one server; labels are routes and collections, never what a client writes."""
 
-    def __init__(self, shelves: Shelves, slots: Slots) -> None:
+    def __init__(self, shelves: ServedCollections, slots: WorkerPool) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "crossbit_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry

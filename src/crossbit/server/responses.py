@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ..collection import Item, SearchResults
 from ..collection.ingest.add import AddResult
-from .served import Shelf
+from .served import ServedCollection
 
 
 class ShownItem(BaseModel):
@@ -143,7 +143,7 @@ class FaultAnswer(BaseModel):
     status: int
 
 
-def shown(shelf: Shelf, item: Item) -> dict[str, Any]:
+def shown(shelf: ServedCollection, item: Item) -> dict[str, Any]:
     """Return what is shown of an item."""
     address = None
     if shelf.has_thumbnail(item):
@@ -153,7 +153,7 @@ def shown(shelf: Shelf, item: Item) -> dict[str, Any]:
 
 
 def search_answer(
-    shelf: Shelf, found: SearchResults, seconds: float, warning: str | None, *, explain: bool
+    shelf: ServedCollection, found: SearchResults, seconds: float, warning: str | None, *, explain: bool
 ) -> SearchAnswer:
     """Return what a search found as JSON tells it."""
     hits = [

@@ -31,7 +31,7 @@ from .responses import (
     search_answer,
     shown,
 )
-from .served import Shelf, refuse_places
+from .served import ServedCollection, refuse_places
 
 reads = APIRouter(prefix="/api/collections")
 
@@ -117,7 +117,9 @@ async def fields(shelf: Served, here: Here) -> Fields:
     return Fields(fields=[ShownField(**each) for each in found])
 
 
-async def _search(here: State, shelf: Shelf, wanted: Conditions, parts: Callable[[], Sequence[Part]]) -> SearchAnswer:
+async def _search(
+    here: State, shelf: ServedCollection, wanted: Conditions, parts: Callable[[], Sequence[Part]]
+) -> SearchAnswer:
     refuse_places(wanted.where)
     if wanted.radius is not None and wanted.radius > shelf.collection.bits // 2:
         raise InputError(

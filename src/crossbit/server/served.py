@@ -28,13 +28,13 @@ _LOOKED_AT, _VALUES = 200, 12
 
 @final
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class ServedCollection:
     """A collection under the name by which requests know it."""
 
     name: str
     collection: Collection
 
-    def warm(self) -> None:
+    def warm_up(self) -> None:
         """Read codes and model now, and search once by each kind, so that no request waits for what is loaded."""
         self.collection.snapshot()
         self.collection.model  # noqa: B018
@@ -105,20 +105,20 @@ def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, st
 
 
 @final
-class Shelves:
+class ServedCollections:
     """All collections that are served, by name."""
 
     def __init__(self, collections: Sequence[Collection]) -> None:
-        self._by_name: dict[str, Shelf] = {}
+        self._by_name: dict[str, ServedCollection] = {}
         for collection in collections:
             name = _free(slug(collection.folder), self._by_name)
-            self._by_name[name] = Shelf(name, collection)
+            self._by_name[name] = ServedCollection(name, collection)
 
-    def __iter__(self) -> Iterator[Shelf]:
+    def __iter__(self) -> Iterator[ServedCollection]:
         """Yield the collections in the order in which they were given."""
         yield from self._by_name.values()
 
-    def __getitem__(self, name: str) -> Shelf:
+    def __getitem__(self, name: str) -> ServedCollection:
         """Return a collection by its name; an unknown one is refused."""
         if name not in self._by_name:
             there = ", ".join(self._by_name)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @final
-class Slots:
+class WorkerPool:
     """Threads that requests take turns on.
 
     A thread cannot be stopped: work that runs out of time is answered, but keeps its slot until it ends, so that there

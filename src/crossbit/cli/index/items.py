@@ -1,110 +1,118 @@
-"""`crossbit index`: collections of one's own items, made searchable by a model."""
+"""The commands of `crossbit index` that put items into a collection, change them and take them out."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from ..options import Cache, DataDir, DatasetIfAny, OnError
-from ..output import JsonFlag, print_json, visible
+from ..options import CacheOption, DataDirOption, OnError, OnErrorOption, OptionalDatasetOption
+from ..output import JsonFlag, print_json
 
 if TYPE_CHECKING:
-    from ...collection import Raw
+    from ...collection import Collection, Raw
     from ...collection.ingest.add import AddResult
 
-app = typer.Typer(help="Make items searchable by a model.", no_args_is_help=True)
+logger = logging.getLogger(__name__)
 
-Folder = Annotated[Path, typer.Argument(help="The collection's folder.")]
-Part = Annotated[str, typer.Option("--part", help="Which items of a dataset: all, or the database of the split.")]
+#: Damaged items that are named one by one; `--json` names all of them.
+NAMED = 10
+
+Part: TypeAlias = Literal["all", "database"]
+FolderArgument = Annotated[Path, typer.Argument(help="The collection's folder.")]
+PartOption = Annotated[Part, typer.Option("--part", help="Items of a dataset to take; database: that of its split.")]
+IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of items.")]
+CaptionListOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--captions", help="List of captions for a folder.  [default: its captions.csv or .jsonl]", show_default=False
+    ),
+]
 
 
-@app.command()
 def create(
-    collection: Annotated[Path, typer.Argument(help="The folder to write; it must be new or empty.")],
-    model: Annotated[Path, typer.Option("--model", "-m", help="A model that `crossbit fit` saved.")],
-    dataset: DatasetIfAny = "",
-    part: Part = "all",
-    thumbnail: Annotated[int, typer.Option(help="Longer side of thumbnails in pixels; 0: keep none.", min=0)] = 256,
-    vectors: Annotated[bool, typer.Option("--vectors", help="Keep the real values too, 2 bytes a bit.")] = False,
-    data_dir: DataDir = None,
-    cache: Cache = None,
-    on_error: OnError = "skip",
+    collection: Annotated[Path, typer.Argument(help="The folder to create; it must be new or empty.")],
+    model: Annotated[Path, typer.Option("--model", "-m", help="A model saved by `crossbit fit`.")],
+    dataset: OptionalDatasetOption = "",
+    part: PartOption = "all",
+    thumbnail: Annotated[int, typer.Option(help="Longer side of thumbnails in pixels; 0 keeps none.", min=0)] = 256,
+    vectors: Annotated[bool, typer.Option("--vectors", help="Store real values too, 2 bytes per bit.")] = False,
+    data_dir: DataDirOption = None,
+    cache: CacheOption = None,
+    on_error: OnErrorOption = "skip",
     json: JsonFlag = False,
 ) -> None:
-    """Make a collection, empty or of a dataset.
+    """Create a collection, empty or from a dataset.
 
-    An item of several captions is encoded by all of them together, or by the first if the model learned single ones.
+    An item with several captions is encoded from all of them together, or from the first if the model learned from
+    single captions.
     """
     from ...collection import Collection
     from ...collection.storage.store import refuse_full
 
     refuse_full(collection)
     raws = dataset_items(dataset, part, data_dir) if dataset else []
-    with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors) as made:
-        counts = _added(made, raws, on_error, f"add {dataset}", cache)
-        facts = {"collection": str(collection), "items": len(made), "bits": made.bits, **_told(counts)}
+    with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors) as created:
+        result = _add(created, raws, on_error, f"add {dataset}", cache)
+        facts = {"collection": str(collection), "items": len(created), "bits": created.bits, **_as_json(result)}
     if json:
         print_json(facts)
     else:
-        typer.echo(f"{facts['items']:,} items at {facts['bits']} bits each way, in {collection}")
+        typer.echo(f"{facts['items']:,} items with {facts['bits']}-bit codes in {collection}")
 
 
-@app.command()
 def add(
-    collection: Folder,
+    collection: FolderArgument,
     source: Annotated[
         str,
-        typer.Argument(help="A folder of pictures, a .csv, .tsv, .jsonl or .parquet, or - for JSON lines on stdin."),
+        typer.Argument(help="A folder of pictures, a .csv, .tsv, .jsonl or .parquet file, or - for JSON lines."),
     ] = "",
-    captions: Annotated[
-        Path | None, typer.Option(help="The list of captions of a folder.  [default: its captions.csv or .jsonl]")
-    ] = None,
-    dataset: DatasetIfAny = "",
-    part: Part = "all",
-    data_dir: DataDir = None,
-    cache: Cache = None,
-    on_error: OnError = "skip",
+    captions: CaptionListOption = None,
+    dataset: OptionalDatasetOption = "",
+    part: PartOption = "all",
+    data_dir: DataDirOption = None,
+    cache: CacheOption = None,
+    on_error: OnErrorOption = "skip",
     json: JsonFlag = False,
 ) -> None:
-    """Add items, or replace those that have changed.
+    """Add items and replace those that have changed.
 
-    What is there already is left alone. Each batch is safe on the disk before the next begins: an interrupted add goes
-    on when it is given again.
+    Unchanged items are left alone. Each batch is safe on disk before the next begins, so an interrupted add resumes
+    when it is run again. The source - reads JSON lines from stdin.
     """
     from ...collection import Collection
     from ...collection.ingest.sources import read_source
     from ...errors import InputError
 
     if bool(source) == bool(dataset):
-        raise InputError("items come from a SOURCE (a folder, a list, -) or from a --dataset: give one of the two")
+        raise InputError("items come from a SOURCE (a folder, a file, -) or from a --dataset: give one of the two")
     with Collection(collection) as opened:
         raws = dataset_items(dataset, part, data_dir) if dataset else read_source(source, sys.stdin, captions)
-        counts = _added(opened, raws, on_error, f"add {source or dataset}", cache)
-        facts = {"collection": str(collection), "items": len(opened), **_told(counts)}
+        result = _add(opened, raws, on_error, f"add {source or dataset}", cache)
+        facts = {"collection": str(collection), "items": len(opened), **_as_json(result)}
     if json:
         print_json(facts)
     else:
         typer.echo(
-            f"{counts.added:,} added, {counts.replaced:,} replaced, {counts.unchanged:,} unchanged,"
-            f" {len(counts.failures):,} left out; {facts['items']:,} items in {collection}"
+            f"{result.added:,} added, {result.replaced:,} replaced, {result.unchanged:,} unchanged,"
+            f" {len(result.failures):,} skipped; {facts['items']:,} items in {collection}"
         )
 
 
-@app.command()
 def remove(
-    collection: Folder,
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of items.")] = None,
-    where: Annotated[str, typer.Option("--where", "-w", help="Remove the items that this filter allows.")] = "",
+    collection: FolderArgument,
+    ids: IdsArgument = None,
+    where: Annotated[str, typer.Option("--where", "-w", help="Remove all items that pass this filter.")] = "",
     json: JsonFlag = False,
 ) -> None:
-    """Remove items, by their ids or by a filter.
+    """Remove items, by id or by filter.
 
-    Where an id is unknown, none is removed.
+    If any id is unknown, nothing is removed.
     """
     from ...collection import Collection
     from ...errors import InputError
@@ -120,23 +128,20 @@ def remove(
         typer.echo(f"{count:,} removed; {facts['items']:,} items in {collection}")
 
 
-@app.command()
 def update(
-    collection: Folder,
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of items.")] = None,
-    where: Annotated[str, typer.Option("--where", "-w", help="Update the items that this filter allows.")] = "",
-    text: Annotated[
-        list[str] | None, typer.Option("--text", "-t", help="Their text from now on; may be repeated.")
-    ] = None,
+    collection: FolderArgument,
+    ids: IdsArgument = None,
+    where: Annotated[str, typer.Option("--where", "-w", help="Update all items that pass this filter.")] = "",
+    text: Annotated[list[str] | None, typer.Option("--text", "-t", help="New text; may be repeated.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Metadata as key=value; a JSON value, or a text.")
+        list[str] | None, typer.Option("--set", help="Metadata as key=value; the value is JSON, or else a text.")
     ] = None,
-    unset: Annotated[list[str] | None, typer.Option("--unset", help="Metadata to drop.")] = None,
+    unset: Annotated[list[str] | None, typer.Option("--unset", help="Metadata field to delete.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Change the texts or metadata of items.
 
-    Pictures are replaced by adding them again. A new text is encoded; codes of pictures stay.
+    New texts are encoded; the codes of pictures are kept. To replace a picture, add it again.
     """
     from ...collection import Collection
     from ...errors import InputError
@@ -145,29 +150,26 @@ def update(
         raise InputError("items are updated by their ids, or by --where: give one of the two")
     if not (text or set_ or unset):
         raise InputError("an update needs --text, --set or --unset")
-    metadata = dict(map(_assigned, set_ or ())) | dict.fromkeys(unset or ())
+    metadata = dict(map(_assignment, set_ or ())) | dict.fromkeys(unset or ())
     with Collection(collection) as opened:
         count = opened.update(opened.ids(where) if where else ids or [], texts=text, metadata=metadata)
         facts = {"collection": str(collection), "updated": count, "items": len(opened)}
     print_json(facts) if json else typer.echo(f"{count:,} updated; {facts['items']:,} items in {collection}")
 
 
-@app.command()
 def sync(
-    collection: Folder,
-    folder: Annotated[Path, typer.Argument(help="A folder of pictures, with its captions if it has any.")],
-    captions: Annotated[
-        Path | None, typer.Option(help="The list of captions of the folder.  [default: its captions.csv or .jsonl]")
-    ] = None,
-    cache: Cache = None,
-    on_error: OnError = "skip",
+    collection: FolderArgument,
+    folder: Annotated[Path, typer.Argument(help="A folder of pictures, with or without captions.")],
+    captions: CaptionListOption = None,
+    cache: CacheOption = None,
+    on_error: OnErrorOption = "skip",
     json: JsonFlag = False,
 ) -> None:
-    """Make a collection hold what a folder holds.
+    """Synchronise a collection with a folder.
 
-    New pictures are added, items whose picture has left the folder are removed, and a picture that only has another
-    name keeps its codes, texts and metadata. Items from elsewhere are left alone; a folder that would replace one, for
-    it has the same id, is refused.
+    New pictures are added, items whose picture has left the folder are removed, and renamed pictures keep their codes,
+    texts and metadata. Items from elsewhere are left alone; a folder that would replace one with the same id is
+    refused.
     """
     from ...collection import Collection
     from ...collection.operations.sync import sync as sync_folder
@@ -175,25 +177,24 @@ def sync(
     from ...progress import bar
 
     with Collection(collection) as opened, bar(f"sync {folder}") as log:
-        chosen = _checked(on_error)
-        done = sync_folder(opened, folder, captions, on_error=chosen, log=log, cache=cache or default_cache())
-        facts = {"collection": str(collection), "items": len(opened), **_told(done.added)}
+        done = sync_folder(opened, folder, captions, on_error=on_error, log=log, cache=cache or default_cache())
+        facts = {"collection": str(collection), "items": len(opened), **_as_json(done.added)}
         facts |= {"renamed": done.renamed, "removed": done.removed}
-    _name_failures(done.added)
+    _warn(done.added)
     if json:
         print_json(facts)
     else:
         typer.echo(
             f"{done.added.added:,} added, {done.added.replaced:,} replaced, {done.renamed:,} renamed,"
-            f" {done.removed:,} removed, {len(done.added.failures):,} left out;"
+            f" {done.removed:,} removed, {len(done.added.failures):,} skipped;"
             f" {facts['items']:,} items in {collection}"
         )
 
 
-def _assigned(text: str) -> tuple[str, Any]:
-    """Return the name and value of `key=value`, the value read as JSON where it is JSON.
+def _assignment(text: str) -> tuple[str, Any]:
+    """Return the name and value of `key=value`; the value is parsed as JSON where it is JSON.
 
-    >>> _assigned("year=2020"), _assigned("place=Rome"), _assigned('labels=["sea"]')
+    >>> _assignment("year=2020"), _assignment("place=Rome"), _assignment('labels=["sea"]')
     (('year', 2020), ('place', 'Rome'), ('labels', ['sea']))
     """
     from json import JSONDecodeError, loads
@@ -209,43 +210,30 @@ def _assigned(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def dataset_items(dataset: str, part: str, data_dir: Path | None) -> Iterable[Raw]:
+def dataset_items(dataset: str, part: Part, data_dir: Path | None) -> Iterable[Raw]:
     """Return the items of a dataset, or those of its database."""
     from ...collection.ingest.sources import dataset_of
-    from ...errors import unknown_name
     from ...evaluation.setup import Setup
 
-    if part not in ("all", "database"):
-        raise unknown_name(part, "part", ("all", "database"))
     return dataset_of(Setup(dataset).corpus(data_dir, scored=False), part)
 
 
-def _added(opened: Any, raws: Iterable[Raw], on_error: str, title: str, cache: Path | None) -> AddResult:
+def _add(collection: Collection, raws: Iterable[Raw], on_error: OnError, title: str, cache: Path | None) -> AddResult:
     from ...features import default_cache
     from ...progress import bar
 
     with bar(title) as log:
-        chosen = _checked(on_error)
-        counts = cast("AddResult", opened.add(raws, on_error=chosen, log=log, cache=cache or default_cache()))
-    _name_failures(counts)
-    return counts
+        result = collection.add(raws, on_error=on_error, log=log, cache=cache or default_cache())
+    _warn(result)
+    return result
 
 
-def _checked(on_error: str) -> Any:
-    from ...collection.ingest.add import OnError as Choices
-    from ...errors import unknown_name
-
-    if on_error not in get_args(Choices):
-        raise unknown_name(on_error, "way with damaged items", get_args(Choices))
-    return on_error
+def _warn(result: AddResult) -> None:
+    for failure in result.failures[:NAMED]:
+        logger.warning("skipped %s: %s", failure.id, failure.reason)
+    if len(result.failures) > NAMED:
+        logger.warning("skipped %d more items; --json names all", len(result.failures) - NAMED)
 
 
-def _name_failures(counts: AddResult) -> None:
-    for failure in counts.failures[:10]:
-        print(visible(f"left out {failure.id}: {failure.reason}"), file=sys.stderr)
-    if len(counts.failures) > 10:
-        print(f"and {len(counts.failures) - 10} more; --json names all", file=sys.stderr)
-
-
-def _told(counts: AddResult) -> dict[str, Any]:
-    return {**asdict(counts), "failures": [failure._asdict() for failure in counts.failures]}
+def _as_json(result: AddResult) -> dict[str, Any]:
+    return {**asdict(result), "failures": [failure._asdict() for failure in result.failures]}

@@ -1,4 +1,4 @@
-"""`crossbit index`: what keeps a collection well, and what carries it elsewhere."""
+"""The commands of `crossbit index` that check, measure, calibrate, export and import a collection."""
 
 from __future__ import annotations
 
@@ -8,37 +8,33 @@ from typing import Annotated, Any
 
 import typer
 
+from ..options import Side
 from ..output import JsonFlag, print_json, print_table, visible
-from .items import Folder
-
-#: Joined into `crossbit index`.
-app = typer.Typer()
+from .items import FolderArgument
 
 
-@app.command()
-def compact(collection: Folder, json: JsonFlag = False) -> None:
-    """Give back the space of removed items."""
+def compact(collection: FolderArgument, json: JsonFlag = False) -> None:
+    """Reclaim the space of removed items."""
     from ...collection import Collection
 
     with Collection(collection) as opened:
         before = _size(collection)
         opened.compact()
     facts = {"collection": str(collection), "bytes_before": before, "bytes": _size(collection)}
-    print_json(facts) if json else typer.echo(f"{before:,} bytes became {facts['bytes']:,}")
+    print_json(facts) if json else typer.echo(f"{before:,} bytes before, {facts['bytes']:,} bytes after")
 
 
-@app.command()
 def verify(
-    collection: Folder,
+    collection: FolderArgument,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Keep what is sound, name what is not, and set the damaged file aside.")
+        bool, typer.Option("--repair", help="Keep sound items, name the others, and set the damaged file aside.")
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Compute every checksum again and name what is damaged.
+    """Recompute all checksums and name whatever is damaged.
 
-    Exits with status 1 where something is, also after a repair. Items that were lost can be added again from their
-    source: `crossbit index add` leaves alone what is there.
+    The exit status is 1 if anything is damaged, even after a repair. Lost items can be added again from their source:
+    `crossbit index add` leaves unchanged items alone.
     """
     from ...collection.integrity.repair import repair as repair_file
     from ...collection.integrity.verify import verify as verify_folder
@@ -58,16 +54,16 @@ def verify(
     else:
         for damage in report.damage:
             typer.echo(visible(f"{damage.where}: {damage.what}"))
-        typer.echo(f"{report.items:,} items are as they were written, {len(report.damage):,} faults")
+        errors = len(report.damage)
+        typer.echo(f"{report.items:,} items verified, {errors:,} {'error' if errors == 1 else 'errors'}")
         if "kept" in facts:
             typer.echo(f"{facts['kept']:,} items kept; the damaged file is in {facts['aside']}")
     if not report.sound:
         raise typer.Exit(1)
 
 
-@app.command()
-def stats(collection: Folder, json: JsonFlag = False) -> None:
-    """Tell how many items there are, and in how many bytes."""
+def stats(collection: FolderArgument, json: JsonFlag = False) -> None:
+    """Show the number of items and the bytes they take."""
     from ...collection import Collection
     from ...collection.operations.stats import stats as facts_of
 
@@ -80,37 +76,31 @@ def stats(collection: Folder, json: JsonFlag = False) -> None:
         typer.echo(f"{name.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}")
 
 
-@app.command("export")
 def export_(
-    collection: Folder,
-    path: Annotated[Path, typer.Argument(help="A .parquet file of everything, or a .faiss or .npy file of codes.")],
-    side: Annotated[str, typer.Option(help="Which codes a .faiss or .npy file holds: image or text.")] = "image",
+    collection: FolderArgument,
+    path: Annotated[Path, typer.Argument(help="A .parquet file for everything, or a .faiss or .npy file for codes.")],
+    side: Annotated[Side, typer.Option(help="Modality of the codes in a .faiss or .npy file.")] = "image",
     json: JsonFlag = False,
 ) -> None:
-    """Write the items, or the codes of one side, to a file.
+    """Export all items, or the codes of one modality.
 
-    The rows of a .faiss or .npy file are named by the lines of a file beside it, as codes.npy.jsonl.
+    Beside a .faiss or .npy file, a .jsonl file such as codes.npy.jsonl names the item of each row.
     """
     from ...collection import Collection
     from ...collection.operations.transfer import export
-    from ...data.pairs import MODALITIES
-    from ...errors import unknown_name
     from ...progress import bar
 
-    if side not in MODALITIES:
-        raise unknown_name(side, "modality", MODALITIES)
     with Collection(collection) as opened, bar(f"export {path.name}") as log:
         count = export(opened, path, side, log)
     print_json({"path": str(path), "items": count}) if json else typer.echo(f"{count:,} items in {path}")
 
 
-@app.command("import")
 def import_(
-    collection: Folder,
-    path: Annotated[Path, typer.Argument(help="A .parquet file that `crossbit index export` wrote.", exists=True)],
+    collection: FolderArgument,
+    path: Annotated[Path, typer.Argument(help="A .parquet file written by `crossbit index export`.", exists=True)],
     json: JsonFlag = False,
 ) -> None:
-    """Add the items of an export, with their codes.
+    """Import the items of an export with their codes.
 
     Codes of another model are refused.
     """
@@ -136,17 +126,16 @@ def import_(
         )
 
 
-@app.command()
 def calibrate(
-    collection: Folder,
-    by: Annotated[str, typer.Option(help="A hit is relevant if it shares a value of this field of the metadata.")] = "",
+    collection: FolderArgument,
+    by: Annotated[str, typer.Option(help="Metadata field: a hit is relevant if it shares a value of it.")] = "",
     json: JsonFlag = False,
 ) -> None:
-    """Fit how probable it is that a hit is relevant.
+    """Calibrate the probability that a hit is relevant.
 
-    It is fitted on half of the items that the model was not trained on, and told on the other half. Without --by, a hit
-    is relevant if it is the query's own item, found by its other side. Searches then show a probability, and say so
-    where there is no good match.
+    The fit uses half of the items that the model was not trained on; the table is measured on the other half. Without
+    --by, a hit is relevant if it is the other side of the query's own item. Searches then show a probability, and say
+    when there is no good match.
     """
     from ...collection import Collection
     from ...collection.operations.calibrate import COVERAGES
@@ -164,22 +153,17 @@ def calibrate(
     print_table(rows)
 
 
-@app.command()
 def duplicates(
-    collection: Folder,
-    radius: Annotated[int, typer.Option(help="Bits in which copies may differ.", min=0)] = 2,
-    side: Annotated[str, typer.Option(help="Compare image or text.")] = "image",
+    collection: FolderArgument,
+    radius: Annotated[int, typer.Option(help="Maximum Hamming distance of duplicates, in bits.", min=0)] = 2,
+    side: Annotated[Side, typer.Option(help="Modality of the codes to compare.")] = "image",
     json: JsonFlag = False,
 ) -> None:
-    """Name groups of items whose codes are nearly the same."""
+    """List groups of items with nearly equal codes."""
     from ...collection import Collection
     from ...collection.operations.duplicates import duplicates as groups_of
-    from ...data.pairs import MODALITIES
-    from ...errors import unknown_name
     from ...progress import bar
 
-    if side not in MODALITIES:
-        raise unknown_name(side, "modality", MODALITIES)
     with Collection(collection) as opened, bar("duplicates") as log:
         groups = groups_of(opened, radius, side, log)
     if json:
@@ -187,7 +171,7 @@ def duplicates(
         return
     for group in groups:
         typer.echo("  ".join(group))
-    typer.echo(f"{len(groups):,} groups within {radius} bits")
+    typer.echo(f"{len(groups):,} {'group' if len(groups) == 1 else 'groups'} within {radius} bits")
 
 
 def _size(folder: Path) -> int:
