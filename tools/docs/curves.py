@@ -1,6 +1,6 @@
-"""Train the methods of results.toml's curves, and score them along the way.
+"""Trains the methods of the curves in results.toml and scores them during training.
 
-python tools/docs/curves.py mirflickr25k --data-dir DATA    finished ones are kept; tools/docs/results.py draws them
+python tools/docs/curves.py mirflickr25k --data-dir DATA    finished curves are kept; tools/docs/results.py draws them
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent.parent / "docs"
 CURVES: dict[str, Any] = tomllib.loads((HERE / "results.toml").read_text(encoding="utf-8"))["curves"]
 MAP = Measure.parse("MAP")
-#: So many epochs without a better agreement end a run, as `crossbit fit --patience 5` does.
+#: Epochs without a better agreement that end a run, as in `crossbit fit --patience 5`.
 PATIENCE = 5
 
 
@@ -42,7 +42,7 @@ def kept(name: str) -> Path:
 
 
 def run(name: str, data_dir: Path | None) -> None:
-    """Train what is not kept yet, and keep its curve."""
+    """Train the methods without a stored curve, and store theirs."""
     study, path = CURVES[name], kept(name)
     setup = read_setup(study["dataset"], study["features"], "join")
     corpus = setup.corpus(data_dir)

@@ -38,20 +38,21 @@ def methods_page() -> str:
     """Return docs/methods.md: a table of the methods, then the paper, idea and parameters of each."""
     classes = {name: method(name) for name in METHODS.builtin}
     overview = [
-        {"method": f"[`{name}`](#{name})", "year": cls.source.year, "labels": _labels(cls), "paper": _paper(cls)}
+        {"method": f"[`{name}`](#{name})", "year": cls.source.year, "trained": _trained(cls), "paper": _paper(cls)}
         for name, cls in classes.items()
     ]
     return _page(
         "Methods",
-        "`crossbit fit NAME` fits one, `crossbit compare NAME,NAME` several. Parameters are set as in `--set key=value`"
-        " or `'NAME(key=value)'`; a real-valued space becomes codes by a binariser, as in `cca+itq`.",
+        "`crossbit fit NAME` fits a method, `crossbit compare NAME,NAME` compares several. Set parameters with"
+        " `--set key=value` or as in `'NAME(key=value)'`; a binariser turns a real-valued space into codes, as in"
+        " `cca+itq`.",
         table(overview),
         *(_method_section(name, cls) for name, cls in classes.items()),
     )
 
 
-def _labels(cls: type[Method]) -> str:
-    return "needed" if cls.supervised else "unseen"
+def _trained(cls: type[Method]) -> str:
+    return "supervised" if cls.supervised else "unsupervised"
 
 
 def _paper(cls: type[Method]) -> str:
@@ -62,24 +63,24 @@ def _paper(cls: type[Method]) -> str:
 
 def _method_section(name: str, cls: type[Method]) -> str:
     about = inspect.cleandoc(cast("str", sys.modules[cls.__module__].__doc__))
-    return _section(name, f"Labels: {_labels(cls)}. {_paper(cls)}.", _text(about), options(cls))
+    return _section(name, f"{_trained(cls).capitalize()}. {_paper(cls)}.", _text(about), options(cls))
 
 
 def features_page() -> str:
     """Return docs/features.md: a table of the extractors, the options of each, and the steps that may follow."""
     classes = {name: extractor_class(name) for name in EXTRACTORS.builtin}
     overview = [
-        {"extractor": f"[`{name}`](#{name})", "reads": " or ".join(cls.modalities), "gives": _first_line(cls)}
+        {"extractor": f"[`{name}`](#{name})", "input": " or ".join(cls.modalities), "output": _first_line(cls)}
         for name, cls in classes.items()
     ]
     steps = [
-        {"step": f"`{name}`", "does": _first_line(step)}
+        {"step": f"`{name}`", "effect": _first_line(step)}
         for name, step in {"pcaN": feature_steps.Pca, **feature_steps.STEPS}.items()
     ]
     return _page(
         "Features",
-        "An extractor turns a picture or a text into one row of numbers; steps fitted on the training items may follow,"
-        " as in `--features 'image=onnx|pca256,text=bow(min_count=3)'`.",
+        "An extractor turns an image or a text into a feature vector; steps fitted on the training items may follow, as"
+        " in `--features 'image=onnx|pca256,text=bow(min_count=3)'`.",
         table(overview),
         *(_section(name, _doc(cls), options(cls, leave_out=("modality",))) for name, cls in classes.items()),
         _section("Steps", table(steps)),
@@ -101,23 +102,23 @@ def datasets_page() -> str:
         sections.append(_section(name, _doc(cls), _text(info.layout), f"From:\n\n{sources}", facts, options(cls)))
     return _page(
         "Datasets",
-        "Nothing is downloaded. Put a dataset's files, as laid out below, into a folder of its name, and give the"
-        " folder above it as `--data-dir` or `CROSSBIT_DATA`. Options are written as in `--dataset 'scenes(seed=1)'`.",
+        "Nothing is downloaded. Put the files of a dataset, as listed below, into a folder with its name, and pass the"
+        " parent folder as `--data-dir` or `CROSSBIT_DATA`. Options are written as in `--dataset 'scenes(seed=1)'`.",
         table(overview),
         *sections,
     )
 
 
 def measures_page() -> str:
-    """Return docs/measures.md: what each measure is, its range, its choices and who defines it."""
+    """Return docs/measures.md: definition, range, choices and source of each measure."""
     rows = [
         {
             "measure": f"`{_measure(name, kind)}`",
-            "is the": kind.about,
+            "definition": kind.about,
             "range": f"[{kind.lowest:g}, {kind.highest:g}]",
             "better": "higher" if kind.higher_is_better else "lower",
             "choices": ", ".join(f"`{option}`" for option in kind.options),
-            "defined by": kind.source,
+            "source": kind.source,
         }
         for name, kind in KINDS.items()
     ]
@@ -128,10 +129,10 @@ def measures_page() -> str:
     return _page(
         "Measures",
         "A measure is written with every choice that differs from the default, as in `MAP@50(over=hits,ties=stable)`."
-        " Sources that name released code were read there; papers are cited from memory, to be checked.",
+        " Sources that name released code were checked against it; papers are cited from memory, to be checked.",
         table(rows),
         _section("Choices", "The default comes first.", options(Measure, leave_out=("name", "k"))),
-        _section("Conventions", "What papers mean by MAP, for `crossbit evaluate --conventions`.", table(conventions)),
+        _section("Conventions", "MAP as papers define it, for `crossbit evaluate --conventions`.", table(conventions)),
     )
 
 
@@ -140,7 +141,7 @@ def _measure(name: str, kind: Kind) -> str:
 
 
 def protocols_page() -> str:
-    """Return docs/protocols.md: sizes and measures of every protocol, then its source, recipe and doubts."""
+    """Return docs/protocols.md: sizes and measures of every protocol, then its source, recipe and open questions."""
     overview = [
         {
             "protocol": f"[`{name}`](#{name.replace('/', '')})",
@@ -159,9 +160,9 @@ def protocols_page() -> str:
     return _page(
         "Protocols",
         "A protocol fixes the split and the measure, as in `crossbit evaluate MODEL --protocol wikipedia/official`."
-        " Sizes are the published ones. Where fewer pairs are found, query and training part keep their size, the"
-        " database is what remains, and a warning says that scores are indicative only; too few pairs for these two"
-        " parts are refused. `crossbit protocols show NAME` draws the split of what is found.",
+        " Sizes are the published ones. If fewer pairs are found, the query and training parts keep their sizes, the"
+        " database is the rest, and a warning says that scores are only indicative; too few pairs for these two parts"
+        " are an error. `crossbit protocols show NAME` draws the split of the pairs that are found.",
         table(overview),
         *sections,
     )

@@ -1,4 +1,4 @@
-"""The table in the README: every method on MIRFLICKR-25K at 64 bits, best first, from the scores of results.py."""
+"""The results table of the README: every method on MIRFLICKR-25K at 64 bits, best first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BEGIN, END = "<!-- by tools/docs/results.py -->\n", "<!-- end -->"
 
 
 def rows() -> list[dict[str, Any]]:
-    """Return a row per method: MAP of both directions, averaged over the seeds that are there."""
+    """Return a row per method: MAP in both directions, averaged over the stored seeds."""
     found: dict[str, dict[str, dict[int, float]]] = {}
     chance: dict[str, dict[str, float]] = {}
     for name in STUDIES:
@@ -44,7 +44,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def called(recipe: Recipe) -> str:
-    """Return what a method is called in writing.
+    """Return the name of a recipe as papers write it.
 
     >>> called(Recipe.parse("cca+itq")), called(Recipe.parse("ucch(hidden=64)"))
     ('CCA + ITQ', 'UCCH')
@@ -55,7 +55,7 @@ def called(recipe: Recipe) -> str:
 
 
 def readme() -> str:
-    """Return the README with the table as the kept scores have it."""
+    """Return the README with the table of the stored scores."""
     before, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     return f"{before}{begin}{table(rows())}\n{end}{after}"

@@ -1,7 +1,7 @@
-"""Train ADAH and draw what it attends to, in the first pictures of the query part, so that none is chosen.
+"""Trains ADAH and draws its attention over the first images of the query part, so that none is hand-picked.
 
-python tools/docs/masks.py scenes                   on pixels; the objects are known, so that masks are scored
-python tools/docs/masks.py mirflickr --data-dir DATA  on the map of a frozen MobileNet, from photographs
+python tools/docs/masks.py scenes                   on pixels; the objects are known, so that masks can be scored
+python tools/docs/masks.py mirflickr --data-dir DATA  on photographs, through the feature map of a frozen MobileNet
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Train mFSR on scenes and measure what it rebuilds of unseen ones; draw the first of them, so that none is chosen.
+"""Trains mFSR on scenes, scores its reconstructions of unseen ones and draws the first, so that none is hand-picked.
 
-python tools/docs/mfsr.py    an hour and a quarter on one core; interrupted, it goes on from runs/mfsr-scenes
+python tools/docs/mfsr.py    an hour and a quarter on one core; an interrupted run resumes from runs/mfsr-scenes
 """
 
 from __future__ import annotations

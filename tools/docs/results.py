@@ -44,7 +44,7 @@ STUDIES: dict[str, Any] = tomllib.loads((HERE / "results.toml").read_text(encodi
 
 
 def run(name: str, data_dir: Path | None, seeds: int | None, *, fit: bool) -> None:
-    """Run what a study lacks, seed by seed, and keep each score; without `fit`, take up only what the ledger has."""
+    """Run the missing runs of a study, seed by seed, and store each score; without `fit`, only those in the ledger."""
     study = STUDIES["studies"][name]
     setup = read_setup(study["dataset"], study["features"], study.get("captions", "join"))
     corpus = setup.corpus(data_dir)
@@ -74,13 +74,13 @@ def run(name: str, data_dir: Path | None, seeds: int | None, *, fit: bool) -> No
 
 
 def measures_of(study: dict[str, Any]) -> list[str]:
-    """Return what is measured in a study: what it says itself, or the usual."""
+    """Return the measures of a study: its own, or the default ones."""
     measures: list[str] = study.get("measures", STUDIES["measures"])
     return measures
 
 
 def drawn(study: dict[str, Any]) -> str:
-    """Return the measure of a study's figure: MAP, or the last of what the study measures itself."""
+    """Return the measure of a study's figure: MAP, or the last of the study's own measures."""
     return str(study["measures"][-1]) if "measures" in study else "MAP"
 
 
@@ -90,7 +90,7 @@ def has_cfrh(study: dict[str, Any]) -> bool:
 
 
 def of(result: Result) -> tuple[str, int, int]:
-    """Return which run a result is of."""
+    """Return the run of a result: method, bits and seed."""
     return result.method, result.bits, result.seed
 
 
@@ -112,7 +112,7 @@ def planned(study: dict[str, Any]) -> list[Run]:
 
 
 def recipes(methods: str | dict[str, str]) -> list[str]:
-    """Return the recipes written between commas, or listed by the names that the page calls them by.
+    """Return the recipes of a comma-separated list, or of a table by name.
 
     >>> recipes("a, 'b(x=1,y=2)'")
     ['a', 'b(x=1,y=2)']
@@ -121,7 +121,7 @@ def recipes(methods: str | dict[str, str]) -> list[str]:
 
 
 def named(results: list[Result], methods: str | dict[str, str]) -> list[Result]:
-    """Return results with the names of a study in the place of its recipes."""
+    """Return results with the names that a study gives its recipes."""
     names = {recipe: name for name, recipe in methods.items()} if isinstance(methods, dict) else {}
     return [replace(result, method=names.get(result.method, result.method)) for result in results]
 
@@ -136,7 +136,7 @@ def similarities(data: Dataset) -> list[dict[str, Any]]:
 
 
 def page() -> str:
-    """Return docs/results.md as the kept scores have it."""
+    """Return docs/results.md from the stored scores."""
     parts = [
         "# Results",
         "<!-- Written by `python tools/docs/results.py`; do not edit. -->",
@@ -229,12 +229,12 @@ def render() -> None:
 
 
 def main() -> int:
-    """Run what the command line says."""
+    """Run studies and write the pages, as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="*", help="studies to run: " + ", ".join(STUDIES["studies"]))
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--seeds", type=int, help="at most so many of a study's seeds, for now")
-    parser.add_argument("--finished", action="store_true", help="fit nothing: take up what the ledger has")
+    parser.add_argument("--seeds", type=int, help="run at most this many of a study's seeds")
+    parser.add_argument("--finished", action="store_true", help="fit nothing: take the scores in the ledger")
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     for name in given.study:

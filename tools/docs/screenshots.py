@@ -1,9 +1,9 @@
-"""Take the pictures of the page that the guide shows: docs/images/page-*.
+"""Takes the screenshots of the web page in the guide: docs/images/page-*.
 
     python tools/docs/screenshots.py                    on generated scenes
-    python tools/docs/screenshots.py mirflickr --data-dir DATA  on the photos of MIRFLICKR-25K, as the README shows them
+    python tools/docs/screenshots.py mirflickr --data-dir DATA  on photos of MIRFLICKR-25K, as in the README
 
-It needs Chromium, at /usr/bin/chromium or where CROSSBIT_CHROMIUM says.
+Needs Chromium, at /usr/bin/chromium or at the path in CROSSBIT_CHROMIUM.
 """
 
 from __future__ import annotations
