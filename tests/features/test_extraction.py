@@ -17,7 +17,7 @@ from PIL import Image
 from crossbit.errors import InputError
 from crossbit.features import extraction
 from crossbit.features.base import Extractor
-from crossbit.features.cache import Shard, Store
+from crossbit.features.cache import Shard, ShardStore
 from crossbit.features.extraction import extract
 from crossbit.features.extractors.bow import Bow
 from crossbit.features.extractors.hog import Hog
@@ -104,7 +104,7 @@ def test_a_damaged_shard_is_found_and_extracted_again(many, tmp_path, damage):
     first = extract(Mean(), many, names(many), cache=tmp_path)
     shards = sorted(tmp_path.rglob("*.npz"))
     assert len(shards) == 7  # six of eight items and the rest
-    rows = len(next(iter(Store(shards[3].parent).read())).keys)
+    rows = len(next(iter(ShardStore(shards[3].parent).read())).keys)
     shards[0].write_bytes(damage(shards[0].read_bytes()))
     again = extract(Mean(), many, names(many), cache=tmp_path)
     assert again.computed == rows
@@ -117,8 +117,8 @@ def test_a_crash_while_writing_leaves_no_shard(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(KeyboardInterrupt):
-        Store(tmp_path).write(Shard([b"k" * 32], np.ones((1, 2), np.float32)))
-    assert list(Store(tmp_path).read()) == []
+        ShardStore(tmp_path).write(Shard([b"k" * 32], np.ones((1, 2), np.float32)))
+    assert list(ShardStore(tmp_path).read()) == []
 
 
 SCRIPT = """
@@ -155,7 +155,7 @@ def test_extraction_resumes_after_kill_9(tmp_path):
     os.kill(killed.pid, signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     killed.stdout.close()
-    kept = sum(len(shard.keys) for shard in Store(next((tmp_path / "cache").iterdir())).read())
+    kept = sum(len(shard.keys) for shard in ShardStore(next((tmp_path / "cache").iterdir())).read())
     resumed, whole = (start(cache, "fast").communicate()[0] for cache in ("cache", "fresh"))
     assert 12 <= kept < 60
     assert int.from_bytes(resumed[:4], "big") == 60 - kept

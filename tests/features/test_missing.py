@@ -42,7 +42,7 @@ def test_a_missing_package_names_its_extra(without, tmp_path, tiny_onnx, tiny_cl
 
 
 def test_clip_without_torch_names_its_extra(monkeypatch, tiny_clip):
-    monkeypatch.setattr("crossbit.features.extractors.clip.read", lambda folder, kind: None)
+    monkeypatch.setattr("crossbit.features.extractors.clip.load_pretrained", lambda folder, kind: None)
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "crossbit.devices", raising=False)
     with pytest.raises(MissingError, match="torch is missing"):

@@ -175,14 +175,11 @@ def class_balanced_split(
     return Split(name, _take(ids, np.concatenate(trains)), _take(ids, chosen), _take(ids, database))
 
 
-def memory(split: Split) -> list[str]:
+def leakage_warnings(split: Split) -> list[str]:
     """Return a warning if nothing but the training items is searched, else nothing."""
     if {*split.database} - {*split.train}:
         return []
-    return [
-        f"the database of split {split.name!r} is its training part: a method is scored on codes"
-        " that it may have learned by heart"
-    ]
+    return [f"the database of split {split.name!r} is its training part: scores may reflect memorisation"]
 
 
 def _take(ids: Sequence[str], rows: Int[ndarray, "m"]) -> tuple[str, ...]:

@@ -40,14 +40,14 @@ class Loader(ABC):
 
 @final
 @dataclass(frozen=True)
-class Folder:
+class DatasetFolder:
     """The folder that holds one dataset's files."""
 
     path: Path
     info: DatasetInfo
 
     @classmethod
-    def of(cls, info: DatasetInfo, data_dir: Path | None) -> Folder:
+    def of(cls, info: DatasetInfo, data_dir: Path | None) -> DatasetFolder:
         """Return `data_dir/name`, or `data_dir` itself where it has no folder of that name."""
         if data_dir is None:
             raise InputError(f"{info.name} is read from files: give --data-dir or set CROSSBIT_DATA to their folder")

@@ -11,10 +11,10 @@ from typing import Any, Literal, TypeAlias, final
 from ..data.corpus import Corpus
 from ..data.splits import Split, instance_split
 from ..errors import InputError
-from ..io.text import inside, leave_out, read_csv, read_lines, read_text
+from ..io.text import leave_out, path_below, read_csv, read_lines, read_text
 
 #: What to do about captions whose picture is not there.
-Missing: TypeAlias = Literal["skip", "fail"]
+OnMissing: TypeAlias = Literal["skip", "fail"]
 
 KARPATHY = "http://cs.stanford.edu/people/karpathy/deepimagesent/ (Karpathy's JSON)"
 PARTS = {"train": "train", "restval": "train", "val": "validation", "test": "query"}
@@ -86,7 +86,7 @@ def read_karpathy(path: Path, *, restval: bool = True) -> list[Captioned]:
     return items
 
 
-def there(items: Sequence[Captioned], folder: Path, missing: Missing) -> dict[str, Path]:
+def found_pictures(items: Sequence[Captioned], folder: Path, missing: OnMissing) -> dict[str, Path]:
     """Return the picture of each item that has one below `folder`, by id; others are counted and left out, or refused.
 
     A picture is looked for under its whole path, and then under its name alone.
@@ -94,8 +94,8 @@ def there(items: Sequence[Captioned], folder: Path, missing: Missing) -> dict[st
     found = {}
     for item in items:
         for name in (item.file, PurePosixPath(item.file).name):
-            if item.id not in found and inside(folder, name).is_file():
-                found[item.id] = inside(folder, name)
+            if item.id not in found and path_below(folder, name).is_file():
+                found[item.id] = path_below(folder, name)
     absent = [item.file for item in items if item.id not in found]
     leave_out(f"captioned pictures are not in {folder}", absent, len(items), refuse=missing == "fail")
     return found

@@ -15,8 +15,8 @@ from ..data.corpus import Corpus
 from ..data.splits import random_split
 from ..errors import InputError
 from ..io.text import leave_out
-from .base import DatasetInfo, Folder, Loader
-from .captioned import KARPATHY, Captioned, Missing, caption_corpus, read_json, read_karpathy, there
+from .base import DatasetFolder, DatasetInfo, Loader
+from .captioned import KARPATHY, Captioned, OnMissing, caption_corpus, found_pictures, read_json, read_karpathy
 
 ANNOTATIONS = ("annotations", ".", "mini_annotations")
 
@@ -34,7 +34,7 @@ class Coco(Loader):
     """Which edition of the official files."""
     restval: bool = True
     """Whether Karpathy's restval part trains too."""
-    missing: Missing = "skip"
+    missing: OnMissing = "skip"
     """Whether captions without their picture are counted and skipped, or refused."""
     query: int = 5000
     """How many items query in the task `labels`."""
@@ -64,14 +64,14 @@ annotations/instances_val2017.json""",
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pictures in the order of the files; an id is COCO's number of the picture."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         karpathy = self.annotations == "karpathy" or (self.annotations == "auto" and folder.has("dataset_coco.json"))
         if karpathy:
             items = read_karpathy(folder.find("dataset_coco.json"), restval=self.restval)
         else:
             items = _official(folder, self.year)
         root = folder.find("images") if folder.has("images") else folder.path
-        pictures = there(items, root, self.missing)
+        pictures = found_pictures(items, root, self.missing)
         kept = [item for item in items if item.id in pictures]
         labels, classes, complete = _labels(folder, {item.id: row for row, item in enumerate(kept)})
         if self.task == "labels":
@@ -101,7 +101,7 @@ annotations/instances_val2017.json""",
         )
 
 
-def _official(folder: Folder, year: int) -> list[Captioned]:
+def _official(folder: DatasetFolder, year: int) -> list[Captioned]:
     """Return the items of the official caption files; a picture or caption that two files repeat counts once."""
     items: dict[str, Captioned] = {}
     captions: dict[str, dict[int, str]] = {}
@@ -121,7 +121,9 @@ def _official(folder: Folder, year: int) -> list[Captioned]:
     ]
 
 
-def _labels(folder: Folder, row_of: Mapping[str, int]) -> tuple[Bool[ndarray, "n classes"], tuple[str, ...], bool]:
+def _labels(
+    folder: DatasetFolder, row_of: Mapping[str, int]
+) -> tuple[Bool[ndarray, "n classes"], tuple[str, ...], bool]:
     """Return who has which class, the classes, and whether the objects of every picture are annotated."""
     editions = [f"instances_{part}{year}.json" for year in ("2014", "2017") for part in ("train", "val")]
     annotated: set[str] = set()
@@ -143,7 +145,7 @@ def _labels(folder: Folder, row_of: Mapping[str, int]) -> tuple[Bool[ndarray, "n
     return labels, tuple(names[number] for number in sorted(names)), bool(names) and annotated >= row_of.keys()
 
 
-def _files(folder: Folder, name: str) -> list[Path]:
+def _files(folder: DatasetFolder, name: str) -> list[Path]:
     return [folder.path / where / name for where in ANNOTATIONS if folder.has(f"{where}/{name}")]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ..errors import InputError
-from .base import Folder
+from .base import DatasetFolder
 from .matlab import read_matrix, read_names, stacked_images
 
 
@@ -21,12 +21,14 @@ def release_layout(stem: str, *, tags: int, classes: int) -> str:
 {stem}-fall.mat  optional: FAll, the pictures' names"""
 
 
-def has_release(folder: Folder, stem: str) -> bool:
+def has_release(folder: DatasetFolder, stem: str) -> bool:
     """Tell whether the folder holds such files."""
     return folder.has(f"{stem}-lall.mat") or folder.has(f"{stem}-yall.mat")
 
 
-def read_release(folder: Folder, stem: str, *, tags: int, classes: int) -> tuple[tuple[str, ...], dict[str, Any]]:
+def read_release(
+    folder: DatasetFolder, stem: str, *, tags: int, classes: int
+) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the ids, which are the pictures' names without ending or else row numbers, and columns for a `Corpus`."""
     labels = read_matrix(folder.find(f"{stem}-lall.mat"), "LAll", classes) > 0
     bag = read_matrix(folder.find(f"{stem}-yall.mat"), "YAll", tags)

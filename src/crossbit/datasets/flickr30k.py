@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from ..data.corpus import Corpus
-from .base import DatasetInfo, Folder, Loader
-from .captioned import KARPATHY, Missing, caption_corpus, read_captions_csv, read_karpathy, read_tokens, there
+from .base import DatasetFolder, DatasetInfo, Loader
+from .captioned import (
+    KARPATHY,
+    OnMissing,
+    caption_corpus,
+    found_pictures,
+    read_captions_csv,
+    read_karpathy,
+    read_tokens,
+)
 
 
 @final
@@ -16,7 +24,7 @@ from .captioned import KARPATHY, Missing, caption_corpus, read_captions_csv, rea
 class Flickr30k(Loader):
     """Loads the sentences as Karpathy's JSON, as the official token file, or as results.csv."""
 
-    missing: Missing = "skip"
+    missing: OnMissing = "skip"
     """Whether captions without their picture are counted and skipped, or refused."""
     seed: int = 0
     """Draws the split where the files bring none."""
@@ -39,7 +47,7 @@ results.csv               picture.jpg| number| sentence per line, below a headin
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pictures in the order of their sentences; an id is a picture's name without its ending."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         path = folder.find("dataset_flickr30k.json", "results_20130124.token", "results.csv")
         match path.suffix:
             case ".json":
@@ -48,5 +56,5 @@ results.csv               picture.jpg| number| sentence per line, below a headin
                 items = read_captions_csv(path, "|")
             case _:
                 items = read_tokens(path)
-        pictures = there(items, folder.find("images", "flickr30k-images", "flickr30k_images"), self.missing)
+        pictures = found_pictures(items, folder.find("images", "flickr30k-images", "flickr30k_images"), self.missing)
         return caption_corpus(self.info.name, items, pictures, self.seed)

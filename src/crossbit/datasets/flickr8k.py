@@ -8,16 +8,16 @@ from typing import ClassVar, final
 
 from ..data.corpus import Corpus
 from ..io.text import read_lines
-from .base import DatasetInfo, Folder, Loader
+from .base import DatasetFolder, DatasetInfo, Loader
 from .captioned import (
     KARPATHY,
     Captioned,
-    Missing,
+    OnMissing,
     caption_corpus,
+    found_pictures,
     read_captions_csv,
     read_karpathy,
     read_tokens,
-    there,
 )
 
 LISTS = {"train": "trainImages", "validation": "devImages", "query": "testImages"}
@@ -28,7 +28,7 @@ LISTS = {"train": "trainImages", "validation": "devImages", "query": "testImages
 class Flickr8k(Loader):
     """Loads the sentences as Karpathy's JSON, as the official token file with its three lists, or as captions.txt."""
 
-    missing: Missing = "skip"
+    missing: OnMissing = "skip"
     """Whether captions without their picture are counted and skipped, or refused."""
     seed: int = 0
     """Draws the split where the files bring none."""
@@ -56,13 +56,13 @@ captions.txt             picture.jpg,sentence per line, below a heading""",
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pictures in the order of their sentences; an id is a picture's name without its ending."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         items = _sentences(folder)
-        pictures = there(items, folder.find("images", "Images", "Flicker8k_Dataset"), self.missing)
+        pictures = found_pictures(items, folder.find("images", "Images", "Flicker8k_Dataset"), self.missing)
         return caption_corpus(self.info.name, items, pictures, self.seed)
 
 
-def _sentences(folder: Folder) -> list[Captioned]:
+def _sentences(folder: DatasetFolder) -> list[Captioned]:
     path = folder.find("dataset_flickr8k.json", "Flickr8k.token.txt", "captions.txt")
     match path.name:
         case "dataset_flickr8k.json":
@@ -73,7 +73,7 @@ def _sentences(folder: Folder) -> list[Captioned]:
             return _listed(folder, read_tokens(path))
 
 
-def _listed(folder: Folder, items: list[Captioned]) -> list[Captioned]:
+def _listed(folder: DatasetFolder, items: list[Captioned]) -> list[Captioned]:
     """Return the items with the parts that the official lists give them, without those that no list names."""
     if not folder.has("Flickr_8k.trainImages.txt"):
         return items

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, final
 from ..data.corpus import Corpus
 from ..errors import InputError
 from ..io.text import read_csv, read_lines
-from .base import DatasetInfo, Folder, Loader
-from .captioned import Missing
-from .own_rows import Choices, Retrieval, Row, split_labels
+from .base import DatasetFolder, DatasetInfo, Loader
+from .captioned import OnMissing
+from .own_rows import PictureRow, Retrieval, RowOptions, split_labels
 
 
 @final
@@ -25,7 +25,7 @@ class OwnFolder(Loader):
     """What is searched: `label`, `instance` (a picture's own captions), or `auto`: by label where there are labels."""
     query: int | None = None
     """How many pictures query; a tenth by default."""
-    missing: Missing = "skip"
+    missing: OnMissing = "skip"
     """Whether captions without their picture are counted and skipped, or refused."""
     seed: int = 0
     """Draws the split."""
@@ -46,15 +46,15 @@ the pictures     where the column image says, below this folder; a picture with 
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pictures in the order of the list; an id is a picture's path without its ending."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         path = folder.find("captions.csv", "captions.jsonl")
-        rows: dict[str, Row] = {}
+        rows: dict[str, PictureRow] = {}
         for number, record in enumerate(_jsonl(path) if path.suffix == ".jsonl" else _csv(path), 1):
             image, text, labels = _cells(record, f"{path}: entry {number}")
-            row = rows.setdefault(image, Row())
+            row = rows.setdefault(image, PictureRow())
             row.texts.append(text)
             row.labels += labels
-        choices = Choices(self.retrieval, self.query, self.missing, self.seed)
+        choices = RowOptions(self.retrieval, self.query, self.missing, self.seed)
         return choices.corpus(self.info.name, rows, folder.path)
 
 

@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 from ..data.corpus import Corpus
 from ..data.splits import instance_split, random_split
 from ..errors import InputError
-from ..io.text import inside, leave_out
-from .base import DatasetInfo, Folder, Loader
+from ..io.text import leave_out, path_below
+from .base import DatasetFolder, DatasetInfo, Loader
 from .matlab import read_matrix, read_names
 
 WORDS, CLASSES = 2912, 255
@@ -58,10 +58,10 @@ images/00/25.jpg ...
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pairs; an item's id is its picture's name, e.g. 00/25."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         return self._from_descriptions(folder) if folder.has(ANNOTATIONS) else self._from_mat(folder)
 
-    def _from_mat(self, folder: Folder) -> Corpus:
+    def _from_mat(self, folder: DatasetFolder) -> Corpus:
         labels = read_matrix(folder.find("labelList.mat"), "labels", CLASSES) > 0
         words = read_matrix(folder.find("tagList.mat"), "tags", WORDS)
         names = read_names(folder.find("imgList.mat"), "imgs")
@@ -70,12 +70,12 @@ images/00/25.jpg ...
             self.info.name,
             ids,
             random_split("random", ids, query=self.query, train=self.train, seed=self.seed),
-            images=[inside(folder.path / "images", name) for name in names] if folder.has("images") else None,
+            images=[path_below(folder.path / "images", name) for name in names] if folder.has("images") else None,
             labels=labels,
             features={"text": csr_array(words, dtype=np.float32)},
         )
 
-    def _from_descriptions(self, folder: Folder) -> Corpus:
+    def _from_descriptions(self, folder: DatasetFolder) -> Corpus:
         where, photos = folder.find(ANNOTATIONS), folder.find("images")
         texts = {path.relative_to(where).with_suffix("").as_posix(): path for path in sorted(where.rglob("*.eng"))}
         absent = [name for name in texts if not (photos / f"{name}.jpg").is_file()]

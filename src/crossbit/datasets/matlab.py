@@ -15,8 +15,8 @@ from scipy.sparse import csr_array
 
 from ..data.pairs import Array
 from ..errors import InputError
-from ..io.arrays import opened, read_named, refuse_size
-from ..io.text import Lazy
+from ..io.arrays import open_hdf5, read_named, refuse_size
+from ..io.text import LazySequence
 
 
 def read_matrix(path: Path, key: str, columns: int) -> Shaped[ndarray, "n columns"]:
@@ -37,20 +37,20 @@ def read_names(path: Path, key: str) -> tuple[str, ...]:
     return tuple(str(np.ravel(cell)[0]).strip() for cell in cells)
 
 
-def stacked_images(path: Path, key: str) -> Lazy[UInt8[ndarray, "h w 3"]]:
+def stacked_images(path: Path, key: str) -> LazySequence[UInt8[ndarray, "h w 3"]]:
     """Return the pictures that a MATLAB file of version 7.3 stacks along its last axis, each read on access."""
     if not h5py.is_hdf5(path):
         raise InputError(f"{path} must be a MATLAB file of version 7.3, which is read picture by picture")
-    with opened(path, key) as stored:
+    with open_hdf5(path, key) as stored:
         shape: tuple[int, ...] = stored.shape
         refuse_size(f"{path}: a picture of {key}", math.prod(shape[1:]) * stored.dtype.itemsize)
     if len(shape) != 4 or shape[1] != 3:
         raise InputError(f"{path}: {key} must be height x width x 3 x items in MATLAB, but its stored shape is {shape}")
-    return Lazy(shape[0], partial(_stacked_image, path, key))
+    return LazySequence(shape[0], partial(_stacked_image, path, key))
 
 
 def _stacked_image(path: Path, key: str, index: int) -> UInt8[ndarray, "h w 3"]:
-    with opened(path, key) as stored:
+    with open_hdf5(path, key) as stored:
         return np.ascontiguousarray(stored[index].T, dtype=np.uint8)
 
 

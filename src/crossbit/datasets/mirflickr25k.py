@@ -17,7 +17,7 @@ from ..data.splits import random_split
 from ..errors import InputError
 from ..io.arrays import read_named
 from ..io.text import leave_out, read_flags, read_lines
-from .base import DatasetInfo, Folder, Loader
+from .base import DatasetFolder, DatasetInfo, Loader
 from .dcmh_release import has_release, read_release, release_layout
 from .matlab import finite, indicator
 
@@ -70,10 +70,10 @@ or, as released with DCMH:
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pairs in the order of their lists; a pair's text is its tags between blanks."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         return self._from_mat(folder) if has_release(folder, "mirflickr25k") else self._from_lists(folder)
 
-    def _from_lists(self, folder: Folder) -> Corpus:
+    def _from_lists(self, folder: DatasetFolder) -> Corpus:
         names = [Path(line).stem for line in read_lines(folder.find("all_imgs.txt"))]
         tags = [line.split(",") for line in read_lines(folder.find("all_tags.txt"), len(names))]
         labels = read_flags(folder.find("all_labels.txt"), (len(names), len(CLASSES)))
@@ -99,7 +99,7 @@ or, as released with DCMH:
             features={**features, "text": indicator(chosen, vocabulary)},
         )
 
-    def _from_mat(self, folder: Folder) -> Corpus:
+    def _from_mat(self, folder: DatasetFolder) -> Corpus:
         ids, columns = read_release(folder, "mirflickr25k", tags=TAGS, classes=len(CLASSES))
         split = random_split("random", ids, query=self.query, train=self.train, seed=self.seed)
         return Corpus(self.info.name, ids, split, classes=CLASSES, **columns)
@@ -118,7 +118,7 @@ def _features(path: Path, names: Sequence[str]) -> tuple[list[int], Float[ndarra
     return [row_of[stem] for stem in stems], features.astype(np.float32)
 
 
-def _pictures(folder: Folder, names: Sequence[str]) -> dict[str, Path]:
+def _pictures(folder: DatasetFolder, names: Sequence[str]) -> dict[str, Path]:
     where = folder.find(*IMAGES)
     there = {path.stem: path for path in where.iterdir() if path.suffix == ".jpg"}
     absent = [name for name in names if name not in there]

@@ -15,8 +15,8 @@ from scipy.sparse import csr_array, vstack
 from ..data.corpus import Corpus
 from ..data.splits import Split, class_balanced_split, random_split
 from ..errors import InputError
-from ..io.text import flag_blocks, inside, leave_out, read_flags, read_lines
-from .base import DatasetInfo, Folder, Loader
+from ..io.text import flag_blocks, leave_out, path_below, read_flags, read_lines
+from .base import DatasetFolder, DatasetInfo, Loader
 from .dcmh_release import has_release, read_release, release_layout
 
 TAGS = 1000
@@ -64,11 +64,11 @@ or, as released with DCMH (tc10 or tc21):
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pairs in the order of their list; a pair's text is its tags between blanks."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         stem = f"nus-wide-tc{self.concepts}"
         return self._from_mat(folder, stem) if has_release(folder, stem) else self._from_lists(folder)
 
-    def _from_lists(self, folder: Folder) -> Corpus:
+    def _from_lists(self, folder: DatasetFolder) -> Corpus:
         names = [line.strip().replace("\\", "/") for line in read_lines(folder.find("ImageList/Imagelist.txt"))]
         classes, labels = _commonest(folder, len(names), self.concepts)
         vocabulary = read_lines(folder.find("NUS_WID_Tags/TagList1k.txt"), TAGS)
@@ -84,14 +84,14 @@ or, as released with DCMH (tc10 or tc21):
             self.info.name,
             ids,
             self._split(ids, labels[rows]),
-            images=[inside(folder.path / "Flickr", names[row]) for row in rows] if folder.has("Flickr") else None,
+            images=[path_below(folder.path / "Flickr", names[row]) for row in rows] if folder.has("Flickr") else None,
             texts=[(" ".join(vocabulary[tag] for tag in tags.indices[a:b]),) for a, b in _spans(tags, rows)],
             labels=labels[rows],
             classes=classes,
             features={"text": tags[rows]},
         )
 
-    def _from_mat(self, folder: Folder, stem: str) -> Corpus:
+    def _from_mat(self, folder: DatasetFolder, stem: str) -> Corpus:
         ids, columns = read_release(folder, stem, tags=TAGS, classes=self.concepts)
         return Corpus(self.info.name, ids, self._split(ids, columns["labels"]), **columns)
 
@@ -106,7 +106,7 @@ or, as released with DCMH (tc10 or tc21):
         return class_balanced_split("class-balanced", ids, labels, quotas=quotas, train=train, seed=self.seed)
 
 
-def _commonest(folder: Folder, n: int, most: int) -> tuple[tuple[str, ...], Bool[ndarray, "n classes"]]:
+def _commonest(folder: DatasetFolder, n: int, most: int) -> tuple[tuple[str, ...], Bool[ndarray, "n classes"]]:
     """Return the names of the concepts that most pictures have, in alphabetical order, and who has them."""
     where = folder.find("Groundtruth/AllLabels")
     files = sorted(where.glob("Labels_*.txt"))
@@ -129,7 +129,7 @@ def _spans(tags: csr_array, rows: Int[ndarray, "m"]) -> list[tuple[int, int]]:
 
 
 def _pictured(folder: Path, names: Sequence[str]) -> Bool[ndarray, "n"]:
-    there = np.array([inside(folder, name).is_file() for name in names], bool)
+    there = np.array([path_below(folder, name).is_file() for name in names], bool)
     absent = [name for name, found in zip(names, there, strict=True) if not found]
     leave_out(f"pictures are not in {folder}", absent, len(names), refuse=False)
     return there

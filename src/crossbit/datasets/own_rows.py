@@ -13,8 +13,8 @@ import numpy as np
 from ..data.corpus import Corpus
 from ..data.splits import Split, instance_split, random_split
 from ..errors import InputError
-from ..io.text import inside, leave_out
-from .captioned import Missing
+from ..io.text import leave_out, path_below
+from .captioned import OnMissing
 
 #: What is searched: items that share a label, or a picture's own texts; `auto` is by label where there are labels.
 Retrieval: TypeAlias = Literal["auto", "label", "instance"]
@@ -22,7 +22,7 @@ Retrieval: TypeAlias = Literal["auto", "label", "instance"]
 
 @final
 @dataclass
-class Row:
+class PictureRow:
     """What is known of one picture; further rows of the same picture add to it."""
 
     texts: list[str] = field(default_factory=list)
@@ -40,19 +40,19 @@ def split_labels(text: str) -> list[str]:
 
 @final
 @dataclass(frozen=True)
-class Choices:
+class RowOptions:
     """What one may choose about rows of one's own."""
 
     retrieval: Retrieval
     query: int | None
-    missing: Missing
+    missing: OnMissing
     seed: int
 
-    def corpus(self, name: str, rows: dict[str, Row], folder: Path) -> Corpus:
+    def corpus(self, name: str, rows: dict[str, PictureRow], folder: Path) -> Corpus:
         """Return the corpus of the rows whose picture is below `folder`; an id is the picture's path without ending."""
         if not rows:
             raise InputError(f"{name}: {folder} lists no pictures")
-        absent = [image for image in rows if not os.path.isfile(inside(folder, image))]
+        absent = [image for image in rows if not os.path.isfile(path_below(folder, image))]
         leave_out(f"pictures are not in {folder}", absent, len(rows), refuse=self.missing == "fail")
         kept = {image: row for image, row in rows.items() if image not in {*absent}}
         classes = tuple(sorted({label for row in kept.values() for label in row.labels}))
@@ -62,7 +62,7 @@ class Choices:
             name,
             ids,
             self._split(ids, labelled=bool(classes)),
-            images=[inside(folder, image) for image in kept],
+            images=[path_below(folder, image) for image in kept],
             texts=[tuple(row.texts) for row in kept.values()],
             labels=labels if classes else None,
             classes=classes,

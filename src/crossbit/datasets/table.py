@@ -9,10 +9,10 @@ from typing import Any, ClassVar, final
 
 from ..data.corpus import Corpus
 from ..errors import InputError, optional
-from ..io.text import inside
-from .base import DatasetInfo, Folder, Loader
-from .captioned import Missing
-from .own_rows import Choices, Retrieval, Row, split_labels
+from ..io.text import path_below
+from .base import DatasetFolder, DatasetInfo, Loader
+from .captioned import OnMissing
+from .own_rows import PictureRow, Retrieval, RowOptions, split_labels
 
 
 @final
@@ -34,7 +34,7 @@ class Table(Loader):
     """What is searched: `label`, `instance` (a picture's own texts), or `auto`: by label where there are labels."""
     query: int | None = None
     """How many pictures query; a tenth by default."""
-    missing: Missing = "skip"
+    missing: OnMissing = "skip"
     """Whether rows without their picture are counted and skipped, or refused."""
     seed: int = 0
     """Draws the split."""
@@ -54,19 +54,19 @@ the pictures                            where the column image says, relative to
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pictures in the order of the table; an id is a picture's path without its ending."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         path = folder.find(self.file) if self.file else folder.find("table.parquet", "table.csv", "table.tsv")
         texts, labels = _names(self.text), _names(self.labels)
-        rows: dict[str, Row] = {}
+        rows: dict[str, PictureRow] = {}
         for number, record in enumerate(_records(path, [self.image, *texts, *labels]), 1):
             image = record[self.image]
             if not isinstance(image, str) or not image.strip():
                 raise InputError(f"{path}: row {number} names no picture in its column {self.image!r}, but {image!r}")
-            row = rows.setdefault(image.strip(), Row())
+            row = rows.setdefault(image.strip(), PictureRow())
             row.texts += [text for column in texts for text in _texts(record[column])]
             row.labels += [label for column in labels for label in _labels(column, record[column])]
-        choices = Choices(self.retrieval, self.query, self.missing, self.seed)
-        return choices.corpus(self.info.name, rows, inside(folder.path, self.root) if self.root else folder.path)
+        choices = RowOptions(self.retrieval, self.query, self.missing, self.seed)
+        return choices.corpus(self.info.name, rows, path_below(folder.path, self.root) if self.root else folder.path)
 
 
 def _names(columns: str) -> list[str]:

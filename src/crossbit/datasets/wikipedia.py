@@ -15,7 +15,7 @@ from ..data.splits import Split
 from ..errors import InputError
 from ..io.arrays import read_named
 from ..io.text import read_lines
-from .base import DatasetInfo, Folder, Loader
+from .base import DatasetFolder, DatasetInfo, Loader
 from .matlab import finite
 
 PARTS = {"train": "tr", "test": "te"}
@@ -42,7 +42,7 @@ class Wikipedia(Loader):
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pairs, training part first; an item's id is the name of its text."""
-        folder = Folder.of(self.info, data_dir)
+        folder = DatasetFolder.of(self.info, data_dir)
         classes = tuple(read_lines(folder.find("categories.list")))
         lists = {part: folder.find(f"{part}set_txt_img_cat.list") for part in PARTS}
         pairs = {part: [_pair(path, line, len(classes)) for line in read_lines(path)] for part, path in lists.items()}

@@ -10,7 +10,7 @@ from typing import final
 
 from ..data.corpus import Corpus
 from ..data.pairs import Modality
-from ..data.splits import Split, memory
+from ..data.splits import Split, leakage_warnings
 from ..datasets import load
 from ..errors import InputError
 from ..features import Captions
@@ -59,7 +59,7 @@ class Setup:
         corpus = load(call.name, data_dir, **call.options)
         split = Split.load(self.split) if self.split else frozen.split(corpus) if frozen else corpus.split
         if scored:
-            for doubt in frozen.doubts(corpus, split) if frozen else memory(split):
+            for doubt in frozen.doubts(corpus, split) if frozen else leakage_warnings(split):
                 logger.warning(doubt)
         return replace(corpus, split=split)
 

@@ -30,7 +30,7 @@ class Shard(NamedTuple):
 
 @final
 @dataclass(frozen=True)
-class Store:
+class ShardStore:
     """A folder of shards, all of one extractor.
 
     A shard's name is the sha256 of its bytes, so that damage shows without a manifest and writers cannot collide.
@@ -71,13 +71,13 @@ class Store:
 
 
 @final
-class Kept:
+class FeatureCache:
     """The rows of a store, each found by the key of its content; memory holds keys and a few shards.
 
     New rows are on disk after `flush`.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ShardStore) -> None:
         """Read the keys of every sound shard."""
         self._store = store
         self._at: dict[bytes, tuple[Path, int]] = {}

@@ -22,9 +22,9 @@ from ..data.pairs import Array
 from ..errors import InputError, ItemError
 from ..progress import Log, silent
 from .base import Extractor, file_sha256
-from .cache import Shard, Store
+from .cache import Shard, ShardStore
 from .matrix import finite, stacked
-from .raw import existing
+from .raw import existing_file
 
 OnError: TypeAlias = Literal["fail", "skip"]
 K = TypeVar("K")
@@ -65,7 +65,7 @@ def extract(
     job = _Job(extractor, raws, names, on_error, log)
     if extractor.precomputed:
         return job.as_given()
-    store = None if cache is None or extractor.cheap else Store(cache / extractor.fingerprint)
+    store = None if cache is None or extractor.cheap else ShardStore(cache / extractor.fingerprint)
     with ThreadPoolExecutor(WORKERS) as pool:
         job.compute(pool, store)
     return job.result(store)
@@ -99,7 +99,7 @@ class _Job:
         self._refuse_nothing(len(rows))
         return Extracted(self.raws[rows].astype(np.float32), rows, self.failures, 0)
 
-    def compute(self, pool: ThreadPoolExecutor, store: Store | None) -> None:
+    def compute(self, pool: ThreadPoolExecutor, store: ShardStore | None) -> None:
         """Extract what the store lacks, writing a shard whenever one is full."""
         known = frozenset() if store is None else frozenset(key for shard in store.read() for key in shard.keys)
         unsaved: list[Shard] = []
@@ -115,7 +115,7 @@ class _Job:
         finally:
             _save(store, unsaved)
 
-    def result(self, store: Store | None) -> Extracted:
+    def result(self, store: ShardStore | None) -> Extracted:
         """Return the features in the order of the items, those that were known before read from the store."""
         computed = len(self.place)
         for shard in store.read() if store is not None and len(self.rows_of) > computed else ():
@@ -176,7 +176,7 @@ class _Job:
 def content_key(raw: Path | bytes | ndarray | str) -> bytes:
     """Return the sha256 of an item's content: a file or its bytes, pixels with their shape, or a text."""
     if isinstance(raw, Path):
-        return bytes.fromhex(file_sha256(existing(raw)))
+        return bytes.fromhex(file_sha256(existing_file(raw)))
     if isinstance(raw, bytes):
         return hashlib.sha256(raw).digest()
     if isinstance(raw, ndarray):
@@ -215,7 +215,7 @@ def _ahead(
         yield item, future.result()
 
 
-def _save(store: Store | None, unsaved: list[Shard]) -> None:
+def _save(store: ShardStore | None, unsaved: list[Shard]) -> None:
     if store is not None and unsaved:
         keys = [key for shard in unsaved for key in shard.keys]
         store.write(Shard(keys, np.concatenate([shard.rows for shard in unsaved])))

@@ -73,7 +73,7 @@ def _undecoded(raw: Path | bytes | Image.Image) -> Iterator[Image.Image]:
     if isinstance(raw, Image.Image):
         yield raw
     else:
-        with Image.open(BytesIO(raw) if isinstance(raw, bytes) else existing(raw), formats=FORMATS) as image:
+        with Image.open(BytesIO(raw) if isinstance(raw, bytes) else existing_file(raw), formats=FORMATS) as image:
             yield image
 
 
@@ -84,7 +84,7 @@ def _from_pixels(pixels: ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def existing(path: Path) -> Path:
+def existing_file(path: Path) -> Path:
     """Return the path of a file with content; anything else raises `ItemError`."""
     if not path.exists():
         raise ItemError("the file does not exist")

@@ -114,7 +114,7 @@ def _mat(path: Path, name: str | None) -> Array:
     from scipy.sparse import issparse
 
     if h5py.is_hdf5(path):
-        with opened(path, name) as dataset:
+        with open_hdf5(path, name) as dataset:
             refuse_size(f"{path}: {dataset.name}", dataset.size * dataset.dtype.itemsize)
             stored: ndarray = dataset[()]
             return stored.T  # HDF5 holds MATLAB's columns as rows
@@ -130,7 +130,7 @@ def _mat(path: Path, name: str | None) -> Array:
 
 
 @contextmanager
-def opened(path: Path, name: str | None = None) -> Iterator[Any]:
+def open_hdf5(path: Path, name: str | None = None) -> Iterator[Any]:
     """Open a MATLAB file of version 7.3, which is HDF5, and yield one of its arrays as an h5py dataset.
 
     Raises:

@@ -16,25 +16,25 @@ from ..errors import InputError, missing
 FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
-def dual(folder: Path) -> Any:
+def load_dual_encoder(folder: Path) -> Any:
     """Return the model in a folder; one that does not project images and texts alike is refused."""
-    model = read(folder, "AutoModel", use_safetensors=True)
+    model = load_pretrained(folder, "AutoModel", use_safetensors=True)
     if not hasattr(model, "get_image_features") or not hasattr(model, "get_text_features"):
         raise InputError(f"{folder} is a {type(model).__name__}, which does not project images and texts alike")
     return model.eval()
 
 
-def read(folder: Path, kind: str, **options: Any) -> Any:
+def load_pretrained(folder: Path, kind: str, **options: Any) -> Any:
     """Return what a class of transformers makes of a folder, without network."""
     try:
-        return getattr(package(), kind).from_pretrained(folder, local_files_only=True, **options)
+        return getattr(transformers_package(), kind).from_pretrained(folder, local_files_only=True, **options)
     except InputError:
         raise
     except Exception as fault:  # transformers raises many types for a folder it cannot read
         raise InputError(f"{folder} is no model that transformers can load: {fault}") from None
 
 
-def located(name: str, revision: str) -> Path:
+def model_folder(name: str, revision: str) -> Path:
     """Return the folder of a model, fetched from the hub unless it is here; one without safe weights is refused."""
     folder = Path(name)
     folder = folder if folder.is_dir() else _fetched(name, revision)
@@ -48,7 +48,7 @@ def located(name: str, revision: str) -> Path:
 
 def _fetched(name: str, revision: str) -> Path:
     """Return the folder of a model from the hub, fetched unless the hub's cache has its weights."""
-    package()
+    transformers_package()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -67,8 +67,8 @@ def _fetched(name: str, revision: str) -> Path:
         raise InputError(f"{name} is no folder here and cannot be fetched from the hub: {fault}") from None
 
 
-def package() -> Any:
-    """Return the transformers package, quiet; a missing or broken one is refused with the remedy."""
+def transformers_package() -> Any:
+    """Return the package transformers, quiet; a missing or broken one is refused with the remedy."""
     if find_spec("transformers") is None:
         raise missing("transformers", "clip")
     try:
@@ -78,11 +78,11 @@ def package() -> Any:
         transformers.utils.logging.disable_progress_bar()
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, CLIPModel  # noqa: F401
     except (ImportError, RuntimeError) as fault:
-        raise broken("transformers", fault) from None
+        raise broken_package("transformers", fault) from None
     return transformers
 
 
-def broken(package: str, fault: BaseException) -> InputError:
+def broken_package(package: str, fault: BaseException) -> InputError:
     """Return the error for an installed package that cannot be imported, with the usual remedy."""
     chain = fault
     reasons = [str(fault)]
@@ -97,6 +97,6 @@ def broken(package: str, fault: BaseException) -> InputError:
     )
 
 
-def projected(found: Any) -> Any:
+def projections(found: Any) -> Any:
     """Return the projections in what a model returns, which before transformers 5 was nothing else, in float32."""
     return getattr(found, "pooler_output", found).float()

@@ -20,7 +20,7 @@ logger = logging.getLogger("crossbit.datasets")
 
 
 @final
-class Lazy(Sequence[T], Generic[T]):
+class LazySequence(Sequence[T], Generic[T]):
     """A sequence whose items are made on access."""
 
     def __init__(self, length: int, make: Callable[[int], T]) -> None:
@@ -44,7 +44,7 @@ class Lazy(Sequence[T], Generic[T]):
         return self._make(index % self._length)
 
 
-def inside(folder: Path, name: str) -> Path:
+def path_below(folder: Path, name: str) -> Path:
     """Return `folder/name`; a name that leads out of the folder is refused, because lists of files may be hostile."""
     for path in (PurePosixPath(name), PureWindowsPath(name)):
         if path.is_absolute() or path.drive or ".." in path.parts:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..data.pairs import Modality
 from ..errors import InputError
-from ..io.hub import dual, located, package, projected, read
+from ..io.hub import load_dual_encoder, load_pretrained, model_folder, projections, transformers_package
 
 #: How the names of the parts of one side of a model begin.
 _SIDES: dict[Modality, tuple[str, ...]] = {"image": ("vision", "visual"), "text": ("text",)}
@@ -42,7 +42,7 @@ class Pretrained(nn.Module):
     def forward(self, x: Tensor) -> Float[Tensor, "n dim"]:
         """Return a vector for each picture or text."""
         try:
-            rows: Tensor = projected(self._of_pixels(x) if self.modality == "image" else self._of_ids(x))
+            rows: Tensor = projections(self._of_pixels(x) if self.modality == "image" else self._of_ids(x))
         except ValueError as fault:
             raise InputError(
                 f"{fault}; take what the model takes, as in --features 'clip(model=...,inputs=true)'"
@@ -60,8 +60,8 @@ class Pretrained(nn.Module):
 
 def pretrained_towers(name: str, revision: str = "main") -> tuple[Pretrained, Pretrained]:
     """Return the image tower and the text tower of a model, given as a folder or as a name on the hub."""
-    folder = located(name, revision)
-    model, processor = dual(folder), read(folder, "AutoImageProcessor")
+    folder = model_folder(name, revision)
+    model, processor = load_dual_encoder(folder), load_pretrained(folder, "AutoImageProcessor")
     options = _plain(json.loads(model.config.to_json_string(use_diff=False)))
     mean, std = ([*map(float, values)] for values in (processor.image_mean, processor.image_std))
     made = Pretrained("image", options, mean, std), Pretrained("text", options, [], [])
@@ -78,7 +78,7 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
 
 def _built(options: dict[str, Any]) -> Any:
     """Return a model without its weights; attention is written out, the same on every machine."""
-    transformers = package()
+    transformers = transformers_package()
     try:
         kind = options["model_type"]
         config = transformers.AutoConfig.for_model(kind, **{k: v for k, v in options.items() if k != "model_type"})

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple, TypeAlias, final
 
 from ..data.corpus import Corpus
-from ..data.splits import Split, memory
+from ..data.splits import Split, leakage_warnings
 from ..errors import InputError
 from ..metrics import Measure
 from ..metrics.conventions import convention
@@ -85,7 +85,7 @@ class Protocol:
 
     def doubts(self, corpus: Corpus, split: Split) -> list[str]:
         """Return why scores on this split may not compare with published ones, one sentence each."""
-        doubts = [*memory(split)]
+        doubts = [*leakage_warnings(split)]
         if len(corpus) != self.published.pairs:
             doubts.append(
                 f"{len(corpus):,} pairs were found, but {self.published.pairs:,} were published:"

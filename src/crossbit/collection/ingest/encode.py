@@ -18,9 +18,9 @@ from PIL import Image
 
 from ...data.pairs import MODALITIES, Array, Modality
 from ...errors import InputError, ItemError
-from ...features.cache import Kept, Store
+from ...features.cache import FeatureCache, ShardStore
 from ...features.extraction import content_key
-from ...features.raw import existing, open_picture
+from ...features.raw import existing_file, open_picture
 from ..encoding import joined_text
 from ..item import Item, Picture, Raw, content_of, picture_of
 from ..model import Model
@@ -84,14 +84,18 @@ class Encoder:
 
     model: Model
     thumbnail: int
-    caches: Mapping[Modality, Kept]
+    caches: Mapping[Modality, FeatureCache]
 
     @classmethod
     def of(cls, model: Model, thumbnail: int, cache: Path | None) -> Encoder:
         """Return the encoder whose cache is a folder; features that cost little are not cached."""
         extractors = {m: pipeline.extractor for m, pipeline in model.pipelines.items()} if cache else {}
         costly = {m: extractor for m, extractor in extractors.items() if not extractor.cheap}
-        return cls(model, thumbnail, {m: Kept(Store(Path(cache or ".") / e.fingerprint)) for m, e in costly.items()})
+        return cls(
+            model,
+            thumbnail,
+            {m: FeatureCache(ShardStore(Path(cache or ".") / e.fingerprint)) for m, e in costly.items()},
+        )
 
     def __call__(self, raws: Sequence[Raw], stored: Mapping[str, Item]) -> Encoded:
         """Return items encoded, except those that are among the `stored`, by id, as they are."""
@@ -194,7 +198,7 @@ def _read(picture: Picture) -> bytes | ndarray:
     """Return the content of a picture: the bytes of its file, or its pixels."""
     if not isinstance(picture, Path):
         return picture
-    size = existing(picture).stat().st_size
+    size = existing_file(picture).stat().st_size
     if size > MAX_BYTES:
         raise ItemError(f"the file has {size:,} bytes, more than the {MAX_BYTES:,} allowed")
     return picture.read_bytes()

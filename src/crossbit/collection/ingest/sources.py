@@ -15,7 +15,7 @@ from typing import Any, TextIO, final
 from ...data.corpus import Corpus
 from ...datasets.own_rows import split_labels
 from ...errors import InputError
-from ...io.text import Lazy, inside, read_csv, read_lines
+from ...io.text import LazySequence, path_below, read_csv, read_lines
 from ..item import Raw
 
 #: Endings of the files that are taken for pictures.
@@ -101,9 +101,9 @@ def parquet_of(path: Path) -> Sequence[Raw]:
             picture = picture.get("bytes") or picture.get("path")
         if isinstance(picture, bytes):
             return _raw({"id": str(row), **record}, picture, f"{path}: row {row + 1}")
-        return _raw(record, inside(path.parent, str(picture)) if picture else None, f"{path}: row {row + 1}")
+        return _raw(record, path_below(path.parent, str(picture)) if picture else None, f"{path}: row {row + 1}")
 
-    return Lazy(table.num_rows, item)
+    return LazySequence(table.num_rows, item)
 
 
 def dataset_of(corpus: Corpus, part: str = "all") -> Sequence[Raw]:
@@ -121,7 +121,7 @@ def dataset_of(corpus: Corpus, part: str = "all") -> Sequence[Raw]:
             {modality: matrix[row : row + 1] for modality, matrix in corpus.features.items()},
         )
 
-    return Lazy(len(rows), item)
+    return LazySequence(len(rows), item)
 
 
 @final
@@ -137,7 +137,7 @@ class _Group:
 def _grouped(records: Iterable[Mapping[str, Any]], folder: Path) -> list[Raw]:
     groups: dict[str, _Group] = {}
     records = list(records)
-    pictures = [inside(folder, str(record["image"])) if record.get("image") else None for record in records]
+    pictures = [path_below(folder, str(record["image"])) if record.get("image") else None for record in records]
     for number, (record, picture) in enumerate(zip(records, pictures, strict=True), 1):
         raw = _raw(record, picture, f"entry {number}")
         group = groups.setdefault(raw.id, _Group(raw.picture if isinstance(raw.picture, Path) else None))

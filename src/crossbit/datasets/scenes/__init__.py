@@ -17,7 +17,7 @@ import numpy as np
 from ...data.corpus import Corpus
 from ...data.splits import Split
 from ...errors import InputError
-from ...io.text import Lazy
+from ...io.text import LazySequence
 from ..base import DatasetInfo, Loader
 from .captions import captions
 from .objects import COLOURS, SHAPES, SIDE, Thing, objects
@@ -72,8 +72,8 @@ class Scenes(Loader):
             self.info.name,
             ids,
             Split("captions" if captioned else "first", ids[: self.train], query, searched, instance=captioned),
-            images=Lazy(size, partial(picture, self.seed)),
-            texts=Lazy(size, partial(captions, self.seed)),
+            images=LazySequence(size, partial(picture, self.seed)),
+            texts=LazySequence(size, partial(captions, self.seed)),
             labels=labels,
             classes=CLASSES,
         )

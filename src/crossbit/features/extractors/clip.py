@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from ...data.pairs import Array, Modality
 from ...errors import InputError, optional
-from ...io.hub import FILES, dual, located, projected, read
+from ...io.hub import FILES, load_dual_encoder, load_pretrained, model_folder, projections
 from ..base import Extractor, file_sha256
 from ..raw import open_picture, open_text
 
@@ -88,12 +88,12 @@ class Clip(Extractor):
         inputs = {name: torch.from_numpy(np.stack([i[name] for i in padded])).to(device) for name in items[0]}
         project = model.get_image_features if self.modality == "image" else model.get_text_features
         with torch.inference_mode():
-            unit = torch.nn.functional.normalize(projected(project(**inputs)), dim=1)
+            unit = torch.nn.functional.normalize(projections(project(**inputs)), dim=1)
         return np.asarray(unit.cpu().numpy()[: len(items)])
 
     @cached_property
     def _folder(self) -> Path:
-        return located(self.model, self.revision)
+        return model_folder(self.model, self.revision)
 
     @cached_property
     def _loaded(self) -> _Loaded:
@@ -102,9 +102,9 @@ class Clip(Extractor):
                 f"the files of {self.model} have changed since the extractor was fitted; restore them (sha256"
                 f" {self.weights}), or extract and fit again"
             )
-        processor = read(self._folder, "AutoImageProcessor" if self.modality == "image" else "AutoTokenizer")
+        processor = load_pretrained(self._folder, "AutoImageProcessor" if self.modality == "image" else "AutoTokenizer")
         device = optional("crossbit.devices").find_device(self.device)
-        return _Loaded(dual(self._folder).to(device), processor, device)
+        return _Loaded(load_dual_encoder(self._folder).to(device), processor, device)
 
 
 def _first(batch: Mapping[str, ndarray]) -> dict[str, ndarray]:

@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from ...data.pairs import Modality
 from ...errors import InputError, missing, optional
-from ...io.hub import broken
+from ...io.hub import broken_package
 from ..base import Extractor
 from ..raw import open_picture, open_text
 
@@ -82,5 +82,5 @@ def _open_clip() -> Any:
     try:
         import open_clip
     except (ImportError, RuntimeError) as fault:
-        raise broken("open_clip", fault) from None
+        raise broken_package("open_clip", fault) from None
     return open_clip
