@@ -2,19 +2,21 @@
 #
 #   make demo     fit, compare and search on generated pictures; the result is runs/demo/report.html
 #   make test     run the tests
-#   make check    lint, types, who may import whom, generated pages
-#   make docs     write the generated pages anew
+#   make check    lint, types, import contracts, generated pages
+#   make docs     write the generated pages
 #   make site     build the documentation into runs/site, without network
 #   make wheel    build the package into dist/
 #
-# The first of them makes .venv; later ones start at once, until pyproject.toml or constraints.txt changes.
+# The first target makes .venv; later ones start at once until pyproject.toml or constraints.txt changes.
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check docs site wheel
+.PHONY: installed demo test check docs site wheel
+
+installed: $(INSTALLED)
 
 demo: $(INSTALLED)
 	$(BIN)/crossbit demo

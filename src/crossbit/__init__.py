@@ -13,8 +13,10 @@ Every name below is imported when it is first used, so that `import crossbit` co
 from __future__ import annotations
 
 import logging
-from importlib import import_module
+import sys
 from typing import TYPE_CHECKING, Any
+
+from .errors import optional
 
 if TYPE_CHECKING:
     from . import testing as testing
@@ -46,6 +48,12 @@ if TYPE_CHECKING:
     from .nn.towers import register_layer as register_layer
 
 __version__ = "0.2.0"
+
+if sys.platform == "win32":
+    raise ImportError(
+        "crossbit does not run on Windows: collections are locked and written by means of POSIX, and nothing is tested"
+        " there; use the Windows Subsystem for Linux"
+    )
 
 #: Where each public name is defined; a place without a colon is a module.
 _PLACES = {
@@ -112,15 +120,17 @@ __all__ = [
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
-def __getattr__(name: str) -> Any:
-    """Return a public name, importing its module only now."""
-    if name not in _PLACES:
-        raise AttributeError(f"module 'crossbit' has no attribute {name!r}; dir(crossbit) lists what it has")
-    place, _, attribute = _PLACES[name].partition(":")
-    module = import_module(f"{__name__}.{place}")
-    value = getattr(module, attribute) if attribute else module
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # or a type checker would take any name for a public one
+
+    def __getattr__(name: str) -> Any:
+        """Return a public name, importing its module only now."""
+        if name not in _PLACES:
+            raise AttributeError(f"module 'crossbit' has no attribute {name!r}; dir(crossbit) lists what it has")
+        place, _, attribute = _PLACES[name].partition(":")
+        module = optional(f"{__name__}.{place}")
+        value = getattr(module, attribute) if attribute else module
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
