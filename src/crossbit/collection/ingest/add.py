@@ -123,6 +123,6 @@ def _write(store: ItemStore, batch: EncodedBatch, counts: AddResult) -> None:
 
 def _is_stored(digests: Digests | None, batch: EncodedBatch, row: int) -> bool:
     """Return whether the checksums of a stored item are those of an item of a batch."""
-    if digests is None or digests.item != batch.digest(row):
+    if digests is None or digests.item != batch.digests[row]:
         return False
     return batch.vectors_digest(row) in (None, digests.vectors)

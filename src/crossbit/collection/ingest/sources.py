@@ -139,14 +139,20 @@ def _grouped(records: Iterable[Mapping[str, Any]], folder: Path) -> list[Raw]:
     records = list(records)
     pictures = [path_below(folder, str(record["image"])) if record.get("image") else None for record in records]
     for number, (record, picture) in enumerate(zip(records, pictures, strict=True), 1):
-        raw = _raw(record, picture, f"entry {number}")
-        group = groups.setdefault(raw.id, _Group(raw.picture if isinstance(raw.picture, Path) else None))
-        group.texts += raw.texts
-        group.metadata = {**raw.metadata, **group.metadata}
-    return [Raw(id_, group.picture, tuple(group.texts), group.metadata) for id_, group in groups.items()]
+        id_, texts, metadata = _facts(record, f"entry {number}")
+        group = groups.setdefault(id_, _Group(picture))
+        group.texts += texts
+        group.metadata = {**metadata, **group.metadata}
+    return [Raw(id_, group.picture, group.texts, group.metadata) for id_, group in groups.items()]
 
 
 def _raw(record: Mapping[str, Any], picture: Path | bytes | None, where: str) -> Raw:
+    id_, texts, metadata = _facts(record, where)
+    return Raw(id_, picture, texts, metadata)
+
+
+def _facts(record: Mapping[str, Any], where: str) -> tuple[str, list[str], dict[str, Any]]:
+    """Return the id, the texts and the metadata of a record."""
     id_ = record.get("id", record.get("image"))
     if id_ is None:
         raise InputError(f"{where} has neither an id nor an image that could stand for one; it has {', '.join(record)}")
@@ -155,7 +161,7 @@ def _raw(record: Mapping[str, Any], picture: Path | bytes | None, where: str) ->
     nested = metadata.pop("metadata", _EMPTY)
     if not isinstance(nested, Mapping):
         raise InputError(f"{where}: metadata must be an object, not {nested!r}")
-    return Raw(str(id_), picture, tuple(texts), {**metadata, **nested})
+    return str(id_), texts, {**metadata, **nested}
 
 
 def _texts(value: Any, where: str) -> list[str]:

@@ -14,10 +14,10 @@ from numpy import ndarray
 
 from ...data.pairs import MODALITIES, Modality
 from ...errors import DamagedError
-from ..item import Item
+from ..item import Item, read_item
 from ..storage import checksums
 from ..storage.batch import FLAG
-from ..storage.reads import COLUMNS, read_item
+from ..storage.reads import COLUMNS
 from ..storage.segments import numbers_of, segment_digest
 from ..storage.store import address
 

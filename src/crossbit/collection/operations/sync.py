@@ -12,8 +12,8 @@ from ...errors import InputError
 from ..collection import Collection
 from ..ingest.add import AddOptions, AddResult
 from ..ingest.sources import folder_of
-from ..item import Item, Raw, content_of, refuse_id
-from ..storage.reads import COLUMNS, items_named, read_item
+from ..item import Item, Raw, content_of, read_item, refuse_id
+from ..storage.reads import COLUMNS, items_named
 from ..storage.transactions import commit
 
 

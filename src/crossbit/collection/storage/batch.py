@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -112,9 +113,11 @@ class EncodedBatch:
         stored: bytes = self.vectors[modality][row].astype("<f2").tobytes()
         return stored
 
-    def digest(self, row: int) -> int:
-        """Return the checksum of an item with its codes."""
-        return checksums.of_item(self.items[row], self.code(row, "image"), self.code(row, "text"))
+    @cached_property
+    def digests(self) -> list[int]:
+        """The checksum of each item with its codes."""
+        images, texts = ([self.code(row, modality) for row in range(len(self))] for modality in MODALITIES)
+        return checksums.of_items(self.items, images, texts)
 
     def vectors_digest(self, row: int) -> int | None:
         """Return the checksum of an item's vectors, or none where it has none."""

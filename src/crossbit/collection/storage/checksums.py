@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from ..item import Item, written
+from ..item import Item
 
 #: Eight bytes as SQLite holds them: a signed integer.
 BYTES = 8
@@ -22,8 +22,13 @@ def of_parts(*parts: bytes | None) -> int:
 
 def of_item(item: Item, image: bytes | None, text: bytes | None) -> int:
     """Return the checksum of everything that is kept of an item: its facts, and its code in each modality."""
-    facts = (item.id, item.picture or "", item.content or "", written(item.texts), written(item.metadata))
-    return of_parts(*(fact.encode() for fact in facts), image, text)
+    return of_parts(*item.facts(), image, text)
+
+
+def of_items(items: Sequence[Item], images: Sequence[bytes | None], texts: Sequence[bytes | None]) -> list[int]:
+    """Return the checksums of items, each with its code in each modality."""
+    facts = [item.facts() for item in items]
+    return [of_parts(*each, *codes) for each, *codes in zip(facts, images, texts, strict=True)]
 
 
 def of_set(digests: Iterable[int], start: int = 0) -> int:

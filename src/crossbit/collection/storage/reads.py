@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,14 +13,13 @@ from numpy import ndarray
 from ...data.pairs import Modality
 from ...errors import DamagedError
 from ..errors import NoItemError
-from ..item import Item
+from ..item import Item, read_item
 from . import checksums
 from .filters import Filter
 
 COLUMNS = "number, id, picture, content, texts, metadata"
 #: Parameters of one statement; SQLite allows more, older versions 999.
 PARAMETERS = 900
-_JSON = json.JSONDecoder()
 
 
 class Digests(NamedTuple):
@@ -30,23 +28,6 @@ class Digests(NamedTuple):
     number: int
     item: int
     vectors: int | None
-
-
-def read_item(row: Sequence[Any]) -> Item:
-    """Return the item of a row of `COLUMNS`."""
-    _, id_, picture, content, texts, metadata = row
-    try:
-        return Item(id_, tuple(_decoded(texts)), picture, _decoded(metadata), content.hex() if content else None)
-    except (ValueError, TypeError, RecursionError):
-        raise DamagedError(f"the stored facts of item {id_!r} cannot be read") from None
-
-
-def _decoded(text: str) -> Any:
-    """Return the value of stored JSON, which has no blanks around it: in a third of the time of `loads`."""
-    value, end = _JSON.raw_decode(text)
-    if end != len(text):
-        raise ValueError
-    return value
 
 
 def chunks(values: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:

@@ -39,7 +39,7 @@ def change(connection: sqlite3.Connection, removals: Sequence[int] = (), batch: 
     """Remove items, then add a batch; return the new head."""
     head = Head.read(connection)
     removed = _remove(connection, removals, head.sequence + 1)
-    added = [] if batch is None else [batch.digest(row) for row in range(len(batch))]
+    added = [] if batch is None else batch.digests
     if batch is not None and len(batch):
         _add(connection, head.next, batch, added)
     new = Head(
