@@ -47,5 +47,5 @@ with crossbit.Collection.create(FOLDER / "collection", FOLDER / "model") as coll
     collection.add(Raw(path.name, path, (text,)) for path, text in captions.items())
     print(f"{len(collection)} photos in the collection")
     for query in ("a red circle", "a blue bar"):
-        found = collection.search(crossbit.text(query), k=3)
-        print(f"{query}: {', '.join(hit.item.id for hit in found.hits)}")
+        found = collection.search(query, k=3)
+        print(f"{query}: {', '.join(hit.item.id for hit in found)}")
