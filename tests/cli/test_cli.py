@@ -57,6 +57,23 @@ def own_cache(request, monkeypatch):
     monkeypatch.delenv("CROSSBIT_DATA", raising=False)
 
 
+#: A run of every command that trains or encodes.
+ON_A_DEVICE = (
+    "compare cca -d scenes",
+    "demo",
+    "evaluate {made}/fitted -d scenes",
+    "explain {made}/fitted x.png -o y.png",
+    "extract -d scenes -o {made}/x",
+    "fit cca -d scenes -o {made}/x",
+    "index add {made}/items -",
+    "index create {made}/x -m {made}/fitted",
+    "index sync {made}/items {made}",
+    "index update {made}/items a --set b=1",
+    "search {made}/items -t red",
+    "serve {made}/items",
+)
+
+
 def test_help_imports_nothing_heavy():
     code = "import sys, crossbit.cli; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -105,6 +122,7 @@ def test_python_m_crossbit_is_the_command_line():
         ("compare cca+sing -d scenes", "no binariser 'sing'; there are centred, itq, sign"),
         ("compare cca -d scenes -b 16;32", "--bits is '16;32', but should be comma-separated code lengths"),
         ("index create {made}/x -m {made}/items -d scenes", "is no model"),
+        *((f"{words} --device tpu", "no device 'tpu'; there are auto, cpu") for words in ON_A_DEVICE),
         ("search {made}/items", "a search needs --text, --image or --like"),
         ("search {made}/items -t red --in sound", "Invalid value for '--in': 'sound' is not one of 'image', 'text'"),
         ("search {made}/items -t red -w year=2", "equality is written =="),

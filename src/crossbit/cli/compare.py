@@ -12,6 +12,7 @@ import typer
 from .options import (
     CacheOption,
     DataDirOption,
+    DeviceOption,
     FeaturesOption,
     MeasuresOption,
     OnErrorOption,
@@ -37,6 +38,7 @@ def compare(
     features: FeaturesOption = "",
     captions: OptionalCaptionsOption = None,
     precision: PrecisionOption = "float32",
+    device: DeviceOption = "auto",
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "fail",
@@ -70,13 +72,13 @@ def compare(
     ]
     corpus = setup.corpus(data_dir)
     measures = parse_all(measure or setup.measures(corpus.split))
-    data = featurised(setup, corpus, cache, on_error, data_dir=data_dir).dataset
+    data = featurised(setup, corpus, cache, on_error, data_dir=data_dir, device=device).dataset
     where = setting(setup.features(corpus), setup.captions, data, setup.fold)
     ledger.parent.mkdir(parents=True, exist_ok=True)
     data.split.save(ledger.with_name(f"split-{data.split.sha256[:12]}.json"))
     results = []
     with bar("compare") as log:
-        for outcome in compare_runs(runs, data, measures, Ledger(ledger, where), log, fold=setup.fold):
+        for outcome in compare_runs(runs, data, measures, Ledger(ledger, where), log, fold=setup.fold, device=device):
             if isinstance(outcome, InputError):
                 logger.warning("skipped a run: %s", outcome)
             else:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .completion import datasets
-from .options import CacheOption, CaptionsOption, DataDirOption, FeaturesOption, OnErrorOption
+from .options import CacheOption, CaptionsOption, DataDirOption, DeviceOption, FeaturesOption, OnErrorOption
 from .output import JsonFlag, print_json
 
 
@@ -21,6 +21,7 @@ def demo(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Output folder; an older demo in it is replaced, nothing else.")
     ] = Path("runs/demo"),
+    device: DeviceOption = "auto",
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
@@ -38,7 +39,8 @@ def demo(
     refuse_others(out)
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir)
-    page = Demo(setup, corpus, featurised(setup, corpus, cache, on_error, data_dir=data_dir)).run(out, bar)
+    features_of_all = featurised(setup, corpus, cache, on_error, data_dir=data_dir, device=device)
+    page = Demo(setup, corpus, features_of_all, device).run(out, bar)
     if json:
         print_json({"report": str(page), "scores": str(out / "scores.json"), "model": str(out / "model")})
     else:

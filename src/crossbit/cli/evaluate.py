@@ -15,6 +15,7 @@ from .options import (
     CacheOption,
     ConventionsOption,
     DataDirOption,
+    DeviceOption,
     MeasuresOption,
     OnErrorOption,
     OptionalDatasetOption,
@@ -47,6 +48,7 @@ def model(
     ] = None,
     measure: MeasuresOption = None,
     conventions: ConventionsOption = "",
+    device: DeviceOption = "auto",
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "fail",
@@ -67,8 +69,8 @@ def model(
     from ..metrics import parse_all
     from .setup import featurised, read_setup
 
-    bundle = load_model(folder)
-    other = load_model(against) if against else None
+    bundle = load_model(folder, device=device)
+    other = load_model(against, device=device) if against else None
     setup = read_setup(dataset, "", None if protocol else bundle.origin.captions, protocol, split)
     corpus = setup.corpus(data_dir)
     chosen = read_conventions(conventions, hamming=bundle.encoder.space == "hamming")

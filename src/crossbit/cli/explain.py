@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import DataDirOption
+from .options import DataDirOption, DeviceOption
 from .output import JsonFlag, print_json, print_table, visible
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def explain(
     pair: Annotated[str, typer.Argument(help="A picture; for mfsr also the id of an item in the model's dataset.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .png file to write.")],
     caption: Annotated[str, typer.Option("--caption", help="Caption of the picture, for mfsr.")] = "",
+    device: DeviceOption = "auto",
     data_dir: DataDirOption = None,
     json: JsonFlag = False,
 ) -> None:
@@ -42,7 +43,7 @@ def explain(
 
     if out.suffix.lower() != ".png":
         raise InputError(f"--out is {out}, but should be a .png file")
-    bundle = Bundle.load(model)
+    bundle = Bundle.load(model, device)
     if any(isinstance(part, Separated) for part in bundle.encoder.modules()):
         facts, summary = _parts(bundle, pair, caption, data_dir, out)
     else:

@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from .completion import extractors
-from .options import CacheOption, CaptionsOption, DataDirOption, DatasetOption, FeaturesOption, OnErrorOption
+from .options import (
+    CacheOption,
+    CaptionsOption,
+    DataDirOption,
+    DatasetOption,
+    DeviceOption,
+    FeaturesOption,
+    OnErrorOption,
+)
 from .output import JsonFlag, print_json, print_table
 
 app = typer.Typer(help="List feature extractors, or show the options of one.", no_args_is_help=True)
@@ -57,6 +65,7 @@ def extract(
     dataset: DatasetOption,
     features: FeaturesOption = "",
     captions: CaptionsOption = "join",
+    device: DeviceOption = "auto",
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "fail",
@@ -73,7 +82,7 @@ def extract(
 
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir)
-    facts = export(featurised(setup, corpus, cache, on_error, data_dir=data_dir), corpus, out)
+    facts = export(featurised(setup, corpus, cache, on_error, data_dir=data_dir, device=device), corpus, out)
     if json:
         print_json({"dataset": dataset, "folder": str(out), **facts})
         return

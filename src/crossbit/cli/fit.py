@@ -65,7 +65,6 @@ def fit(
 
     The training part is that of the dataset, or of the protocol or the split file.
     """
-    from ..devices import find_device
     from ..methods.fitting import fit as fit_model
     from ..methods.recipe import Recipe
     from ..models.bundle import refuse_other
@@ -75,7 +74,6 @@ def fit(
     from ..training.run import CHECKPOINT, Training
     from .setup import featurised, read_setup
 
-    find_device(device)
     refuse_other(out)
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)

@@ -80,12 +80,24 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", help="A hyperparam
 PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="Precision of networks in training; bfloat16 is faster.")
 ]
+
+
+def _existing(device: str) -> str:
+    """Return a device that this machine has; another is refused before any work begins."""
+    if device != "auto":
+        from ..devices import find_device
+
+        find_device(device)
+    return device
+
+
 DeviceOption = Annotated[
     str,
     typer.Option(
         "--device",
         help="Device for networks: auto (CUDA if there is one), cpu, cuda, cuda:1 or mps.",
         autocompletion=devices,
+        callback=_existing,
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of all random numbers.")]

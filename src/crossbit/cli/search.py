@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .completion import indexes
-from .options import Side
+from .options import DeviceOption, Side
 from .output import JsonFlag, print_json, print_table
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def search(
         typer.Option(help="Index: auto, flat or ivf.  [default: tuned]", show_default=False, autocompletion=indexes),
     ] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Show the work and time of each stage.")] = False,
+    device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Search a collection by texts, pictures or items.
@@ -54,7 +55,7 @@ def search(
     from ..collection.search.query import warning
 
     parts = _parts({"text": text, "image": image, "like": like}, {"text": minus, "image": minus_image})
-    with Collection(collection) as opened:
+    with Collection(collection, device=device) as opened:
         settings = replace(opened.settings, index=index) if index else opened.settings
         found = opened.search(*parts, target=target or "", k=k, radius=radius, where=where, settings=settings)
         summary = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .options import DeviceOption
+
 if TYPE_CHECKING:
     from ..server import Limits
 
@@ -37,6 +39,7 @@ def serve(
         float, typer.Option(help="Time limit for a search, in seconds; slower ones get 503.", min=0.1)
     ] = 10.0,
     body: Annotated[int, typer.Option(help="Maximum size of a request in MiB; larger ones get 413.", min=1)] = 16,
+    device: DeviceOption = "auto",
 ) -> None:
     """Serve a web page and an HTTP API for collections.
 
@@ -49,10 +52,12 @@ def serve(
         workers=workers, queue=queue, per_client=per_client, seconds=seconds, body=body << 20, bodies=8 * body << 20
     )
     key = read_key(api_key_file, os.environ.get(KEY))
-    _serve(collections, (host, port), key, limits, _hosts(host, allow_host or []))
+    _serve(collections, (host, port), key, limits, _hosts(host, allow_host or []), device)
 
 
-def _serve(folders: list[Path], at: tuple[str, int], key: str | None, limits: Limits, hosts: frozenset[str]) -> None:
+def _serve(
+    folders: list[Path], at: tuple[str, int], key: str | None, limits: Limits, hosts: frozenset[str], device: str
+) -> None:
     from ..collection import Collection
     from ..progress import bar
     from ..server import create_app, run
@@ -64,7 +69,7 @@ def _serve(folders: list[Path], at: tuple[str, int], key: str | None, limits: Li
         opened = []
         with bar("open collections") as log:
             for count, folder in enumerate(folders, 1):
-                opened.append(stack.enter_context(Collection(folder)))
+                opened.append(stack.enter_context(Collection(folder, device=device)))
                 ServedCollection(folder.name, opened[-1]).warm_up()
                 log(count, len(folders), {})
         app = create_app(opened, key=key, limits=limits, hosts=hosts)

@@ -48,9 +48,9 @@ class Collection:
     What writes is imported when something is written.
     """
 
-    def __init__(self, folder: str | PathLike[str]) -> None:
-        """Open a collection; one whose model is not the one that encoded its items is refused."""
-        self.folder = folder = Path(folder)
+    def __init__(self, folder: str | PathLike[str], *, device: str = "auto") -> None:
+        """Open a collection, to encode on a device; one whose model did not encode its items is refused."""
+        self.folder, self.device = (folder := Path(folder)), device
         self.store = ItemStore(folder)
         found = fingerprint(folder / MODEL)
         if found != self.store.facts["model"]:
@@ -71,6 +71,7 @@ class Collection:
         *,
         thumbnail: int = THUMBNAIL,
         vectors: bool = False,
+        device: str = "auto",
     ) -> Collection:
         """Make an empty collection in an empty or new folder, whole or not at all, and open it.
 
@@ -84,7 +85,7 @@ class Collection:
             facts = {"model": fingerprint(new / MODEL), "bits": bits, "thumbnail": thumbnail, "vectors": vectors}
             facts["bundle"] = bundle_sha256(new / MODEL)
             ItemStore.create(new, facts)
-        return cls(folder)
+        return cls(folder, device=device)
 
     @property
     def bits(self) -> int:
@@ -103,7 +104,7 @@ class Collection:
     @cached_property
     def model(self) -> Model:
         """The model, loaded when it is first needed."""
-        return load(self.folder / MODEL)
+        return load(self.folder / MODEL, self.device)
 
     def __repr__(self) -> str:
         """Return the folder and the bits of a code."""

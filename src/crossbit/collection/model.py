@@ -48,9 +48,9 @@ class Model(Protocol):
         ...
 
 
-def load(folder: Path) -> Model:
-    """Return the model saved in a folder."""
-    return _bundle(folder)
+def load(folder: Path, device: str = "auto") -> Model:
+    """Return the model saved in a folder, to encode on a device."""
+    return _bundle(folder, device)
 
 
 def install(source: Path, folder: Path) -> Model:
@@ -64,11 +64,11 @@ def install(source: Path, folder: Path) -> Model:
     return bundle
 
 
-def _bundle(folder: Path) -> Bundle:
+def _bundle(folder: Path, device: str = "auto") -> Bundle:
     try:
         from ..models.bundle import Bundle  # imports torch, which searching stored codes does without
 
-        return Bundle.load(folder)
+        return Bundle.load(folder, device)
     except ModuleNotFoundError as error:
         raise extra_named(error) from None
 

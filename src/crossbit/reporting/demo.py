@@ -69,7 +69,8 @@ class Demo:
 
     setup: Setup
     corpus: Corpus
-    made: Featurised
+    features: Featurised
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse a dataset without labels, which decide what is right, and items of several rows."""
@@ -81,7 +82,7 @@ class Demo:
     @property
     def data(self) -> Dataset:
         """The features of the split's parts."""
-        return self.made.dataset
+        return self.features.dataset
 
     @property
     def recipes(self) -> list[Recipe]:
@@ -105,7 +106,7 @@ class Demo:
                 notes.append(f"{recipe.name} is left out: {fault}")
         shown = fitted[0]
         origin = Origin(shown.recipe.name, shown.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
-        bundle = Bundle(shown.encoder, self.made.pipelines, self.data.split, origin)
+        bundle = Bundle(shown.encoder, self.features.pipelines, self.data.split, origin)
         with atomic_folder(folder / "model") as model, atomic_folder(folder / "collection") as home:
             bundle.save(model)
             with Collection.create(home, model) as collection:
@@ -139,7 +140,7 @@ class Demo:
         """Return a recipe fitted on the training part and scored on the queries."""
         started = time.perf_counter()
         with progress(f"fit {recipe.name}") as log:
-            encoder = recipe.fit(self.data.train, BITS, training=Training(log=log))
+            encoder = recipe.fit(self.data.train, BITS, training=Training(log=log, device=self.device))
         seconds = time.perf_counter() - started
         measures = [*TABLES, *TOPN, *(measure for pair in PR.values() for measure in pair)]
         return Fitted(recipe, encoder, score(encoder, self.data, measures), seconds)
@@ -149,7 +150,7 @@ class Demo:
         if self.corpus.texts is None or self.corpus.images is None:
             return []
         rows = self.query_rows()
-        if self.made.text.extractor.precomputed:
+        if self.features.text.extractor.precomputed:
             codes = bundle.encoder.encode(self.data.query.text[:QUERIES], "text")
         else:
             codes = bundle.encode([self.corpus.texts[row][0] for row in rows], "text")
@@ -205,7 +206,7 @@ class Demo:
             for measure in TABLES
         ]
         figures = [figure for task, name in names.items() for figure in curves(fitted, task, name)]
-        features = f"{self.made.image.spec} for images, {self.made.text.spec} for texts"
+        features = f"{self.features.image.spec} for images, {self.features.text.spec} for texts"
         facts = {
             "Dataset": f"{data.name}: {len(data.train):,} pairs to train, {len(data.query):,} queries",
             "Split": f"{data.split.name}, sha256 {data.split.sha256}",

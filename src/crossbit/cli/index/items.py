@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from ..options import CacheOption, DataDirOption, OnError, OnErrorOption, OptionalDatasetOption
+from ..options import CacheOption, DataDirOption, DeviceOption, OnError, OnErrorOption, OptionalDatasetOption
 from ..output import JsonFlag, print_json
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def create(
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
+    device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Create a collection, empty or from a dataset.
@@ -57,7 +58,7 @@ def create(
 
     refuse_full(collection)
     raws = dataset_items(dataset, part, data_dir) if dataset else []
-    with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors) as created:
+    with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors, device=device) as created:
         result = _add(created, raws, on_error, f"add {dataset}", cache)
         facts = {"collection": str(collection), "items": len(created), "bits": created.bits, **_as_json(result)}
     if json:
@@ -78,6 +79,7 @@ def add(
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
+    device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Add items and replace those that have changed.
@@ -91,7 +93,7 @@ def add(
 
     if bool(source) == bool(dataset):
         raise InputError("items come from a SOURCE (a folder, a file, -) or from a --dataset: give one of the two")
-    with Collection(collection) as opened:
+    with Collection(collection, device=device) as opened:
         raws = dataset_items(dataset, part, data_dir) if dataset else read_source(source, sys.stdin, captions)
         result = _add(opened, raws, on_error, f"add {source or dataset}", cache)
         facts = {"collection": str(collection), "items": len(opened), **_as_json(result)}
@@ -137,6 +139,7 @@ def update(
         list[str] | None, typer.Option("--set", help="Metadata as key=value; the value is JSON, or else a text.")
     ] = None,
     unset: Annotated[list[str] | None, typer.Option("--unset", help="Metadata field to delete.")] = None,
+    device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Change the texts or metadata of items.
@@ -151,7 +154,7 @@ def update(
     if not (text or set_ or unset):
         raise InputError("an update needs --text, --set or --unset")
     metadata = dict(map(_assignment, set_ or ())) | dict.fromkeys(unset or ())
-    with Collection(collection) as opened:
+    with Collection(collection, device=device) as opened:
         count = opened.update(opened.ids(where) if where else ids or [], texts=text, metadata=metadata)
         facts = {"collection": str(collection), "updated": count, "items": len(opened)}
     print_json(facts) if json else typer.echo(f"{count:,} updated; {facts['items']:,} items in {collection}")
@@ -163,6 +166,7 @@ def sync(
     captions: CaptionListOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
+    device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Synchronise a collection with a folder.
@@ -176,7 +180,7 @@ def sync(
     from ...features import default_cache
     from ...progress import bar
 
-    with Collection(collection) as opened, bar(f"sync {folder}") as log:
+    with Collection(collection, device=device) as opened, bar(f"sync {folder}") as log:
         done = sync_folder(opened, folder, captions, on_error=on_error, log=log, cache=cache or default_cache())
         facts = {"collection": str(collection), "items": len(opened), **_as_json(done.added)}
         facts |= {"renamed": done.renamed, "removed": done.removed}
