@@ -38,7 +38,7 @@ docs: $(INSTALLED)
 
 site: export NO_MKDOCS_2_WARNING := 1
 site: $(INSTALLED)
-	$(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m mkdocs build --strict
 
 wheel: $(INSTALLED)
 	rm -rf dist
