@@ -1,16 +1,15 @@
-"""Collections: items made searchable by one model, kept in one folder that grows, shrinks and survives crashes.
+"""Persistent collections: items made searchable by one model, in one folder that grows, shrinks and survives crashes.
 
 ::
 
-    COLLECTION/items.db    the truth: SQLite in WAL mode        store, schema, change
-    COLLECTION/model/      the bundle that encodes everything   model, encoding
-    COLLECTION/head.json   the last acknowledged change         verify
-    COLLECTION/indexes/    inverted files of large collections  search.saved_index
-    in memory              codes, and indexes over them; read again whenever the file has changed
-                                                                storage.snapshot, search.planner
+    COLLECTION/items.db    items and codes: SQLite in WAL mode    storage
+    COLLECTION/model/      the bundle that encodes everything     model, encoding
+    COLLECTION/head.json   the last acknowledged change           integrity
+    COLLECTION/indexes/    saved indexes of large collections     search
+    in memory              codes, and indexes over them           storage/snapshot, search
 
-SQLite holds everything that must not be lost; what searches is made from it, and may be thrown
-away. Nothing here imports torch until something must be encoded.
+SQLite holds everything that must not be lost; codes in memory and indexes are derived from it, and refreshed whenever
+the file has changed. Nothing here imports torch until something must be encoded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The model of a collection: told apart by its fingerprint without loading it, and loaded when something is encoded."""
+"""The model of a collection: identified by its fingerprint, and loaded when something must be encoded."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ..features.pipeline import Pipeline
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
-#: What decides a code: the towers, their weights, and the features that feed them.
+#: The parts of a bundle that decide a code: the towers, their weights, and the features that feed them.
 _DECIDE = ("encoder", "weights_sha256", "features")
 
 
 @runtime_checkable
 class Model(Protocol):
-    """What a collection needs of a bundle."""
+    """The part of a bundle that a collection needs."""
 
     @property
     def pipelines(self) -> Mapping[Modality, Pipeline]:
-        """What turns raw items of each modality into features."""
+        """The pipeline of each modality, from raw items to features."""
         ...
 
     @property
@@ -40,7 +40,7 @@ class Model(Protocol):
 
     @property
     def captions(self) -> Captions:
-        """What the text of an item with several captions is."""
+        """The way in which several captions become one text."""
         ...
 
     def embed(self, features: Array, modality: Modality) -> Float[ndarray, "n dim"]:
@@ -79,7 +79,7 @@ def bundle_sha256(folder: Path) -> str:
 
 
 def fingerprint(folder: Path) -> str:
-    """Return the sha256 of what decides the codes of the model in a folder; its weights are not read."""
+    """Return the sha256 of everything that decides the codes of the model in a folder; its weights are not read."""
     path = folder / "bundle.json"
     try:
         spec = json.loads(path.read_text(encoding="utf-8"))

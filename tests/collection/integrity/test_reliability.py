@@ -74,7 +74,7 @@ def test_a_full_disk_is_said_and_work_goes_on_after(shelf, monkeypatch, scenes):
     more = [Raw(f"more{row}", raw.picture, raw.texts) for row, raw in enumerate(scenes)]
     with monkeypatch.context() as patch:
         patch.setattr(crossbit.collection.storage.store.ItemStore, "_connect", small)
-        with pytest.raises(DiskError, match="the disk is full; nothing that was acknowledged is lost") as full:
+        with pytest.raises(DiskError, match="the disk is full; every acknowledged write is kept") as full:
             shelf.add(more)
     assert isinstance(full.value, StorageError)
     assert not isinstance(full.value, InputError)

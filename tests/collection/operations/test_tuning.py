@@ -44,7 +44,7 @@ def test_tuning_takes_the_cheapest_that_reaches_the_recall_and_keeps_it(many):
 def test_what_cannot_be_tuned_says_why(many, model, tmp_path):
     with pytest.raises(InputError, match="a recall lies above 0 and up to 1, not 95"):
         tune(many, 95)
-    with Collection.create(tmp_path / "bare", model) as bare, pytest.raises(InputError, match="keeps no vectors"):
+    with Collection.create(tmp_path / "bare", model) as bare, pytest.raises(InputError, match="stores no vectors"):
         tune(bare, 0.9)
     with (
         Collection.create(tmp_path / "empty", model, vectors=True) as empty,

@@ -137,7 +137,7 @@ def test_what_a_filter_selects(table, text, ids):
         (f"é{'.a' * 32} == 1", "leads deeper than the 32 levels"),
         ("metadata[0] == 1", "is no field"),
         ("good < true", "cannot be ordered against True"),
-        ('text == "dog"', 'is asked as in "dog" in text'),
+        ('text == "dog"', 'is tested as in "dog" in text'),
         ("None in labels", "is no text or number"),
         ("year > 99999999999999999999", "is too large"),
         ("(" * 300 + "year" + ")" * 300, "cannot be read"),

@@ -1,4 +1,4 @@
-"""Where items come from: a folder of pictures, a list of captions, Parquet, lines of JSON, a dataset.
+"""Sources of items: a folder of pictures, a list of captions, Parquet, lines of JSON, a dataset.
 
 A record names a picture (`image`), or texts (`text`, `texts` or `caption`), or both; `id` is by default the picture's
 path; every other column is metadata. Further records of the same picture add their texts.
@@ -33,7 +33,7 @@ def read_source(place: str, stdin: TextIO, captions: Path | None = None) -> Iter
     if path.is_dir():
         return folder_of(path, captions)
     if captions is not None:
-        raise InputError(f"captions belong to a folder of pictures, and {path} is none")
+        raise InputError(f"captions belong to a folder of pictures, and {path} is not a folder")
     if not path.is_file():
         raise InputError(f"{path} does not exist; items come from a folder, a .csv, .tsv, .jsonl or .parquet, or -")
     if path.suffix.lower() == ".parquet":
@@ -44,11 +44,11 @@ def read_source(place: str, stdin: TextIO, captions: Path | None = None) -> Iter
 def folder_of(folder: Path, captions: Path | None = None) -> list[Raw]:
     """Return the pictures below a folder by their path in it, with the texts of its list of captions if it has one."""
     listing = captions or next((folder / name for name in CAPTIONS if (folder / name).is_file()), None)
-    told = _grouped(records_of(listing), folder) if listing else []
-    known = {raw.picture for raw in told}
+    listed = _grouped(records_of(listing), folder) if listing else []
+    known = {raw.picture for raw in listed}
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
     shown = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    return told + [Raw(path.relative_to(folder).as_posix(), path) for path in shown if path not in known]
+    return listed + [Raw(path.relative_to(folder).as_posix(), path) for path in shown if path not in known]
 
 
 def records_of(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -68,7 +68,7 @@ def records_of(path: Path) -> Iterator[Mapping[str, Any]]:
                 )
             yield {name: _cell(name, cell) for name, cell in zip(heading, row, strict=False) if cell.strip()}
     else:
-        raise InputError(f"{path} is no list of items: it should end in .csv, .tsv, .jsonl or .parquet")
+        raise InputError(f"{path} is not a list of items: it should end in .csv, .tsv, .jsonl or .parquet")
 
 
 def lines_of(stream: TextIO) -> Iterator[Raw]:
@@ -127,7 +127,7 @@ def dataset_of(corpus: Corpus, part: str = "all") -> Sequence[Raw]:
 @final
 @dataclass
 class _Group:
-    """What several records say of one item."""
+    """The records of one item, put together."""
 
     picture: Path | None
     texts: list[str] = field(default_factory=list)
@@ -182,7 +182,7 @@ def _object(line: str, where: str) -> Mapping[str, Any]:
 
 
 def _cell(name: str, cell: str) -> Any:
-    """Return a cell as what it reads as: labels between semicolons, a number, or a text."""
+    """Return the value of a cell: labels between semicolons, a number, or a text."""
     if name == "labels":
         return split_labels(cell)
     if name in _OWN:

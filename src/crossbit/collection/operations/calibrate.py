@@ -1,4 +1,4 @@
-"""Fitting the probability of relevance on items that the model has not seen, and telling how far it can be trusted."""
+"""Calibration: the probability of relevance fitted on held-out items, with a measure of how far it can be trusted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COVERAGES = (1.0, 0.75, 0.5, 0.25)
 @final
 @dataclass(frozen=True)
 class CalibrationResult:
-    """One direction on queries that were not fitted on: Brier score, calibration error, risk at each coverage.
+    """One direction on the queries that it was not fitted on: Brier score, calibration error, risk at each coverage.
 
     The risk is the share of wrong best hits among the queries whose best hit is surest; `area` is its mean over all
     coverages. `answered` is the share of queries with a good match, and `risk_answered` the risk among them.
@@ -46,14 +46,14 @@ class CalibrationResult:
 
 
 class _Judged(NamedTuple):
-    """The hits of one query: what the probability is computed from, and whether each is relevant."""
+    """The hits of one query: the inputs of the probability, and whether each hit is relevant."""
 
     features: Float[ndarray, "k 2"]
     relevant: Bool[ndarray, "k"]
 
 
 def calibrate(collection: Collection, by: str = "") -> list[CalibrationResult]:
-    """Fit every direction on half of the queries, store it, and return how it does on the other half.
+    """Fit every direction on half of the queries, store it, and return its scores on the other half.
 
     With `by`, a hit is relevant if it shares a value of that field of the metadata; else if it is the query's own item,
     found by its other side.
@@ -92,8 +92,8 @@ def _judged(
     side, settings = snapshot.sides[target], collection.settings
     judged = []
     for query in held_out(collection, connection, snapshot, source, QUERIES):
-        asked = query if by else query._replace(number=-1)
-        found = ranked(collection, connection, snapshot, target, asked, HITS, settings)
+        sought = query if by else query._replace(number=-1)
+        found = ranked(collection, connection, snapshot, target, sought, HITS, settings)
         numbers = side.numbers[found.rows]
         if by:
             items = items_of(connection, [query.number, *numbers.tolist()])

@@ -1,4 +1,4 @@
-"""Groups of items whose codes are nearly the same: copies, crops, bursts."""
+"""Near-duplicates: groups of items whose codes differ in few bits, such as copies, crops and bursts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..storage.reads import items_of
 
 #: Comparisons at most, by scanning and of codes that share a block: a minute of one core each at 64 bits.
 SCANNED, SHARED = 40_000_000_000, 5_000_000_000
-#: How many times longer it takes to compare a pair of codes that share a block than one in a scan.
+#: Time to compare a pair of codes that share a block, as a multiple of that in a scan.
 _DEARER = 8
 _PART, _MANY = 1024, 1 << 20
 
@@ -55,9 +55,9 @@ def grouped(codes: Codes, radius: int, log: Log = silent) -> Int64[ndarray, "n"]
 
 
 def _near(codes: Codes, radius: int, log: Log) -> Iterator[Int64[ndarray, "m 2"]]:
-    """Yield all pairs within a radius, by the way that takes less: a scan, or looking at codes that share a block.
+    """Yield all pairs within a radius, by the cheaper way: a scan, or comparisons of codes that share a block.
 
-    Of radius + 1 blocks of bits, two codes within the radius share one at least.
+    Of radius + 1 blocks of bits, two codes within the radius share at least one.
     """
     edges = np.linspace(0, codes.bits, radius + 2).astype(int).tolist()
     blocks = [(start, stop) for start, stop in pairwise(edges) if stop > start]
@@ -112,7 +112,7 @@ def _words(packed: UInt8[ndarray, "n bytes"]) -> UInt64[ndarray, "n words"]:
 
 
 def _bundled(parts: Iterable[Int64[ndarray, "m 2"]]) -> Iterator[Int64[ndarray, "n 2"]]:
-    """Yield pairs in parts that are large enough to be worth a look at the graph."""
+    """Yield pairs in parts that are large enough to be worth a pass over the graph."""
     held: list[Int64[ndarray, "m 2"]] = []
     for part in parts:
         held.append(part)

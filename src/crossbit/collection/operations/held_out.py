@@ -1,4 +1,4 @@
-"""Queries that a collection itself provides: the texts and pictures of its items, with what is relevant to them."""
+"""Held-out queries: texts and pictures of items that the model was not trained on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..search.stages import Ranking, StagedSearch
 from ..storage.reads import items_of, vectors_of
 from ..storage.snapshot import Snapshot
 
-#: Items that are looked at for each query, for some may have trained the model.
+#: Items that are considered for each query, for the model may have been trained on some.
 _LOOKED_AT = 20
 
 
@@ -43,8 +43,8 @@ def held_out(
     free = [number for number in numbers.tolist() if not items or items[number].id not in trained]
     chosen = _spread(np.array(free, np.int64), most)
     vectors = vectors_of(connection, chosen.tolist(), modality, collection.bits)
-    known = np.isfinite(vectors).all(axis=1)
-    return [Query(int(number), vector) for number, vector in zip(chosen[known], vectors[known], strict=True)]
+    stored = np.isfinite(vectors).all(axis=1)
+    return [Query(int(number), vector) for number, vector in zip(chosen[stored], vectors[stored], strict=True)]
 
 
 def _spread(numbers: Int64[ndarray, "n"], most: int) -> Int64[ndarray, "m"]:
@@ -55,11 +55,11 @@ def _spread(numbers: Int64[ndarray, "n"], most: int) -> Int64[ndarray, "m"]:
 
 
 def refuse_without_vectors(collection: Collection) -> None:
-    """Refuse a collection that keeps no vectors, which are what is searched exactly."""
+    """Refuse a collection without vectors, by which an exact search is defined."""
     if not collection.store.facts["vectors"]:
         raise InputError(
-            f"{collection.folder} keeps no vectors, and without them there is nothing to measure codes against:"
-            " make it again with `crossbit index create --vectors`"
+            f"{collection.folder} stores no vectors, and without them there is nothing to measure codes against:"
+            " create it again with `crossbit index create --vectors`"
         )
 
 
@@ -72,7 +72,7 @@ def ranked(
     k: int,
     settings: Settings,
 ) -> Ranking:
-    """Return what a search by a query finds, itself left out where it is searched among its own kind."""
+    """Return the ranking for a query, its own item left out where its own side is searched."""
     search = StagedSearch(snapshot.sides[target], target, collection.planner, settings, (query.number,))
     return search.run(query.values, k, None, None, connection)
 

@@ -1,4 +1,4 @@
-"""What a collection is: how many items, of which kind, in how many bytes, by which model."""
+"""Statistics of a collection: its items by kind, its bytes, its model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Stats:
 
 
 def stats(collection: Collection) -> Stats:
-    """Return the facts of a collection as it is now."""
+    """Return the current facts of a collection."""
     with collection.view() as (connection, snapshot):
         head, sides = snapshot.head, snapshot.sides
         return Stats(

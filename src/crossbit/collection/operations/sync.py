@@ -1,4 +1,4 @@
-"""A collection made to hold what a folder holds: new pictures come, vanished ones go, renamed ones keep their codes."""
+"""Synchronisation with a folder: new pictures are added, vanished ones removed, renamed ones keep their codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..storage.transactions import commit
 @final
 @dataclass(frozen=True)
 class SyncResult:
-    """What a sync did."""
+    """What was added, and how many items were renamed and removed."""
 
     added: AddResult
     renamed: int
@@ -31,15 +31,15 @@ def sync(
     collection: Collection,
     folder: Path,
     captions: Path | None = None,
-    **how: Unpack[AddOptions],
+    **options: Unpack[AddOptions],
 ) -> SyncResult:
     """Add the pictures of a folder, remove the items whose picture has left it, and recognise those that only moved.
 
-    Items from elsewhere are left alone; a folder that would replace one, for it has the same id, is refused. Where the
-    folder says nothing of an item but its picture, its texts and metadata stay.
+    Items from elsewhere stay; a folder that would replace one, having the same id, is refused. Where the folder has
+    nothing but the picture of an item, its texts and metadata stay.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; sync makes a collection hold what a folder of pictures holds")
+        raise InputError(f"{folder} is not a folder; sync needs a folder of pictures")
     raws = {raw.id: raw for raw in folder_of(folder, captions)}
     named = [raw for raw in raws.values() if _can_be_named(raw)]  # adding says what is wrong with the others
     with collection.store.reading() as connection:
@@ -56,7 +56,7 @@ def sync(
     if vanished:
         _forget(collection, renamed, gone)
     kept = {item.id: item for item in [*known.values(), *renamed.values()]}
-    added = collection.add([_completed(raw, kept.get(raw.id)) for raw in raws.values()], **how)
+    added = collection.add([_completed(raw, kept.get(raw.id)) for raw in raws.values()], **options)
     return SyncResult(added, len(renamed), len(gone))
 
 
@@ -75,7 +75,7 @@ def _from_folder(connection: sqlite3.Connection, folder: Path) -> dict[int, Item
 
 
 def _named_alike(connection: sqlite3.Connection, folder: Path, raws: Sequence[Raw]) -> dict[int, Item]:
-    """Return the items that have the ids of a folder's raw ones, by number; one that is from elsewhere is refused."""
+    """Return the items that share an id with a picture of a folder, by number; one from elsewhere is refused."""
     by_id = {raw.id: raw for raw in raws}
     found = items_named(connection, [*by_id])
     for item in found.values():
@@ -114,7 +114,7 @@ def _renamed(vanished: Mapping[int, Item], fresh: Sequence[Raw]) -> dict[int, It
 
 
 def _completed(raw: Raw, known: Item | None) -> Raw:
-    """Return a raw item with the texts and metadata that are known of it, where it brings none."""
+    """Return a raw item with the stored texts and metadata, where it brings none."""
     if known is None:
         return raw
     return replace(raw, texts=raw.texts or known.texts, metadata=raw.metadata or known.metadata)

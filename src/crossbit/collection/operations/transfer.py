@@ -1,4 +1,4 @@
-"""Codes that leave a collection or come back: Parquet with everything, FAISS and .npy for other programs."""
+"""Export and import: Parquet with everything, FAISS and .npy files of codes for other programs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def import_parquet(collection: Collection, path: Path, log: Log = silent) -> Add
 
 
 def _batches(collection: Collection, path: Path) -> Iterator[tuple[EncodedBatch, int]]:
-    """Yield the items of a Parquet file, and how many there are in all; what no export holds is refused."""
+    """Yield the items of a Parquet file, and how many there are in all; a file that is no export is refused."""
     from pyarrow import ArrowException, Table
     from pyarrow.parquet import ParquetFile
 
@@ -90,19 +90,19 @@ def _batches(collection: Collection, path: Path) -> Iterator[tuple[EncodedBatch,
 def _refuse_repeated(path: Path, ids: Sequence[str]) -> None:
     id_, times = Counter(ids).most_common(1)[0] if ids else ("", 0)
     if times > 1:
-        raise InputError(f"{path} has {times} items {id_!r}, and a collection one of each id: import each export alone")
+        raise InputError(f"{path} has {times} items {id_!r}, but ids are unique: import each export alone")
 
 
 def _refuse_other(collection: Collection, path: Path, about: bytes | None) -> None:
     try:
-        told = json.loads(about) if about else {}
+        stated = json.loads(about) if about else {}
     except ValueError:
-        told = {}
-    if not isinstance(told, dict) or not isinstance(told.get("model"), str):
-        raise InputError(f"{path} does not say which model made its codes; `crossbit index add` encodes its items anew")
-    if told["model"] != collection.store.facts["model"]:
+        stated = {}
+    if not isinstance(stated, dict) or not isinstance(stated.get("model"), str):
+        raise InputError(f"{path} does not say which model made its codes; add its items with `crossbit index add`")
+    if stated["model"] != collection.store.facts["model"]:
         raise OtherModelError(
-            f"the codes of {path} were made by model {told['model'][:12]}, but this collection holds those of"
+            f"the codes of {path} were made by model {stated['model'][:12]}, but this collection holds those of"
             f" {collection.store.facts['model'][:12]}: add the items themselves with `crossbit index add`, or import"
             " into a collection of that model"
         )

@@ -1,4 +1,4 @@
-"""The cheapest settings that find what an exact search of the real values finds."""
+"""Tuning: the cheapest settings that reach a recall of the exact search of the stored vectors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..storage.reads import vectors_of
 from ..storage.snapshot import Snapshot
 from .held_out import Query, chunked, held_out, ranked, refuse_without_vectors
 
-#: Hits that are compared, queries of each direction, and the sizes of shortlists that are tried.
+#: Hits that are compared, queries of each direction, and sizes of the shortlist that are tried.
 K, QUERIES = 10, 100
 SHORTLISTS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400)
 #: Codes from which on an inverted file is tried too, and how many of its lists are looked into.
@@ -30,7 +30,7 @@ _PART = 65_536
 @final
 @dataclass(frozen=True)
 class SettingsTrial:
-    """A setting with its recall of the exact ten nearest, and its milliseconds a query (the median)."""
+    """Settings with their recall of the exact ten nearest, and their median milliseconds a query."""
 
     settings: Settings
     recall: float
@@ -38,7 +38,7 @@ class SettingsTrial:
 
 
 def tune(collection: Collection, recall: float) -> tuple[SettingsTrial, list[SettingsTrial]]:
-    """Find the cheapest setting that reaches a recall, store it, and return it with everything that was tried."""
+    """Find the cheapest settings that reach a recall, store them, and return them with everything that was tried."""
     refuse_without_vectors(collection)
     if not 0 < recall <= 1:
         raise InputError(f"a recall lies above 0 and up to 1, not {recall}")
@@ -65,7 +65,7 @@ def tune(collection: Collection, recall: float) -> tuple[SettingsTrial, list[Set
 
 
 def candidates(snapshot: Snapshot) -> list[Settings]:
-    """Return the settings to try, which depend on how many codes there are."""
+    """Return the settings to try for the number of codes."""
     size = max(map(len, snapshot.sides.values()))
     lists = [each for each in SHORTLISTS if each < size] + [size]
     flat = [Settings("flat", 64, each, rescore) for each in lists for rescore in ((False, True) if each else (False,))]

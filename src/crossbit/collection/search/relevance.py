@@ -1,11 +1,11 @@
-"""How probable it is that a hit is relevant, given its score and how far it stands out from what else is there.
+"""The probability that a hit is relevant, given its score and its distance from the background of other items.
 
 ::
 
     P(relevant) = 1 / (1 + exp(-(w0 + w1 score + w2 z)))      z = (score - mean) / deviation
 
-The mean and deviation are those of the query's asymmetric scores against a sample of the codes: a query that is near to
-everything makes no hit stand out. The weights are fitted by maximum likelihood with a small ridge, per direction.
+The mean and deviation are those of the query's asymmetric scores against a sample of the codes: for a query near to
+everything, no hit stands out. The weights are fitted by maximum likelihood with a small ridge, per direction.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DOUBT = 0.5
 @final
 @dataclass(frozen=True)
 class Calibration:
-    """The weights of one direction, for searches whose scores come from the same last stage."""
+    """The fitted weights of one direction; `rescored` says whether scores come from stored vectors."""
 
     weights: tuple[float, float, float]
     rescored: bool
@@ -38,10 +38,10 @@ class Calibration:
     @classmethod
     def of(cls, facts: Mapping[str, Any], direction: str, *, rescored: bool) -> Calibration | None:
         """Return the calibration of a direction, or none where none was fitted for such scores."""
-        told = facts.get("calibration", {}).get(direction)
-        if told is None or told["rescored"] != rescored:
+        stored = facts.get("calibration", {}).get(direction)
+        if stored is None or stored["rescored"] != rescored:
             return None
-        first, second, third = told["weights"]
+        first, second, third = stored["weights"]
         return cls((first, second, third), rescored)
 
     @classmethod
@@ -65,7 +65,7 @@ class Calibration:
 
 
 def features_of(side: Side, values: Float[ndarray, "dim"], scores: Float[ndarray, "k"]) -> Float[ndarray, "k 2"]:
-    """Return what the probability is computed from, for each hit of a query."""
+    """Return the inputs of the probability, score and z, for each hit of a query."""
     rows = np.linspace(0, len(side) - 1, min(SAMPLE, len(side))).astype(np.int64)
     background = asymmetric(values, side.codes[rows])
     z = (scores - background.mean()) / max(float(background.std()), 1e-9)

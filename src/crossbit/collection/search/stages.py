@@ -135,7 +135,7 @@ class SearchResults(Sequence[Hit]):
 
 
 class Ranking(NamedTuple):
-    """What was found: rows of a side, their Hamming distances, and scores from -1 to 1, best first."""
+    """Rows of a side with their Hamming distances and scores from -1 to 1, best first."""
 
     rows: Int64[ndarray, "k"]
     distances: Int64[ndarray, "k"]
@@ -145,7 +145,7 @@ class Ranking(NamedTuple):
 @final
 @dataclass(eq=False)
 class StagedSearch:
-    """One search of one side, which does not find the items that ask; what it did is in `stages`."""
+    """One search of one side, which leaves out the items in the query; `stages` records its work."""
 
     side: Side
     modality: Modality
@@ -225,14 +225,14 @@ class StagedSearch:
 
     @contextmanager
     def _stage(self, name: str, looked_at: int) -> Iterator[Any]:
-        told: list[Any] = [0, ""]
+        outcome: list[Any] = [0, ""]
 
         def done(kept: int, how: str) -> None:
-            told[:] = kept, how
+            outcome[:] = kept, how
 
         start = time.perf_counter()
         yield done
-        self.stages.append(Stage(name, looked_at, told[0], time.perf_counter() - start, told[1]))
+        self.stages.append(Stage(name, looked_at, outcome[0], time.perf_counter() - start, outcome[1]))
 
 
 def asymmetric(values: Float[ndarray, "dim"], codes: Codes) -> Float[ndarray, "m"]:

@@ -1,4 +1,4 @@
-"""Encoded items, ready to be written: facts, codes in each modality, and what is kept beside them."""
+"""Encoded items, ready to be written: facts, codes in each modality, vectors and thumbnails."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EncodedBatch:
     thumbnails: Sequence[bytes | None] = ()
 
     def __post_init__(self) -> None:
-        """Refuse parts that are not aligned, and an item of which nothing can be searched."""
+        """Refuse parts that are not aligned, and an item with neither modality."""
         sizes = {len(self.items), len(self.present), *map(len, self.codes.values())}
         if len(sizes) > 1 or self.codes.keys() != {*MODALITIES}:
             raise InputError(f"a batch has a row of codes in each modality for each item, not {sorted(sizes)} rows")
@@ -53,9 +53,8 @@ class EncodedBatch:
         codes: dict[Modality, Codes] = {}
         vectors: dict[Modality, ndarray] = {}
         for modality in MODALITIES:
-            made = Codes.from_signs(values[modality])
-            made.packed[~has[modality]] = 0
-            codes[modality] = made
+            codes[modality] = Codes.from_signs(values[modality])
+            codes[modality].packed[~has[modality]] = 0
             vectors[modality] = unit(values[modality]).astype(np.float16)
         present = sum((has[m].astype(np.uint8) * np.uint8(FLAG[m]) for m in MODALITIES), np.zeros(len(items), np.uint8))
         return cls(items, present, codes, vectors, thumbnails)

@@ -12,7 +12,7 @@ BYTES = 8
 
 
 def of_parts(*parts: bytes | None) -> int:
-    """Return the checksum of several parts, each told from its neighbours by its length, and none from empty."""
+    """Return the checksum of several parts, each delimited by its length; none differs from empty."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(b"-" if part is None else len(part).to_bytes(8, "little"))
@@ -21,7 +21,7 @@ def of_parts(*parts: bytes | None) -> int:
 
 
 def of_item(item: Item, image: bytes | None, text: bytes | None) -> int:
-    """Return the checksum of everything that is kept of an item: its facts, and its code in each modality."""
+    """Return the checksum of everything stored of an item: its facts, and its code in each modality."""
     return of_parts(*item.facts(), image, text)
 
 
@@ -32,7 +32,7 @@ def of_items(items: Sequence[Item], images: Sequence[bytes | None], texts: Seque
 
 
 def of_set(digests: Iterable[int], start: int = 0) -> int:
-    """Return the checksum of a set of items; adding an item and taking it away are the same operation."""
+    """Return the checksum of a set of items; adding an item and removing it are the same operation."""
     for digest in digests:
         start ^= digest
     return start

@@ -1,4 +1,4 @@
-"""What `--where` understands, and the SQL that it becomes.
+"""Filters: the language of `--where`, and its translation to SQL.
 
 ::
 
@@ -78,7 +78,7 @@ _Sql = tuple[str, tuple[Any, ...]]
 @final
 @dataclass(frozen=True)
 class _Field:
-    """A field of the metadata by its keys, or a column of its own."""
+    """A field of the metadata by its keys, or a column of the table."""
 
     keys: tuple[str, ...] = ()
     column: str = ""
@@ -90,13 +90,13 @@ class _Field:
         return "" if any("\\" in key for key in written) else "".join(["$", *(f".{key}" for key in written)])
 
     def kind(self) -> _Sql:
-        """Return SQL that tells the kind of the value: text, integer, real, true, false, null, array or object."""
+        """Return SQL for the kind of the value: text, integer, real, true, false, null, array or object."""
         if self.column:
             return ("iif(texts = '[]', 'null', 'array')" if self.column == "texts" else f"typeof({self.column})"), ()
         return ("json_type(metadata, ?)", (self.path,)) if self.path else self.step_by_step("type")
 
     def value(self) -> _Sql:
-        """Return SQL that gives the value."""
+        """Return SQL for the value."""
         if self.column:
             return self.column, ()
         return ("json_extract(metadata, ?)", (self.path,)) if self.path else self.step_by_step("value")
@@ -121,7 +121,7 @@ class _Field:
 @final
 @dataclass(frozen=True)
 class _Reader:
-    """Walks one filter; `text` goes into messages."""
+    """Walks the syntax tree of a filter; `text` goes into messages."""
 
     text: str
 
@@ -143,8 +143,8 @@ class _Reader:
                 pairs = zip(sides, ops, sides[1:], strict=False)
                 return _joined(" AND ", [self.comparison(*pair) for pair in pairs])
             case ast.Name() | ast.Attribute() | ast.Subscript():
-                kind, told = self.field(node).kind()
-                return _leaf(f"{kind} = 'true'", told)
+                kind, path = self.field(node).kind()
+                return _leaf(f"{kind} = 'true'", path)
         raise self.fault(node, "is no condition")
 
     def comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> _Sql:
@@ -161,29 +161,29 @@ class _Reader:
         raise self.fault(left, "is no field, and neither is what it is compared with")
 
     def compared(self, field: _Field, sign: str, value: Any, node: ast.AST) -> _Sql:
-        kind, told = field.kind()
+        kind, path = field.kind()
         if value is None or isinstance(value, bool):
             if sign not in ("=", "<>"):
                 raise self.fault(node, f"cannot be ordered against {value}")
             if value is None:
-                return f"coalesce({kind}, 'null') {sign} 'null'", told
+                return f"coalesce({kind}, 'null') {sign} 'null'", path
             wanted = {"=": value, "<>": not value}[sign]
-            return _leaf(f"{kind} = ?", (*told, "true" if wanted else "false"))
+            return _leaf(f"{kind} = ?", (*path, "true" if wanted else "false"))
         if field.column == "texts":
-            raise self.fault(node, 'is asked as in "dog" in text')
+            raise self.fault(node, 'is tested as in "dog" in text')
         sql, parameters = field.value()
-        return _leaf(f"{kind} IN {_kinds(value)} AND {sql} {sign} ?", (*told, *parameters, value))
+        return _leaf(f"{kind} IN {_kinds(value)} AND {sql} {sign} ?", (*path, *parameters, value))
 
     def membership(self, left: ast.expr, right: ast.expr) -> tuple[_Sql, _Sql]:
-        """Return the conditions that an item has what is asked about, and that one is in the other."""
+        """Return the conditions that an item has the field, and that one side is in the other."""
         if self.is_field(right):
             field = self.field(right)
-            kind, told = field.kind()
-            return _leaf(f"{kind} IN ('array', 'text')", told), self.contains(field, self.constant(left), left)
+            kind, path = field.kind()
+            return _leaf(f"{kind} IN ('array', 'text')", path), self.contains(field, self.constant(left), left)
         field, values = self.field(left), self.constants(right)
-        kind, told = field.kind()
+        kind, path = field.kind()
         known = [f"{kind} IN {_kinds(value)}" for value in values if value is not None] or [f"{kind} <> 'null'"]
-        has = _joined(" OR ", [_leaf(each, told) for each in dict.fromkeys(known)])
+        has = _joined(" OR ", [_leaf(each, path) for each in dict.fromkeys(known)])
         return has, _joined(" OR ", [self.compared(field, "=", value, left) for value in values] or [("0", ())])
 
     def contains(self, field: _Field, value: Any, node: ast.AST) -> _Sql:
@@ -191,15 +191,15 @@ class _Reader:
             raise self.fault(node, "is no text or number, which a list or text could hold")
         if field.column == "texts":
             return _leaf("EXISTS (SELECT 1 FROM json_each(texts) WHERE instr(lower(value), lower(?)))", (value,))
-        kind, told = field.kind()
+        kind, path = field.kind()
         sql, parameters = field.value()
         inside = f"{kind} = 'text' AND instr({sql}, ?) > 0"
         if field.column:
-            return _leaf(inside, (*told, *parameters, str(value)))
+            return _leaf(inside, (*path, *parameters, str(value)))
         elements, listed = field.elements()
         some = f"SELECT 1 FROM {elements} WHERE type IN {_kinds(value)} AND value = ?"  # noqa: S608
         among = f"{kind} = 'array' AND EXISTS ({some})"
-        return _leaf(f"({among}) OR ({inside})", (*told, *listed, value, *told, *parameters, str(value)))
+        return _leaf(f"({among}) OR ({inside})", (*path, *listed, value, *path, *parameters, str(value)))
 
     def is_field(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Name):
@@ -258,7 +258,7 @@ def _kinds(value: str | float) -> str:
 
 
 def _leaf(sql: str, parameters: Sequence[Any]) -> _Sql:
-    """Return a condition that is never NULL, so that `not` means what it says."""
+    """Return a condition that is never NULL, so that `not` inverts it."""
     return f"coalesce({sql}, 0)", tuple(parameters)
 
 

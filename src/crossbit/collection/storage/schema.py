@@ -2,10 +2,10 @@
 
 ::
 
-    facts       what never changes: format, model, bits, what is kept of an item
-    head        one row: the last change, the next number, how many items, the checksum of the set of them
+    facts       format, model, bits, what is stored of an item; settings and calibration
+    head        one row: the last change, the next number, the number of items, the checksum of their set
     items       one row an item under its number; numbers only grow, and what a number stands for never changes
-    segments    codes of consecutive items, in blobs: read whole when the collection is opened
+    segments    codes of items added together, in blobs: read whole when the collection is opened
     removed     numbers whose codes are still in a segment, until `compact`
     thumbnails  small JPEG files          vectors  float16, for rescoring
 
@@ -47,7 +47,7 @@ INSERT INTO head VALUES (1, 0, 0, 0, 0, 0);
 
 
 class Head(NamedTuple):
-    """What a collection holds after its last change.
+    """The state of a collection after its last change.
 
     `sequence` counts changes; `generation` counts those that rewrote segments; `digest` is that of the set of items.
     """
@@ -60,7 +60,7 @@ class Head(NamedTuple):
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> Head:
-        """Return the head as it is now."""
+        """Return the current head."""
         row = connection.execute("SELECT sequence, generation, next, items, digest FROM head").fetchone()
         if row is None:
             raise DamagedError("its head is missing")

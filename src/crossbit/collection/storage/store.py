@@ -1,9 +1,9 @@
-"""The file that holds the truth: opening it, reading it consistently, changing it by one writer at a time.
+"""The SQLite file of a collection: opened, read consistently, and changed by one writer at a time.
 
 ::
 
     COLLECTION/items.db      SQLite in WAL mode; every change is one transaction
-    COLLECTION/head.json     the last acknowledged change: by it `verify` sees when the file has lost some
+    COLLECTION/head.json     the last acknowledged change, by which `verify` notices that the file has lost some
     COLLECTION/lock          held by the one process that writes
     COLLECTION/model/        the bundle that encodes items and queries
 """
@@ -36,10 +36,10 @@ CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 @final
 class ItemStore:
-    """A collection's file; may be read from several threads, and by other processes while one writes."""
+    """A collection's file, read by several threads, and by other processes while one writes."""
 
     def __init__(self, folder: Path) -> None:
-        """Open what `create` has made."""
+        """Open a file that `create` has made."""
         if not (folder / DATABASE).is_file():
             raise InputError(f"{folder} is no collection: it has no {DATABASE}; `crossbit index create` makes one")
         self.folder = folder
@@ -85,15 +85,15 @@ class ItemStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only writer until the block ends; while another process is, refuse."""
+        """Hold the write lock until the block ends; while another process holds it, raise `BusyError`."""
         with locked(self.folder):
             yield
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection whose changes are all made when the block ends, or none of them.
+        """Yield a connection whose changes are committed together when the block ends, or not at all.
 
-        What the block does must end in a new head, which is acknowledged outside the file too.
+        The block must write a new head, which is then acknowledged outside the file too.
         """
         with self._named():
             connection = self._connect()
@@ -112,7 +112,7 @@ class ItemStore:
         acknowledge(self.folder, head)
 
     def vacuum(self) -> None:
-        """Write the file anew without its free pages, and empty the log beside it."""
+        """Rewrite the file without its free pages, and empty the log beside it."""
         with self._named():
             connection = self._connect()
             try:
@@ -129,7 +129,7 @@ class ItemStore:
         self._local = threading.local()
 
     def _refresh(self, connection: sqlite3.Connection) -> None:
-        """Read what the collection says of itself where another connection has changed the file since."""
+        """Read the facts of the collection again where another connection has changed the file since."""
         with self._lock:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             if version != getattr(self._local, "version", None):
@@ -141,7 +141,7 @@ class ItemStore:
         wrong = [name for name, value, digest in rows if of_parts(name.encode(), value.encode()) != digest]
         facts = {name: json.loads(value) for name, value, _ in rows if name not in wrong}
         if wrong or "format" not in facts:
-            raise DamagedError(f"what it says of itself has changed: {', '.join(wrong) or 'it says nothing'}")
+            raise DamagedError(f"its facts have changed: {', '.join(wrong) or 'there are none'}")
         if facts["format"] != FORMAT:
             raise InputError(
                 f"{self.folder} has format {facts['format']}, this crossbit reads format {FORMAT};"
@@ -150,14 +150,14 @@ class ItemStore:
         return facts
 
     def set_fact(self, connection: sqlite3.Connection, name: str, value: Any) -> None:
-        """Change what the collection says of itself, within a change."""
+        """Set a fact of the collection, within a change."""
         text = json.dumps(value)
         row = (name, text, of_parts(name.encode(), text.encode()))
         connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", row)
         self.facts = {**self.facts, name: value}
 
     def _connection(self) -> sqlite3.Connection:
-        """Return the connection of this thread, a new one where the file has to be opened in another way."""
+        """Return the connection of this thread, a new one where the file must be opened in another mode."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         place = address(self.folder)
         if connection is None or (self._local.address != place and not connection.in_transaction):
@@ -175,7 +175,7 @@ class ItemStore:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Turn SQLite's errors, and what is found damaged, into errors that say what to do."""
+        """Turn SQLite's errors, and damage that was found, into errors that say what to do."""
         try:
             yield
         except DamagedError as fault:
@@ -196,9 +196,9 @@ def refuse_full(folder: Path) -> None:
 
 
 def address(folder: Path) -> str:
-    """Return the address of a collection's file for SQLite, to be changed too unless the folder cannot be written.
+    """Return the address of a collection's file for SQLite: writable, unless its folder cannot be written.
 
-    There a file that has no log beside it is taken as it is, and as another one when it has changed.
+    A read-only file without a log is opened as immutable, under another address after each change.
     """
     path, log = (folder / DATABASE).absolute(), folder / f"{DATABASE}-wal"
     if os.access(folder, os.W_OK):
@@ -209,32 +209,32 @@ def address(folder: Path) -> str:
 
 
 def damaged(folder: Path, what: str) -> DamagedError:
-    """Return the error for a file that does not hold what was written."""
+    """Return the error for a damaged file."""
     return DamagedError(
         f"{folder} is damaged: {what}; `crossbit index verify {folder}` names the damage, and with --repair keeps what"
-        " is sound"
+        " is intact"
     )
 
 
 def translated(folder: Path, fault: sqlite3.Error) -> Exception:
-    """Return the error that says what SQLite's means for a collection, or SQLite's own."""
+    """Return the error that says what an error of SQLite means for a collection, or SQLite's own."""
     name = getattr(fault, "sqlite_errorname", "")
     if name.startswith("SQLITE_FULL"):
-        return DiskError(f"{folder}: the disk is full; nothing that was acknowledged is lost: make room, go on")
+        return DiskError(f"{folder}: the disk is full; every acknowledged write is kept. Free space, and run again")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return BusyError(f"{folder} is in use by another process; try again")
     if name in _DAMAGE or name.startswith("SQLITE_CORRUPT") or "no such table" in str(fault):
         return damaged(folder, str(fault))
     if name.startswith(("SQLITE_IOERR", *CLOSED)):
         return DiskError(
-            f"{folder} cannot be read or written ({fault}); nothing that was acknowledged is lost: see whether the disk"
-            " is full, a limit or permission is in the way, or a log was left where nothing can be written"
+            f"{folder} cannot be read or written ({fault}); every acknowledged write is kept. Check whether the disk is"
+            " full, a limit or permission is in the way, or a log was left where nothing can be written"
         )
     return fault
 
 
 def acknowledge(folder: Path, head: Head) -> None:
-    """Write the last change outside the file; one that a full disk keeps from being written is known later."""
+    """Record the last change outside the file, unless the disk is full; the next one records it too."""
     with suppress(OSError):
         atomic_write(folder / HEAD, json.dumps(head._asdict()))
 
@@ -244,7 +244,7 @@ LOCK = "lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Be the only writer of a collection until the block ends; while another process is, refuse."""
+    """Hold the write lock of a collection until the block ends; while another process holds it, raise `BusyError`."""
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -252,7 +252,7 @@ def locked(folder: Path) -> Iterator[None]:
             file.seek(0)
             raise BusyError(
                 f"{folder} is being changed by process {file.read().strip() or 'unknown'}; try again when it has ended"
-                " (searching goes on meanwhile)"
+                " (searches go on meanwhile)"
             ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
