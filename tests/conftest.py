@@ -13,8 +13,7 @@ from jaxtyping import install_import_hook
 with install_import_hook("crossbit", "beartype.beartype"):
     import crossbit.methods  # noqa: F401
     from crossbit.data.corpus import Corpus
-    from crossbit.data.pairs import Dataset, Paired
-    from crossbit.data.splits import Split
+    from crossbit.data.pairs import Dataset
 
 torch.set_num_threads(1)  # several test processes share the cores, and the networks are tiny
 
@@ -36,18 +35,9 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def toy() -> Dataset:
     """Eight classes, two noisy linear views: any working method beats chance on it."""
-    rng = np.random.default_rng(7)
-    n, classes = 720, 8
-    labels = rng.random((n, classes)) < 0.03
-    labels[np.arange(n), np.arange(n) % classes] = True
-    views = []
-    for width in (24, 16):
-        basis = rng.normal(size=(classes, width))
-        views.append((labels @ basis + 0.4 * rng.normal(size=(n, width))).astype(np.float32))
-    pairs = Paired(views[0], views[1], labels)
-    ids = tuple(f"item{i}" for i in range(n))
-    split = Split("toy", train=ids[:512], query=ids[512:576], database=ids[576:])
-    return Dataset("toy", train=pairs[:512], query=pairs[512:576], database=pairs[576:], split=split)
+    from crossbit.testing.methods import toy_dataset
+
+    return toy_dataset()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,196 @@
+"""The contract of a method: frozen, reproducible, blind to labels that it may not see, better than chance, saveable."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from ..codes import hamming
+from ..data.pairs import CROSSINGS, MODALITIES, Array, Dataset, Modality, Paired
+from ..data.splits import Split
+from ..errors import InputError
+from ..methods.base import Method, Source
+from ..models.binarise import binarise
+from ..models.encoder import DualEncoder
+from ..nn.towers import refuse_unopenable
+from ..training.run import Training
+
+#: By how much the precision among the ten nearest must exceed chance. Ours: a fit that does nothing stays below 0.05.
+MARGIN = 0.2
+
+
+def check_method(method: Method | type[Method], *, bits: int = 16, data: Dataset | None = None) -> None:
+    """Check that a method keeps its contract, on a toy dataset that takes two seconds or on `data`.
+
+    A class is checked with its default parameters; give an instance where these train for long. Codes of a real-valued
+    space are made by ITQ.
+
+    The contract: a frozen dataclass with a source and a statement whether it is supervised; codes of `bits` bits; the
+    same seed gives the same bytes, also after an interruption; a code depends neither on its neighbours nor on how many
+    are encoded together; both directions beat chance; an unsupervised method learns the same without labels, and a
+    supervised one refuses their absence; `fit` changes neither its data nor the method; the encoder is rebuilt from its
+    configuration and its weights.
+
+    Raises:
+        AssertionError: where the contract is broken; the message says which part.
+
+    """
+    instance = method() if isinstance(method, type) else method
+    name = type(instance).__name__
+    _check_class(instance, name)
+    toy = toy_dataset() if data is None else data
+    encoder = _fitted(instance, toy.train, bits, name)
+    _check_labels(instance, toy.train, bits, encoder, name)
+    _check_resumed(instance, toy.train, bits, encoder, name)
+    _check_saved(encoder, toy.query, name)
+    _check_neighbours(encoder, toy.query, name)
+    _check_codes(encoder, toy, bits, name)
+
+
+def toy_dataset() -> Dataset:
+    """Return eight classes in two noisy linear views, on which every working method beats chance."""
+    rng = np.random.default_rng(7)
+    n, classes = 720, 8
+    labels = rng.random((n, classes)) < 0.03
+    labels[np.arange(n), np.arange(n) % classes] = True
+    views = []
+    for width in (24, 16):
+        basis = rng.normal(size=(classes, width))
+        views.append((labels @ basis + 0.4 * rng.normal(size=(n, width))).astype(np.float32))
+    pairs = Paired(views[0], views[1], labels)
+    ids = tuple(f"item{i}" for i in range(n))
+    split = Split("toy", train=ids[:512], query=ids[512:576], database=ids[576:])
+    return Dataset("toy", train=pairs[:512], query=pairs[512:576], database=pairs[576:], split=split)
+
+
+def _check_class(method: Method, name: str) -> None:
+    _require(isinstance(method, Method), f"{name} is not derived from crossbit.Method")
+    frozen = dataclasses.is_dataclass(method) and type(method).__dataclass_params__.frozen
+    _require(frozen, f"{name} is no frozen dataclass")
+    source = getattr(method, "source", None)
+    _require(isinstance(source, Source), f"{name} has no `source`: say where it was published")
+    assert isinstance(source, Source)
+    _require(bool(source.title and source.authors and source.venue), f"{name}: its source has an empty part")
+    _require(source.url.startswith("https://"), f"{name}: the address of its source is {source.url!r}: give https://")
+    supervised = getattr(method, "supervised", None)
+    _require(isinstance(supervised, bool), f"{name}: `supervised` is {supervised!r}: say True or False")
+
+
+def _fitted(method: Method, train: Paired, bits: int, name: str) -> DualEncoder:
+    """Return the encoder of a first fit, which must leave the method and its data as they were."""
+    parameters = dataclasses.asdict(method)  # type: ignore[call-overload]
+    before = [part.copy() for part in _parts(train)]
+    encoder = method.fit(train, bits, seed=1)
+    _require(isinstance(encoder, DualEncoder), f"{name}: fit returns {type(encoder).__name__} and not a DualEncoder")
+    unchanged = all(_bytes(old) == _bytes(part) for old, part in zip(before, _parts(train), strict=True))
+    _require(unchanged, f"{name}: fit changes its training data")
+    _require(dataclasses.asdict(method) == parameters, f"{name}: fit changes the method")  # type: ignore[call-overload]
+    return encoder
+
+
+def _check_labels(method: Method, train: Paired, bits: int, encoder: DualEncoder, name: str) -> None:
+    """Check that a second fit gives the same bytes; an unsupervised method gets no labels for it."""
+    again = method.fit(train if method.supervised else train.unlabelled(), bits, seed=1)
+    why = "" if method.supervised else " without labels"
+    _require(_equal(encoder, again), f"{name}: two fits with the same seed{why} differ")
+    if not method.supervised:
+        return
+    try:
+        method.fit(train.unlabelled(), bits, seed=1)
+    except InputError:
+        return
+    raise AssertionError(f"{name} is supervised and takes pairs without labels; it must raise InputError")
+
+
+class _Interruption(BaseException):
+    """Stands for a kill."""
+
+
+def _check_resumed(method: Method, train: Paired, bits: int, encoder: DualEncoder, name: str) -> None:
+    """Check that a fit that is interrupted after two epochs resumes to the same bytes."""
+
+    def interrupt(epoch: int, _: DualEncoder) -> None:
+        if epoch == 2:
+            raise _Interruption
+
+    with TemporaryDirectory() as folder:
+        try:
+            method.fit(train, bits, seed=1, training=Training(folder=Path(folder), interval=0.0, watch=interrupt))
+        except _Interruption:
+            resumed = method.fit(train, bits, seed=1, training=Training(folder=Path(folder)))
+            _require(_equal(encoder, resumed), f"{name}: a fit that was interrupted resumes to other bytes")
+
+
+def _check_saved(encoder: DualEncoder, pairs: Paired, name: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    for modality, tower in (("image", encoder.image), ("text", encoder.text)):
+        try:
+            refuse_unopenable(modality, tower)
+        except InputError as error:
+            raise AssertionError(f"{name}: {error}") from None
+    rebuilt = DualEncoder.build(json.loads(json.dumps(encoder.config())))
+    with TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.safetensors"
+        save_file({key: value.contiguous() for key, value in encoder.state_dict().items()}, weights)
+        rebuilt.load_state_dict(load_file(weights))
+    for modality, x in _sides(pairs):
+        same = _bytes(rebuilt.embed(x, modality)) == _bytes(encoder.embed(x, modality))
+        _require(same, f"{name}: {modality}s have other embeddings after saving and opening")
+
+
+def _check_neighbours(encoder: DualEncoder, pairs: Paired, name: str) -> None:
+    for modality, x in _sides(pairs):
+        together = _bytes(encoder.embed(x, modality))
+        for size in (1, 7):
+            parts = [encoder.embed(x[start : start + size], modality) for start in range(0, x.shape[0], size)]
+            same = _bytes(np.concatenate(parts)) == together
+            _require(same, f"{name}: {modality}s encoded {size} at a time have other embeddings than all at once")
+
+
+def _check_codes(encoder: DualEncoder, data: Dataset, bits: int, name: str) -> None:
+    if encoder.space == "cosine":
+        encoder = binarise(encoder, data.train.unlabelled(), bits, "itq")
+    relevant = data.query.known_labels @ data.database.known_labels.T
+    for source, target in CROSSINGS:
+        query, database = (
+            encoder.encode(data.query.of(source), source),
+            encoder.encode(data.database.of(target), target),
+        )
+        _require(query.bits == bits, f"{name}: codes have {query.bits} bits instead of {bits}")
+        nearest = np.argsort(hamming(query, database), axis=1, kind="stable")[:, :10]
+        precision, chance = float(np.take_along_axis(relevant, nearest, 1).mean()), float(relevant.mean())
+        _require(
+            precision > chance + MARGIN,
+            f"{name}: {source} to {target} has precision {precision:.2f} among the ten nearest, chance is {chance:.2f}",
+        )
+
+
+def _sides(pairs: Paired) -> Iterator[tuple[Modality, Array]]:
+    for modality in MODALITIES:
+        yield modality, pairs.of(modality)
+
+
+def _parts(pairs: Paired) -> list[Array]:
+    return [part for part in (pairs.image, pairs.text, pairs.labels, pairs.item) if part is not None]
+
+
+def _bytes(part: Array | Float[ndarray, "n d"]) -> bytes:
+    return (part if isinstance(part, ndarray) else part.toarray()).tobytes()
+
+
+def _equal(one: DualEncoder, other: DualEncoder) -> bool:
+    a, b = one.state_dict(), other.state_dict()
+    return a.keys() == b.keys() and all(_bytes(a[key].cpu().numpy()) == _bytes(b[key].cpu().numpy()) for key in a)
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise AssertionError(message)
