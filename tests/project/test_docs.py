@@ -1,5 +1,6 @@
 """The generated pages say what the code says."""
 
+import doctest
 import importlib.util
 from pathlib import Path
 
@@ -18,12 +19,16 @@ DOCS = Path(__file__).parents[2] / "docs"
 GENERATORS = DOCS.parent / "tools" / "docs"
 
 
-@pytest.fixture(scope="module")
-def generate():
-    spec = importlib.util.spec_from_file_location("generate", GENERATORS / "generate.py")
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, GENERATORS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generate():
+    return loaded("generate")
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +123,10 @@ class Example:
 
 def test_a_table_survives_bars_and_line_ends(generate):
     assert generate.table([{"spec": "a|b\nc"}]) == "| spec |\n| --- |\n| a\\|b c |"
+
+
+@pytest.mark.parametrize(("name", "needs"), [("docstrings", "griffe"), ("site", "mkdocs")])
+def test_the_site_keeps_its_examples(name, needs):
+    pytest.importorskip(needs, reason="the site's packages are those of the group dev")
+    failed, tried = doctest.testmod(loaded(name))
+    assert (failed, tried > 0) == (0, True)

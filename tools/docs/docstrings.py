@@ -20,19 +20,10 @@ class Markdown(griffe.Extension):
 def markdown(docstring: str) -> str:
     r"""Return a docstring in which examples (`>>>`) and blocks after `::` are fenced.
 
-    >>> print(markdown("Adds.\n\n>>> 1 + 1\n2\n\nSo::\n\n    a = 1"))
-    Adds.
-    <BLANKLINE>
-    ```python
-    >>> 1 + 1
-    2
-    ```
-    <BLANKLINE>
-    So:
-    <BLANKLINE>
-    ```python
-    a = 1
-    ```
+    >>> markdown("Adds.\n\n>>> 1 + 1\n2").splitlines()
+    ['Adds.', '', '```python', '>>> 1 + 1', '2', '```']
+    >>> markdown("So::\n\n    a = 1").splitlines()
+    ['So:', '', '```python', 'a = 1', '```']
     """
     docstring = re.sub(r"^>>>.*(?:\n.+)*", lambda found: f"```python\n{found[0]}\n```", docstring, flags=re.MULTILINE)
     return re.sub(r"::\n\n((?:    .*(?:\n|$)|\n(?=    ))+)", _literal, docstring)
