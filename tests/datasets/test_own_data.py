@@ -1,4 +1,4 @@
-"""Folders and tables of one's own: languages, several captions, labels, hostile names."""
+"""Folders and tables of your own: languages, several captions, labels, hostile names."""
 
 import json
 

@@ -73,6 +73,14 @@ def test_identical_content_is_extracted_once(many):
     assert (found.features[:50] == found.features[50:]).all()
 
 
+def test_pillow_images_and_their_pixels_are_the_same_content(many, tmp_path):
+    images = [Image.fromarray(pixels) for pixels in many]
+    first = extract(Mean(), images, names(images), cache=tmp_path)
+    again = extract(Mean(), many, names(many), cache=tmp_path)
+    assert (first.computed, again.computed) == (50, 0)
+    assert again.features.tobytes() == first.features.tobytes()
+
+
 def test_a_second_run_computes_nothing_and_other_items_only_what_is_new(many, tmp_path):
     first = extract(Mean(), many[:30], names(many[:30]), cache=tmp_path)
     again = extract(Mean(), many[29::-1], names(many[:30]), cache=tmp_path)

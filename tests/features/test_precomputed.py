@@ -52,7 +52,7 @@ def test_a_raw_item_is_refused():
 
 
 def test_a_corpus_without_the_features_says_so(make_corpus):
-    with pytest.raises(InputError, match="toy brings no precomputed text features"):
+    with pytest.raises(InputError, match="toy has no precomputed text features"):
         featurise(make_corpus(), "hog", "precomputed")
     with pytest.raises(InputError, match="use the extractor precomputed"):
         featurise(make_corpus(images=None, features={"image": np.ones((12, 2))}), "hog", "bow")

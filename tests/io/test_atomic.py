@@ -156,5 +156,5 @@ def test_other_errors_stay_what_they_are(tmp_path):
 def test_a_place_that_cannot_be_written_is_refused_early(tmp_path):
     (tmp_path / "file").write_text("a")
     refuse_unwritable(tmp_path / "new" / "below")
-    with pytest.raises(InputError, match="file is no folder"):
+    with pytest.raises(InputError, match="file is not a writable folder"):
         refuse_unwritable(tmp_path / "file" / "below")

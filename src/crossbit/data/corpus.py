@@ -1,4 +1,4 @@
-"""Everything that a loader found of a dataset, before feature extraction: ids, images, texts, labels, features."""
+"""A dataset as its loader reads it, before feature extraction: ids, images, texts, labels and features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .splits import Split, listed
 @final
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Everything a dataset's loader found, before feature extraction; rows are items.
+    """A dataset before feature extraction; rows are items.
 
     `images` are paths or RGB pixels and may be generated on access; `texts` holds each item's captions in
     order, or its tags as one text; `features` holds precomputed matrices (dense or CSR) by modality.

@@ -3,7 +3,7 @@
 ::
 
     Paired      n aligned pairs, with labels where they are known
-    Vocabulary  the words that token ids stand for
+    Vocabulary  the words of the token ids
     Dataset     a corpus after feature extraction and splitting: the input of an experiment
 """
 
@@ -31,16 +31,16 @@ Array: TypeAlias = Any
 #: An image file, or RGB pixels.
 RawImage: TypeAlias = Path | UInt8[ndarray, "h w 3"]
 
-#: The ids in a row of word ids that are no words of the vocabulary; those of words follow.
+#: The token ids that stand for no word of the vocabulary; those of words follow.
 PADDING, UNKNOWN, BEGIN, END = range(4)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """What word ids stand for: a word each, the first four being marks, and where given its vector from elsewhere.
+    """The word of each token id, of which the first four are marks, and optionally pretrained word vectors.
 
-    A vector of NaN belongs to a word that elsewhere is unknown.
+    A word without a pretrained vector has a row of NaN.
     """
 
     words: tuple[str, ...]
@@ -63,8 +63,8 @@ class Paired:
 
     `image` and `text` are whatever an encoder takes: features (dense or CSR), pixels or token ids.
     `labels` is absent when a method may not see them. `item` numbers the item each row belongs to:
-    rows of one item share its image when every caption of an image is a row of its own. `vocabulary` says what
-    the token ids stand for.
+    rows of one item share its image when every caption of an image is a row of its own. `vocabulary` gives the
+    words of the token ids.
     """
 
     image: Array

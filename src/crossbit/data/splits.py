@@ -1,7 +1,7 @@
-"""Splits: the ids that train, query and form the database, and the recipes that draw them.
+"""Splits: the ids of the training, query, database and validation parts, and the functions that draw them.
 
-The same ids, sizes and seed give the same split on every machine: recipes use numpy's legacy `RandomState`, whose
-stream is frozen for all versions of numpy.
+The same ids, sizes and seed give the same split on every machine: they are drawn by NumPy's legacy `RandomState`,
+whose stream is frozen for all versions of NumPy.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from ..io.atomic import atomic_write
 @final
 @dataclass(frozen=True)
 class Split:
-    """The ids that train, query and form the database; never drawn again, refused if they leak.
+    """The ids of each part of a dataset, as fixed lists; a split that leaks is refused.
 
-    `database` usually contains `train`. In instance retrieval (recall@K on captions) the queries
-    of one modality are searched among the other modality of the same items: `instance` is True
-    and `database` equals `query`. `validation` is for model selection and is disjoint from all else
-    but the database.
+    `database` usually contains `train`. In instance retrieval (recall@K on captions), `instance` is True and `database`
+    equals `query`: a query of one modality searches the other modality of the same items. `validation` is for model
+    selection; only the database may share items with it.
     """
 
     name: str
@@ -63,7 +62,7 @@ class Split:
         if shared:
             raise InputError(
                 f"split {self.name!r}: {len(shared)} items are in both {a} and {b}: {listed(shared)};"
-                " remove them from one of the two, or the score is that of memory"
+                " remove them from one of the two: a score on them would measure memorisation"
             )
 
     @property
@@ -105,9 +104,9 @@ def listed(ids: Sequence[str], most: int = 5) -> str:
 
 
 def random_split(name: str, ids: Sequence[str], *, query: int, train: int, seed: int = 0) -> Split:
-    """Return a split for retrieval by label: of a permutation, the first `query` items query, all others are searched.
+    """Return a random split for retrieval by label: `query` items query, and all others form the database.
 
-    The first `train` items of the database train.
+    The first `train` items of the database, in its random order, are the training part.
     """
     _refuse_sizes(name, len(ids), query=query, train=train)
     order = np.random.RandomState(seed).permutation(len(ids))
@@ -116,9 +115,9 @@ def random_split(name: str, ids: Sequence[str], *, query: int, train: int, seed:
 
 
 def ordered_split(name: str, ids: Sequence[str], *, query: int, train: int | None = None, last: bool = False) -> Split:
-    """Return a split for retrieval by label by the order of the ids: the first `query` items query, or the `last`.
+    """Return a split for retrieval by label in the order of the ids: the first `query` items query, or the `last`.
 
-    The others form the database, in their order; its first `train` items train, or all of them.
+    The others form the database, in their order; its first `train` items are the training part, or all of them.
     """
     _refuse_sizes(name, len(ids), query=query, train=1 if train is None else train)
     database, queries = (ids[:-query], ids[-query:]) if last else (ids[query:], ids[:query])
@@ -126,9 +125,10 @@ def ordered_split(name: str, ids: Sequence[str], *, query: int, train: int | Non
 
 
 def instance_split(name: str, ids: Sequence[str], *, query: int, validation: int = 0, seed: int = 0) -> Split:
-    """Return a split for retrieval of an item's own other half: of a permutation, the last `query` items are searched.
+    """Return a random split for instance retrieval, in which a query searches for its own other half.
 
-    The `validation` items before them are for model selection; the rest train.
+    Of a permutation, the last `query` items are queries and database at once, the `validation` items before them are
+    for model selection, and the rest are the training part.
     """
     _refuse_sizes(name, len(ids), query=query, validation=validation, train=1)
     shuffled = _take(ids, np.random.RandomState(seed).permutation(len(ids)))

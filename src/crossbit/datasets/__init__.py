@@ -1,4 +1,4 @@
-"""The datasets, by the name the command line knows them by. One line, one file, one loader.
+"""Datasets by name. One line, one file, one loader.
 
 A loader is a frozen dataclass whose fields are its options; `load` reads what lies in a folder and returns a `Corpus`.
 Nothing is downloaded: a missing file is an error that names it and tells where to get it.
@@ -60,5 +60,5 @@ def load(name: str, data_dir: Path | None = None, **options: Any) -> Corpus:
 
 
 def describe(name: str) -> DatasetInfo:
-    """Return what a person needs to know to get a dataset and to cite it."""
+    """Return the description of a dataset: how to get it and how to cite it."""
     return loader_class(name).info

@@ -1,4 +1,4 @@
-"""What every dataset has: a description, a loader, and a folder where its files lie."""
+"""The base of every dataset: a description, a loader, and the folder of its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import InputError
 @final
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a person needs to know to get a dataset and to cite it."""
+    """The description of a dataset: how to get it and how to cite it."""
 
     name: str
     title: str
@@ -25,7 +25,7 @@ class DatasetInfo:
     layout: str
     """The files that the loader looks for, below the dataset's folder."""
     contents: str
-    """What one item is, how many there are, and the default split."""
+    """The kind and number of its items, and the default split."""
 
 
 class Loader(ABC):
@@ -57,11 +57,11 @@ class DatasetFolder:
         return cls(below if below.is_dir() else data_dir, info)
 
     def has(self, name: str) -> bool:
-        """Tell whether a file or folder of that name is there."""
+        """Return whether a file or folder of that name exists."""
         return (self.path / name).exists()
 
     def find(self, *names: str) -> Path:
-        """Return the first of several alternative files or folders that is there."""
+        """Return the first of several alternative files or folders that exists."""
         for name in names:
             if self.has(name):
                 return self.path / name

@@ -1,4 +1,4 @@
-"""Pictures with several captions each: the files they come in, and the corpus that retrieval by caption runs on."""
+"""Pictures with several captions each: readers of their usual files, and the corpus for retrieval by caption."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..data.splits import Split, instance_split
 from ..errors import InputError
 from ..io.text import leave_out, path_below, read_csv, read_lines, read_text
 
-#: What to do about captions whose picture is not there.
+#: What happens to captions whose picture is missing.
 OnMissing: TypeAlias = Literal["skip", "fail"]
 
 KARPATHY = "http://cs.stanford.edu/people/karpathy/deepimagesent/ (Karpathy's JSON)"
@@ -36,7 +36,7 @@ def grouped(pairs: Sequence[tuple[str, str]]) -> list[Captioned]:
     captions: dict[str, list[str]] = {}
     for file, caption in pairs:
         captions.setdefault(file, []).append(caption)
-    return [Captioned(PurePosixPath(file).stem, file, tuple(said)) for file, said in captions.items()]
+    return [Captioned(PurePosixPath(file).stem, file, tuple(texts)) for file, texts in captions.items()]
 
 
 def read_tokens(path: Path) -> list[Captioned]:
@@ -102,7 +102,7 @@ def found_pictures(items: Sequence[Captioned], folder: Path, missing: OnMissing)
 
 
 def caption_split(items: Sequence[Captioned], seed: int) -> Split:
-    """Return the split that the items' parts say, or else one drawn by `seed`: a tenth validates, a tenth queries."""
+    """Return the published split of the items, or else one drawn by `seed`: a tenth validation, a tenth queries."""
     ids = [item.id for item in items]
     if not any(item.part for item in items):
         tenth = len(ids) // 10

@@ -110,8 +110,10 @@ def _official(folder: DatasetFolder, year: int) -> list[Captioned]:
             for image in _records(path, "images", "id", "file_name"):
                 file = PurePosixPath(f"{part}{year}", image["file_name"])
                 items.setdefault(str(image["id"]), Captioned(str(image["id"]), str(file), (), role))
-            for said in _records(path, "annotations", "id", "image_id", "caption"):
-                captions.setdefault(str(said["image_id"]), {}).setdefault(said["id"], said["caption"].strip())
+            for sentence in _records(path, "annotations", "id", "image_id", "caption"):
+                captions.setdefault(str(sentence["image_id"]), {}).setdefault(
+                    sentence["id"], sentence["caption"].strip()
+                )
     if not items:
         folder.find(*(f"annotations/captions_{part}{year}.json" for part in ("train", "val")))
     drawn = len({item.part for item in items.values()}) < 2
@@ -124,7 +126,7 @@ def _official(folder: DatasetFolder, year: int) -> list[Captioned]:
 def _labels(
     folder: DatasetFolder, row_of: Mapping[str, int]
 ) -> tuple[Bool[ndarray, "n classes"], tuple[str, ...], bool]:
-    """Return who has which class, the classes, and whether the objects of every picture are annotated."""
+    """Return the labels, the classes, and whether the objects of every picture are annotated."""
     editions = [f"instances_{part}{year}.json" for year in ("2014", "2017") for part in ("train", "val")]
     annotated: set[str] = set()
     names: dict[int, str] = {}
@@ -159,7 +161,7 @@ def _records(path: Path, key: str, *fields: str) -> list[dict[str, Any]]:
 
 
 def _has(record: object, fields: Sequence[str]) -> bool:
-    """Tell whether a record has the fields, with numbers where they are ids."""
+    """Return whether a record has the fields, with numbers where they are ids."""
     return isinstance(record, dict) and all(
         isinstance(record.get(name), int if name.endswith("id") else str) for name in fields
     )

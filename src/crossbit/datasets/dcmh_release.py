@@ -1,4 +1,4 @@
-"""The MATLAB files in which the authors of DCMH (Jiang and Li, CVPR 2017) hand out their benchmarks."""
+"""The MATLAB files in which the authors of DCMH (Jiang and Li, CVPR 2017) publish their benchmarks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def release_layout(stem: str, *, tags: int, classes: int) -> str:
 
 
 def has_release(folder: DatasetFolder, stem: str) -> bool:
-    """Tell whether the folder holds such files."""
+    """Return whether the folder holds such files."""
     return folder.has(f"{stem}-lall.mat") or folder.has(f"{stem}-yall.mat")
 
 

@@ -1,4 +1,4 @@
-"""A folder of one's own: pictures and a list of their captions, in any language."""
+"""A folder of your own: pictures and a list of their captions, in any language."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OwnFolder(Loader):
 
     info: ClassVar[DatasetInfo] = DatasetInfo(
         name="folder",
-        title="A folder of one's own",
+        title="A folder of your own",
         citation="Your own.",
         terms="your own",
         sources=("your own collection",),

@@ -1,4 +1,4 @@
-"""Matrices as the field keeps them: MATLAB files of both kinds, indicator matrices."""
+"""Matrices in the usual formats of the field: MATLAB files of version 5 and 7.3, and indicator matrices."""
 
 from __future__ import annotations
 

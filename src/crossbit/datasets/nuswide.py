@@ -107,7 +107,7 @@ or, as released with DCMH (tc10 or tc21):
 
 
 def _commonest(folder: DatasetFolder, n: int, most: int) -> tuple[tuple[str, ...], Bool[ndarray, "n classes"]]:
-    """Return the names of the concepts that most pictures have, in alphabetical order, and who has them."""
+    """Return the most frequent concepts, in alphabetical order, and the pictures' labels."""
     where = folder.find("Groundtruth/AllLabels")
     files = sorted(where.glob("Labels_*.txt"))
     if len(files) < most:

@@ -1,4 +1,4 @@
-"""A corpus from rows of one's own: a picture, one or more texts, and labels if there are any."""
+"""A corpus from rows of your own: a picture, one or more texts, and optional labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Retrieval: TypeAlias = Literal["auto", "label", "instance"]
 @final
 @dataclass
 class PictureRow:
-    """What is known of one picture; further rows of the same picture add to it."""
+    """The texts and labels of one picture; further rows of the same picture add to them."""
 
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ def split_labels(text: str) -> list[str]:
 @final
 @dataclass(frozen=True)
 class RowOptions:
-    """What one may choose about rows of one's own."""
+    """The options of a dataset of your own."""
 
     retrieval: Retrieval
     query: int | None

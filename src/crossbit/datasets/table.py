@@ -1,4 +1,4 @@
-"""A table of one's own: Parquet or CSV with a picture's path, its text or texts, and labels if there are any."""
+"""A table of your own: Parquet or CSV with a picture's path, its text or texts, and labels if there are any."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Table(Loader):
 
     info: ClassVar[DatasetInfo] = DatasetInfo(
         name="table",
-        title="A table of one's own",
+        title="A table of your own",
         citation="Your own.",
         terms="your own",
         sources=("your own collection",),

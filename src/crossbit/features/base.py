@@ -1,4 +1,4 @@
-"""What every feature extractor is: a frozen value that turns raw items into one row of numbers each."""
+"""The base of feature extractors: frozen values that turn raw items into one row of numbers each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Extractor(ABC):
 
     @abstractmethod
     def prepare(self, raw: Any) -> Any:
-        """Return one raw item opened and brought into shape; one at fault raises `ItemError`."""
+        """Return one raw item, opened and ready for `compute`; an unusable one raises `ItemError`."""
 
     @abstractmethod
     def compute(self, prepared: Sequence[Any]) -> Array:
@@ -64,7 +64,7 @@ class Extractor(ABC):
         return None
 
     def __call__(self, raws: Sequence[Any]) -> Array:
-        """Return the features of raw items, one row each, float32 where they are vectors; one at fault is named."""
+        """Return the features of raw items, one row each, float32 where they are vectors; an unusable item is named."""
         prepared = []
         for number, raw in enumerate(raws, 1):
             try:
@@ -76,13 +76,13 @@ class Extractor(ABC):
 
     @cached_property
     def fingerprint(self) -> str:
-        """The sha256 of everything of ours that decides the output: options and the content of files."""
+        """The sha256 of all that decides the output: the options and the content of files."""
         state = {"extractor": self.name, "options": self.options, "content": self.content}
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
     @property
     def options(self) -> dict[str, Any]:
-        """The fields that decide the output and are no files, as JSON values."""
+        """The fields that decide the output and are not files, as JSON values."""
         chosen = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
         return {name: value for name, value in chosen.items() if not isinstance(value, Path)}
 

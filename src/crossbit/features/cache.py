@@ -1,4 +1,4 @@
-"""Extracted rows on disk, found again by the content they came from."""
+"""The feature cache: extracted rows on disk, keyed by the content of their items."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from numpy import ndarray
 from ..errors import InputError
 from ..io.atomic import atomic_write
 
-#: Shards that are held in memory, 256 rows each.
+#: Shards held in memory, 256 rows each.
 _HELD = 16
 
 
 class Shard(NamedTuple):
-    """Some rows and the keys of the content they came from."""
+    """Some rows and the keys of their items' content."""
 
     keys: list[bytes]
     rows: Shaped[ndarray, "m *row"]
@@ -33,8 +33,7 @@ class Shard(NamedTuple):
 class ShardStore:
     """A folder of shards, all of one extractor.
 
-    A shard's name is the sha256 of its bytes, so that damage shows without a manifest and writers cannot collide.
-    It appears under that name only when it is complete.
+    A shard is named by the sha256 of its bytes, so that damage shows without a manifest and writers cannot collide.
     """
 
     folder: Path
@@ -72,7 +71,7 @@ class ShardStore:
 
 @final
 class FeatureCache:
-    """The rows of a store, each found by the key of its content; memory holds keys and a few shards.
+    """The rows of a store by the key of their content; memory holds the keys and a few shards.
 
     New rows are on disk after `flush`.
     """
@@ -88,11 +87,11 @@ class FeatureCache:
             self._at |= {key: (path, at) for at, key in enumerate(shard.keys)} if shard else {}
 
     def __contains__(self, key: bytes) -> bool:
-        """Return whether a row is there."""
+        """Return whether the row of a key is stored."""
         return key in self._at or key in self._fresh
 
     def __getitem__(self, key: bytes) -> Shaped[ndarray, "*row"]:
-        """Return a row; one whose shard has gone meanwhile is refused."""
+        """Return a row; one whose shard was removed meanwhile is refused."""
         if key in self._fresh:
             return self._fresh[key]
         path, at = self._at[key]
@@ -107,7 +106,7 @@ class FeatureCache:
         return row
 
     def add(self, keys: Sequence[bytes], rows: Shaped[ndarray, "m *row"]) -> None:
-        """Take new rows."""
+        """Add new rows."""
         self._fresh |= dict(zip(keys, rows, strict=True))
 
     def flush(self) -> None:
@@ -119,5 +118,5 @@ class FeatureCache:
 
 
 def default_cache() -> Path:
-    """Return the folder where extracted features are kept between runs: `crossbit/features` in the user's cache."""
+    """Return the folder that caches extracted features between runs: `crossbit/features` in the user's cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crossbit" / "features"

@@ -1,4 +1,4 @@
-"""Extracted features as plain files that any tool reads."""
+"""Export of features to files that any tool reads."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from .featurise import Featurised
 from .matrix import stacked
 
 
-def export(made: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]:
+def export(features: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]:
     """Write features, labels, ids, split and pipelines into a folder and return what was written.
 
     `image` and `text` become .npy, or SciPy's .npz where they are CSR, one row per pair in the order of the corpus;
     `ids.json` gives the item of each row.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pairs = every_pair(made.dataset)
+    pairs = every_pair(features.dataset)
     ids = [corpus.ids[item] for item in pairs.item]
     atomic_write(folder / "ids.json", json.dumps(ids, ensure_ascii=False, indent=0) + "\n")
-    made.dataset.split.save(folder / "split.json")
+    features.dataset.split.save(folder / "split.json")
     if pairs.labels is not None:
         _save(pairs.labels, folder, "labels")
     written = {}
-    for pipeline in (made.image, made.text):
+    for pipeline in (features.image, features.text):
         pipeline.save(folder / "pipelines" / pipeline.modality)
         name = _save(pairs.of(pipeline.modality), folder, pipeline.modality)
         written[pipeline.modality] = {"file": name, "width": pipeline.width, "spec": pipeline.spec}
-    split = made.dataset.split
+    split = features.dataset.split
     counts = {"rows": len(pairs), "items": len(set(ids)), "split": split.name, "sha256": split.sha256}
-    return counts | written | {"failures": [failure._asdict() for failure in made.failures]}
+    return counts | written | {"failures": [failure._asdict() for failure in features.failures]}
 
 
 def every_pair(data: Dataset) -> Paired:
     """Return the pairs of all parts of a dataset, each once, by item."""
     parts = [part for part in (data.database, data.query, data.train, data.validation) if part is not None]
-    taken: set[int] = set()
+    seen: set[int] = set()
     chosen = []
     for part in parts:
-        new = part[np.array([row for row, item in enumerate(part.item.tolist()) if item not in taken], np.int64)]
-        taken |= set(new.item.tolist())
+        new = part[np.array([row for row, item in enumerate(part.item.tolist()) if item not in seen], np.int64)]
+        seen |= set(new.item.tolist())
         chosen.append(new)
     item = np.concatenate([part.item for part in chosen])
     order = np.argsort(item, kind="stable")

@@ -1,7 +1,7 @@
-"""Extraction of many items: in batches, by content, kept on disk shard by shard, resumed where it stopped.
+"""Feature extraction in batches: each content once, cached on disk shard by shard, resumable.
 
 Threads open items a bounded number ahead of the extractor, so that memory holds no more than twice the result and a
-few batches. Identical content is extracted once. An item that cannot be used is named.
+few batches. Identical content is extracted once. An unusable item is named.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
+from PIL.Image import Image
 
 from ..data.pairs import Array
 from ..errors import InputError, ItemError
@@ -24,7 +25,7 @@ from ..progress import Log, silent
 from .base import Extractor, file_sha256
 from .cache import Shard, ShardStore
 from .matrix import finite, stacked
-from .raw import existing_file
+from .raw import Picture, existing_file, open_picture
 
 OnError: TypeAlias = Literal["fail", "skip"]
 K = TypeVar("K")
@@ -36,9 +37,9 @@ WORKERS = 2
 
 
 class Extracted(NamedTuple):
-    """The features of the usable items: `rows` says which they are, `failures` why the others are not.
+    """The features of the usable items, whose numbers are `rows`; `failures` gives the reasons of the others.
 
-    `computed` counts what was extracted now, being neither in the cache nor a repetition.
+    `computed` counts the items that were neither cached nor repetitions.
     """
 
     features: Array
@@ -58,7 +59,7 @@ def extract(
 ) -> Extracted:
     """Return the features of raw items; rows already in `cache` are read, new ones are added to it.
 
-    `raws` is any sequence, opened item by item, and for precomputed features their matrix. `names` go into errors.
+    `raws` is any sequence, opened item by item, and for precomputed features their matrix. `names` stand in errors.
     With `on_error="fail"` the first unusable item ends the extraction with an error that gives its name; what was
     extracted until then stays in the cache.
     """
@@ -75,8 +76,8 @@ def extract(
 class _Job:
     """The state of one extraction.
 
-    `rows_of` groups the rows by content; `place` is where a content's features lie in `parts`; `fresh` items are opened
-    and wait for their batch.
+    `rows_of` groups the rows by content; `place` is the position of a content's features in `parts`; `fresh` items are
+    opened and wait for their batch.
     """
 
     extractor: Extractor
@@ -116,7 +117,7 @@ class _Job:
             _save(store, unsaved)
 
     def result(self, store: ShardStore | None) -> Extracted:
-        """Return the features in the order of the items, those that were known before read from the store."""
+        """Return the features in the order of the items, those that were cached before read from the store."""
         computed = len(self.place)
         for shard in store.read() if store is not None and len(self.rows_of) > computed else ():
             wanted = [at for at, key in enumerate(shard.keys) if key in self.rows_of and key not in self.place]
@@ -173,8 +174,10 @@ class _Job:
         self.log(done, len(self.raws), {"failed": float(len(self.failures))} if self.failures else {})
 
 
-def content_key(raw: Path | bytes | ndarray | str) -> bytes:
+def content_key(raw: Picture | str) -> bytes:
     """Return the sha256 of an item's content: a file or its bytes, pixels with their shape, or a text."""
+    if isinstance(raw, Image):
+        raw = np.asarray(open_picture(raw))
     if isinstance(raw, Path):
         return bytes.fromhex(file_sha256(existing_file(raw)))
     if isinstance(raw, bytes):
@@ -188,9 +191,9 @@ def content_key(raw: Path | bytes | ndarray | str) -> bytes:
 def _ahead(
     pool: ThreadPoolExecutor, function: Callable[[K], V], items: Iterable[K]
 ) -> Iterator[tuple[K, V | ItemError]]:
-    """Yield each item with its result or the reason why there is none, in order, working a little ahead.
+    """Yield each item with its result or error, in order, while a pool works a little ahead.
 
-    The first item is done alone, so that what a function loads on its first call is loaded once.
+    The first item is processed alone, so that what a function loads on its first call is loaded once.
     """
 
     def attempt(item: K) -> V | ItemError:

@@ -1,4 +1,4 @@
-"""A corpus turned into the dataset of features that an experiment runs on."""
+"""Featurisation: a corpus becomes the dataset of features that an experiment runs on."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Captions: TypeAlias = Literal["join", "first", "each"]
 class ExtractionOptions(TypedDict, total=False):
     """The options of extraction, all by keyword.
 
-    `captions` says what the text of an item with several captions is. `cache` is a folder that keeps extracted
-    features. With `on_error="skip"` items that cannot be used are left out and counted. `log` is told of the progress.
+    `captions` chooses the text of an item with several captions. `cache` is a folder for extracted features. With
+    `on_error="skip"` unusable items are left out and counted. `log` receives the progress.
     """
 
     captions: Captions
@@ -38,7 +38,7 @@ class ExtractionOptions(TypedDict, total=False):
 
 
 class Failure(NamedTuple):
-    """An item that could not be used."""
+    """An item that could not be used, and why."""
 
     id: str
     modality: Modality
@@ -48,7 +48,7 @@ class Failure(NamedTuple):
 @final
 @dataclass(frozen=True, eq=False)
 class Featurised:
-    """A dataset of features, the fitted pipelines that made it, and the items left out of it."""
+    """A dataset of features, the fitted pipelines that produced it, and the items left out of it."""
 
     dataset: Dataset
     image: Pipeline
@@ -86,12 +86,12 @@ def featurise(
     texts = _texts(corpus, items, _pipeline(text or specs["text"], "text"), captions)
     total = len(images.names) + len(texts.names)
     read = partial(extract, cache=cache, on_error=on_error)
-    images, unseen = _extracted(images, train, partial(read, log=_part(log, 0, total)))
-    texts, unread = _extracted(texts, train, partial(read, log=_part(log, total - len(texts.names), total)))
-    lost = np.array(sorted(unseen | unread), np.int64)
+    images, image_failures = _extracted(images, train, partial(read, log=_part(log, 0, total)))
+    texts, text_failures = _extracted(texts, train, partial(read, log=_part(log, total - len(texts.names), total)))
+    lost = np.array(sorted(image_failures | text_failures), np.int64)
     images, texts = images.finished(train, lost), texts.finished(train, lost)
-    failures = [Failure(corpus.ids[item], "image", reason) for item, reason in unseen.items()]
-    failures += [Failure(corpus.ids[item], "text", reason) for item, reason in unread.items()]
+    failures = [Failure(corpus.ids[item], "image", reason) for item, reason in image_failures.items()]
+    failures += [Failure(corpus.ids[item], "text", reason) for item, reason in text_failures.items()]
     split = _without(corpus.split, {failure.id for failure in failures})
     parts = {part: _paired(corpus, getattr(split, part), images, texts) for part in _PARTS if getattr(split, part)}
     dataset = Dataset(corpus.name, split=split, classes=corpus.classes, **parts)
@@ -99,7 +99,7 @@ def featurise(
 
 
 def default_specs(corpus: Corpus) -> dict[Modality, str]:
-    """Return the feature spec of each modality that is taken where none is given."""
+    """Return the default feature spec of each modality."""
     return {
         "image": "precomputed" if "image" in corpus.features else "hog",
         "text": "precomputed" if "text" in corpus.features else "bow",
@@ -120,7 +120,7 @@ def _fitted(pipeline: Pipeline, rows: Array) -> Pipeline:
 
 
 class _Column(Sequence[Any]):
-    """Some entries of a column, each read when it is asked for."""
+    """Some entries of a column, each read on access."""
 
     def __init__(self, entries: Sequence[Any], rows: Int[ndarray, "n"]) -> None:
         self.entries, self.rows = entries, rows
@@ -133,7 +133,7 @@ class _Column(Sequence[Any]):
 
 
 class _Side(NamedTuple):
-    """One modality under way: `rows` are raw, then features; `item` gives each row's item, ascending."""
+    """One modality in progress: `rows` are raw items, then features; `item` is each row's item, ascending."""
 
     pipeline: Pipeline
     rows: Any
@@ -198,13 +198,13 @@ def _column(entries: Sequence[str]) -> _Column:
 def _given(corpus: Corpus, modality: Modality) -> Array:
     if modality not in corpus.features:
         raise InputError(
-            f"{corpus.name} brings no precomputed {modality} features; choose an extractor for raw {modality}s"
+            f"{corpus.name} has no precomputed {modality} features; choose an extractor for raw {modality}s"
         )
     return corpus.features[modality]
 
 
 def _absent(corpus: Corpus, modality: Modality, pipeline: Pipeline) -> InputError:
-    remedy = "; it brings precomputed features: use the extractor precomputed" if modality in corpus.features else ""
+    remedy = "; it has precomputed features: use the extractor precomputed" if modality in corpus.features else ""
     return InputError(f"{corpus.name} has no {modality}s for {pipeline.spec}{remedy}")
 
 

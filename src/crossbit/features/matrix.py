@@ -1,4 +1,4 @@
-"""What dense and CSR features need alike."""
+"""Operations on feature matrices, dense or CSR."""
 
 from __future__ import annotations
 

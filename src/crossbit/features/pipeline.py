@@ -1,4 +1,4 @@
-"""An extractor and its fitted steps: what a model carries to turn new raw items into features."""
+"""Pipelines: an extractor and its fitted steps, which a model carries to turn raw items into features."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .steps import Step, parse_step
 @final
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """The way from raw items of one modality to features; `width` is 0 until it is fitted."""
+    """Turns raw items of one modality into features; `width` is 0 until it is fitted."""
 
     spec: str
     extractor: Extractor
@@ -40,8 +40,8 @@ class Pipeline:
     ) -> Pipeline:
         """Return the unfitted pipeline of a spec: an extractor, then the steps `pcaN`, `l2`, `centre` or `standard`.
 
-        `options` adds to the options in the spec, for values that cannot be written there, such as odd paths. A file
-        that is not found where its path says is looked for in the folder weights of `data_dir`, by default
+        `options` adds to the options in the spec, for values that cannot be written there, such as paths with commas.
+        A file that does not exist at its path is searched in the folder weights of `data_dir`, by default
         `CROSSBIT_DATA`.
 
         >>> [type(step).__name__ for step in Pipeline.parse("bow(max_words=500) | pca16 | l2", "text").steps]
@@ -64,7 +64,7 @@ class Pipeline:
         return self.extractor.modality
 
     def fit(self, features: Array) -> Pipeline:
-        """Return the pipeline whose steps are fitted to extracted training rows; the extractor is taken as it is."""
+        """Return the pipeline whose steps are fitted to extracted training rows; the extractor stays as it is."""
         fitted: list[Step] = []
         for step in self.steps:
             fitted.append(step.fit(features))

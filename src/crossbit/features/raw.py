@@ -1,6 +1,6 @@
-"""The one place that opens images, and the geometry that extractors share.
+"""Raw images and texts, opened in one place: limits against malicious input, and the geometry that extractors share.
 
-Files are hostile: what is not a picture of sensible size in a common format is refused before its pixels are decoded.
+A file that is not a picture of sensible size in a common format is refused before its pixels are decoded.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ..errors import ItemError
 #: An image file, the bytes of one, RGB pixels, or a PIL image.
 Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"] | Image.Image
 
-MAX_PIXELS = 64_000_000
-MAX_ASPECT = 200
-#: Pixels that are laid on white at once.
+#: Limits of a picture and a text; larger ones raise `ItemError`.
+MAX_PIXELS, MAX_ASPECT, MAX_CHARACTERS = 64_000_000, 200, 1_000_000
+#: Pixels that are composed with white at once.
 _BAND = 1 << 18
 #: Formats that Pillow decodes itself; EPS, for one, would start an interpreter.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -32,8 +32,8 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 def open_picture(raw: Picture) -> Image.Image:
     """Return an upright RGB picture; an unusable one raises `ItemError` with the reason.
 
-    The first frame of an animation counts, transparency lies on white, 16-bit greys keep their upper 8 bits, and
-    the EXIF orientation is applied.
+    An animation gives its first frame, transparency becomes white, 16-bit greys keep their upper 8 bits, and the EXIF
+    orientation is applied.
     """
     if isinstance(raw, ndarray):
         return _from_pixels(raw)
@@ -46,7 +46,7 @@ def open_picture(raw: Picture) -> Image.Image:
 
 
 def pixels_of(raw: Path | bytes) -> int:
-    """Return how many pixels an image file says it has; none is decoded."""
+    """Return the number of pixels in the header of an image file; none is decoded."""
     with _opened(raw) as image:
         return image.width * image.height
 
@@ -114,24 +114,24 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Return a transparent picture on white, made in bands: a huge one would fill the memory five times over."""
-    made = Image.new("RGB", image.size)
+    """Return a transparent picture on white, composed in bands: a huge one would take five times its memory."""
+    opaque = Image.new("RGB", image.size)
     rows = max(1, _BAND // image.width)
     for top in range(0, image.height, rows):
         band = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
-        made.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("RGB"), (0, top))
-    return made
+        opaque.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("RGB"), (0, top))
+    return opaque
 
 
 def squashed(image: Image.Image, size: int) -> UInt8[ndarray, "size size 3"]:
-    """Return the whole picture as a square of `size` pixels, its proportions given up."""
+    """Return the whole picture as a square of `size` pixels, whatever its proportions."""
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def centre_square(image: Image.Image, size: int, resize: int) -> UInt8[ndarray, "size size 3"]:
     """Return the central square of `size` pixels, after the shorter side has become `resize` pixels.
 
-    Both happen in one step, so that no intermediate picture of an extreme shape is ever made.
+    Both happen in one step, so that no intermediate picture has an extreme shape.
     """
     side = min(image.size) * size / resize
     left, top = (image.width - side) / 2, (image.height - side) / 2
@@ -147,11 +147,8 @@ def normalised(
     return pixels * scale - np.array(mean, np.float32) / np.array(std, np.float32)
 
 
-MAX_CHARACTERS = 1_000_000
-
-
 def open_text(raw: str) -> str:
-    """Return the text itself; one that is empty, too long or not UTF-8 raises `ItemError` with the reason.
+    """Return the text unchanged; one that is empty, too long or not UTF-8 raises `ItemError` with the reason.
 
     Bytes that are not UTF-8 arrive as lone surrogates, which is how Python reads them with `surrogateescape`.
     """

@@ -29,7 +29,7 @@ class L2:
     """Divides each row by its Euclidean length; a row of zeros stays as it is."""
 
     def fit(self, x: Array) -> L2:
-        """Return the step itself: there is nothing to learn."""
+        """Return the step itself, which learns nothing."""
         return self
 
     def __call__(self, x: Array) -> Array:
@@ -82,7 +82,7 @@ class Standard:
 class Pca:
     """Keeps the `width` directions of largest variance of the training rows.
 
-    The sign of each direction makes its entry of largest magnitude positive, so that a fit is reproducible.
+    The sign of each direction makes its entry of largest magnitude positive, so that fits are reproducible.
     """
 
     width: int

@@ -1,1 +1,1 @@
-"""Files: arrays and tables from anyone, atomic writes, models from a hub."""
+"""Files: untrusted arrays and texts, atomic writes, models from a hub, tables of results."""

@@ -1,4 +1,4 @@
-"""Arrays from anyone's files: .npy, .npz, .mat of version 5 and of version 7.3; hostile until read.
+"""Arrays from untrusted files: .npy, .npz, .mat of version 5 and of version 7.3.
 
 `FILE:NAME` chooses an array of a file that holds several. Nothing is unpickled, no link is followed, and what would
 unpack to more than `LARGEST` bytes is refused by its headers, before it is read.
@@ -32,7 +32,7 @@ def read_array(place: str) -> Array:
     """Return the one numeric array of a file, or the one that `FILE:NAME` names.
 
     Raises:
-        InputError: where the file is damaged, holds objects, holds several arrays and none is named, or no such.
+        InputError: where the file is damaged, holds objects, lacks the named array, or holds several and none is named.
         FileNotFoundError: where there is no such file.
 
     """
@@ -41,7 +41,7 @@ def read_array(place: str) -> Array:
         raise InputError(
             f"{path}: arrays are read from {', '.join(_READERS)}, not {path.suffix or 'a file without one'}"
         )
-    with path.open("rb"):  # says plainly where there is none, or where it may not be read
+    with path.open("rb"):  # raises plainly where the file is missing or not readable
         pass
     return _numeric(place, read_named(path, name))
 
@@ -82,7 +82,7 @@ def _numeric(place: str, array: Array) -> Array:
 
 
 def _chosen(path: Path, name: str | None, shapes: Mapping[str, Any]) -> str:
-    """Return the name of the array to read: the one asked for, or the only one."""
+    """Return the name of the array to read: the named one, or the only one."""
     listed = ", ".join(f"{each} {shape}" for each, shape in shapes.items()) or "no array"
     if name is None and len(shapes) == 1:
         return next(iter(shapes))

@@ -1,8 +1,7 @@
-"""Files and folders that are written whole or not at all, and places that are checked before hours of work.
+"""Atomic writes: files and folders are written whole or not at all; unwritable places are refused in advance.
 
-What is written lies under a hidden name beside its place, is synced to the disk, and then takes its place; last, the
-folder that names it is synced. A reader finds the old content or the new one, even after a loss of power, and a disk
-that takes no more raises `DiskError`.
+New content is written under a hidden name beside its place, synced to disk and renamed; last, the parent folder is
+synced. A reader finds the old content or the new, even after a power failure. A failing disk raises `DiskError`.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from tempfile import TemporaryDirectory
 
 from ..errors import DiskError, InputError
 
-#: What the system says of a disk that is full, over quota, damaged or read-only, and of a file that is too large.
+#: The error numbers of a disk that is full, over quota, damaged or read-only, and of a file that is too large.
 _FAILING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
 _NUMBERS = itertools.count()
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Refuse a folder that cannot be made or written into; commands ask before hours of work, not after."""
+    """Refuse a folder that cannot be created or written to; commands check this before hours of work, not after."""
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(f"{folder} cannot be written: {nearest} is no folder that may be written to")
+        raise InputError(f"{folder} cannot be written: {nearest} is not a writable folder")
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a hidden path beside `path`; its file takes the place of `path` if the block ends without an error.
 
-    The folder must be there: one that someone removed meanwhile does not come back.
+    The parent folder must exist: one that was removed meanwhile is not created again.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}-{next(_NUMBERS)}.part")
     with _disk_errors(path):
@@ -57,8 +56,8 @@ def atomic_write(path: Path, content: str | bytes | memoryview) -> None:
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` if the block ends without an error.
 
-    Two renames replace an existing folder: one that is lost between them, with the process, leaves the old content
-    in the hidden folder beside it.
+    An existing folder is replaced by two renames. A process killed between them leaves the old content in the hidden
+    folder beside it.
     """
     folder = folder.absolute()
     with _disk_errors(folder):
@@ -83,7 +82,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 def append_line(path: Path, line: str) -> None:
     """Append a line of UTF-8 to a file; it is on the disk when this returns.
 
-    The line begins with a line break, which ends one that a crash has cut off; readers skip lines that are empty.
+    A line break comes first and ends a line that a crash cut off; readers skip empty lines.
     """
     with _disk_errors(path):
         new = not path.exists()
@@ -95,7 +94,7 @@ def append_line(path: Path, line: str) -> None:
 
 
 def _sync(place: Path) -> None:
-    """Wait until the disk holds a file, or a folder's list of names."""
+    """Wait until a file, or a folder's list of names, is on the disk."""
     number = os.open(place, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -111,9 +110,9 @@ def _disk_errors(place: Path) -> Iterator[None]:
     except DiskError:
         raise
     except Exception as error:
-        said = re.search(r"\(os error (\d+)\)", str(error))
+        found = re.search(r"\(os error (\d+)\)", str(error))
         short = isinstance(error, OSError) and error.errno is None and "requested and" in str(error)
-        number = int(said[1]) if said else getattr(error, "errno", None)
+        number = int(found[1]) if found else getattr(error, "errno", None)
         if number not in _FAILING and not short:
             raise
         reason = str(error) if number is None else os.strerror(number)

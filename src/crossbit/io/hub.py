@@ -1,4 +1,4 @@
-"""Models of Hugging Face's transformers: found in a folder or on the hub, and read.
+"""Models of Hugging Face's transformers, loaded from a folder or from the hub.
 
 Weights are read as safetensors only, and no code that comes with a model is run.
 """
@@ -12,20 +12,20 @@ from typing import Any
 
 from ..errors import InputError, missing
 
-#: What is fetched from the hub and makes up a model; weights in pickles are not among it.
+#: The files of a model that are fetched from the hub; pickled weights are not among them.
 FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
 def load_dual_encoder(folder: Path) -> Any:
-    """Return the model in a folder; one that does not project images and texts alike is refused."""
+    """Return the model in a folder; one that does not project both images and texts is refused."""
     model = load_pretrained(folder, "AutoModel", use_safetensors=True)
     if not hasattr(model, "get_image_features") or not hasattr(model, "get_text_features"):
-        raise InputError(f"{folder} is a {type(model).__name__}, which does not project images and texts alike")
+        raise InputError(f"{folder} is a {type(model).__name__}, which does not project both images and texts")
     return model.eval()
 
 
 def load_pretrained(folder: Path, kind: str, **options: Any) -> Any:
-    """Return what a class of transformers makes of a folder, without network."""
+    """Return an object of a transformers class, loaded from a folder without network."""
     try:
         return getattr(transformers_package(), kind).from_pretrained(folder, local_files_only=True, **options)
     except InputError:
@@ -35,7 +35,7 @@ def load_pretrained(folder: Path, kind: str, **options: Any) -> Any:
 
 
 def model_folder(name: str, revision: str) -> Path:
-    """Return the folder of a model, fetched from the hub unless it is here; one without safe weights is refused."""
+    """Return the folder of a model, fetched from the hub if need be; one without safetensors is refused."""
     folder = Path(name)
     folder = folder if folder.is_dir() else _fetched(name, revision)
     if not any(folder.glob("*.safetensors")):
@@ -98,5 +98,5 @@ def broken_package(package: str, fault: BaseException) -> InputError:
 
 
 def projections(found: Any) -> Any:
-    """Return the projections in what a model returns, which before transformers 5 was nothing else, in float32."""
+    """Return the projections in a model's output, which before transformers 5 was the projections alone, as float32."""
     return getattr(found, "pooler_output", found).float()

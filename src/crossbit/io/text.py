@@ -1,4 +1,4 @@
-"""Reading the files that loaders find, and naming what is wrong with them."""
+"""Text files of datasets: readers that name the line at fault, and paths that stay inside their folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("crossbit.datasets")
 
 @final
 class LazySequence(Sequence[T], Generic[T]):
-    """A sequence whose items are made on access."""
+    """A sequence whose items are created on access."""
 
     def __init__(self, length: int, make: Callable[[int], T]) -> None:
         """Hold `length` items, of which `make(i)` is the i-th."""
@@ -36,7 +36,7 @@ class LazySequence(Sequence[T], Generic[T]):
     @overload
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: int | slice) -> T | list[T]:
-        """Make one item, or a list of them."""
+        """Return one item, or a list of them."""
         if isinstance(index, slice):
             return [self._make(i) for i in range(*index.indices(self._length))]
         if not -self._length <= index < self._length:
@@ -112,7 +112,7 @@ def read_flags(path: Path, shape: tuple[int, int]) -> Bool[ndarray, "n classes"]
 
 
 def leave_out(what: str, names: Sequence[str], of: int, refuse: bool) -> None:
-    """State that some of `of` items are left out and why, or refuse them all."""
+    """Log that some of `of` items are left out and why, or refuse them all."""
     if not names:
         return
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

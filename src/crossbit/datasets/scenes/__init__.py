@@ -52,7 +52,7 @@ class Scenes(Loader):
     )
 
     def __post_init__(self) -> None:
-        """Refuse sizes that do not fit and seeds that are none."""
+        """Refuse sizes that do not fit and invalid seeds."""
         if not 0 < self.train <= self.database or self.query < 1 or self.seed < 0:
             raise InputError(
                 "scenes: 0 < train <= database, query > 0 and seed >= 0 are wanted, but train is"
@@ -60,7 +60,7 @@ class Scenes(Loader):
             )
 
     def load(self, data_dir: Path | None = None) -> Corpus:
-        """Return the corpus; pictures and captions are made on access, and `data_dir` is not looked at."""
+        """Return the corpus; pictures and captions are made on access, and `data_dir` is ignored."""
         size = self.database + self.query
         ids = tuple(f"{index:06d}" for index in range(size))
         labels = np.zeros((size, len(CLASSES)), bool)

@@ -1,4 +1,4 @@
-"""How people would put a scene into words: five sentences that omit, count, relate and reword."""
+"""Captions of scenes: five sentences each that omit, count, relate and reword, as people do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def captions(seed: int, index: int) -> tuple[str, ...]:
 
 @final
 class Speaker:
-    """Words one caption: it calls things of one kind alike, so that they can be counted."""
+    """Writes one caption; it names things of one kind alike, so that they can be counted."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         """Choose among synonyms by `rng`."""
@@ -51,7 +51,7 @@ class Speaker:
         self._chosen: dict[str, str] = {}
 
     def words(self, thing: Thing, *, size: float, colour: float = 1.0) -> str:
-        """Return a thing in words; its size and colour are said with these probabilities."""
+        """Return a thing in words; its size and colour are mentioned with these probabilities."""
         sizes = SIZE_WORDS[thing.size] if self.rng.random() < size else ()
         colours = COLOUR_WORDS[thing.colour] if self.rng.random() < colour else ()
         parts = {thing.size: sizes, thing.colour: colours, thing.shape: SHAPE_WORDS[thing.shape]}

@@ -1,4 +1,4 @@
-"""What is in a scene: one to four things, each with a shape, a colour, a size and a place."""
+"""The things in a scene: one to four, each with a shape, a colour, a size and a place."""
 
 from __future__ import annotations
 

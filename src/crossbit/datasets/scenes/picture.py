@@ -1,4 +1,4 @@
-"""How a scene looks: shaded shapes with soft edges and shadows on a noisy background.
+"""Pictures of scenes: shaded shapes with soft edges and shadows on a noisy background.
 
 Edges are smooth because a pixel is covered as far as the signed distance of its centre from the outline says.
 """

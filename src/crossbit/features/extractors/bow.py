@@ -1,4 +1,4 @@
-"""Bag of words: which words of a fitted vocabulary a text holds."""
+"""Bag of words: the words of a fitted vocabulary that a text contains."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Bow(Extractor):
     vocabulary: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse limits that leave no word."""
+        """Refuse limits that exclude every word."""
         if self.max_words < 1 or self.min_count < 1:
             raise InputError(f"bow needs max_words and min_count of at least 1, not {self.max_words}, {self.min_count}")
 

@@ -1,4 +1,4 @@
-"""CLIP, SigLIP and their kin, as Hugging Face's transformers loads them: images and texts in one space."""
+"""CLIP, SigLIP and similar models of Hugging Face's transformers: images and texts in one space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any ONNX image model, run by ONNX Runtime on the processor."""
+"""Any ONNX image model, run by ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenCLIP's models, for those who have open_clip and a torchvision that fits their torch."""
+"""OpenCLIP models; they need open_clip and a torchvision that matches torch."""
 
 from __future__ import annotations
 

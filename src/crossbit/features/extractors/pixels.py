@@ -1,4 +1,4 @@
-"""The pixels themselves, for networks that learn from them."""
+"""Raw pixels, for networks that begin with convolutions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features that the dataset already brings."""
+"""Precomputed features, which the dataset provides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..matrix import finite, stacked
 @final
 @dataclass(frozen=True)
 class Precomputed(Extractor):
-    """The feature matrix that the dataset brings for this modality, dense or CSR, as float32.
+    """The feature matrix that the dataset provides for this modality, dense or CSR, as float32.
 
     New items are feature rows of the same width.
     """

@@ -1,4 +1,4 @@
-"""Sentences as rows of word ids, for networks that read them word by word, and vectors of words learned elsewhere."""
+"""Token ids: sentences as rows of word ids, for sequence models, with optional pretrained word vectors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Words(Extractor):
     table: Float32[ndarray, "words width"] | None = field(default=None, compare=False, repr=False)  # read of `vectors`
 
     def __post_init__(self) -> None:
-        """Refuse limits that leave no word."""
+        """Refuse limits that exclude every word."""
         if self.min_count < 1 or self.longest < 3:
             raise InputError(
                 f"words needs a min_count of at least 1 and a longest of at least 3 (a word between its marks), not"
