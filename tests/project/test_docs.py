@@ -125,7 +125,7 @@ def test_a_table_survives_bars_and_line_ends(generate):
     assert generate.table([{"spec": "a|b\nc"}]) == "| spec |\n| --- |\n| a\\|b c |"
 
 
-@pytest.mark.parametrize(("name", "needs"), [("docstrings", "griffe"), ("site", "mkdocs")])
+@pytest.mark.parametrize(("name", "needs"), [("docstrings", "griffe"), ("hooks", "mkdocs")])
 def test_the_site_keeps_its_examples(name, needs):
     pytest.importorskip(needs, reason="the site's packages are those of the group dev")
     failed, tried = doctest.testmod(loaded(name))
