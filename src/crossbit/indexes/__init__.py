@@ -17,9 +17,9 @@ from numpy import ndarray
 from ..codes import Codes
 from ..errors import InputError
 from ..registry import Registry
-from .base import Balls, Index, Neighbours
+from .base import Balls, Index, Neighbours, in_order
 
-__all__ = ["INDEXES", "Balls", "Index", "Neighbours", "build", "register_index", "scan", "scan_name"]
+__all__ = ["INDEXES", "Balls", "Index", "Neighbours", "build", "in_order", "register_index", "scan", "scan_name"]
 
 INDEXES: Registry[type[Index]] = Registry(
     "index",

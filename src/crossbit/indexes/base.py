@@ -168,6 +168,13 @@ def checked_radius(radius: int, bits: int) -> int:
     return min(radius, bits)
 
 
+def in_order(ids: Int64[ndarray, "q m"], distances: Shaped[ndarray, "q m"], k: int | None = None) -> Neighbours:
+    """Return the first `k` results of each query in order of distance, then id."""
+    order = np.lexsort((ids, distances))[:, :k]
+    query = np.arange(len(ids))[:, None]
+    return Neighbours(ids[query, order], distances[query, order].astype(np.uint16))
+
+
 def balls(
     query: Int64[ndarray, "found"], ids: Int64[ndarray, "found"], distances: Shaped[ndarray, "found"], total: int
 ) -> Balls:

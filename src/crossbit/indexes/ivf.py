@@ -22,6 +22,7 @@ from .base import (
     columns,
     distinct,
     faiss_module,
+    in_order,
     ordered,
     same_bits,
 )
@@ -114,10 +115,7 @@ class InvertedFile:
         short = np.flatnonzero((ids < 0).any(axis=1))
         if len(short):
             ids[short], distances[short] = self._scanned().search(queries[short], k)
-        order = np.lexsort((ids, distances))
-        return Neighbours(
-            np.take_along_axis(ids, order, axis=1), np.take_along_axis(distances, order, axis=1).astype(np.uint16)
-        )
+        return in_order(ids, distances)
 
     def within(self, queries: Codes, radius: int, allowed: Shaped[ndarray, "m"] | None = None) -> Balls:
         """Return the codes of the probed groups, or all allowed ones, that differ in at most `radius` bits."""

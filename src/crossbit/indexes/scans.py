@@ -120,9 +120,9 @@ class Scan(ABC):
 
     def _rows(self, ids: Int64[ndarray, "m"]) -> Int64[ndarray, "rows"]:
         """Return the rows of those ids that are in the index, ascending."""
-        ids = np.sort(ids)
+        ids = ids if ascends(ids) else np.sort(ids)
         if self._ids is None or not len(self._ids):
-            return ids[(ids >= 0) & (ids < len(self.codes))]
+            return ids[slice(*np.searchsorted(ids, [0, len(self.codes)]))]
         rows = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
         there: ndarray = rows[self._ids[rows] == ids]
         return there

@@ -13,6 +13,7 @@ from crossbit.collection import text as words
 from crossbit.collection.item import Item
 from crossbit.collection.search.saved_index import SavedIndex
 from crossbit.collection.storage.batch import EncodedBatch
+from crossbit.collection.storage.snapshot import Side
 from crossbit.errors import InputError
 from crossbit.indexes import INDEXES, register_index
 from crossbit.indexes.exact import Exact
@@ -135,6 +136,16 @@ def test_a_folder_that_cannot_be_written_is_searched_all_the_same(shelf, folder,
 def test_items_of_one_side_alone(shelf, rng):
     shelf.add([Raw("text alone", None, ("a red circle",))])
     assert_same(shelf, rng)
+
+
+@pytest.mark.parametrize("k", [5, 399, 400])
+def test_a_reader_of_an_older_state_finds_as_many(rng, k):
+    codes = Codes.from_bits(rng.random((400, 24)) < 0.5)
+    older, newer = Side(np.arange(400), codes), Side(np.arange(10, 410), codes)
+    found = SavedIndex.built("ivf", newer).search(older, codes[:9], k, 999)
+    assert found.ids.shape == (9, k)
+    assert ((found.ids >= 0) & (found.ids < 400)).all()
+    assert all(len({*row}) == k for row in found.ids.tolist())
 
 
 def test_an_inverted_file_of_version_0_1_0_is_replaced(shelf, folder, rng, built):

@@ -55,7 +55,7 @@ class Planner:
             found = scan(side.codes[allowed]).search(queries, k)
             return Neighbours(allowed[found.ids], found.distances), f"{scan_name()} over the allowed codes"
         name = _chosen(settings, len(side))
-        if INDEXES[name].saved:
+        if (modality, name) in self._saved or INDEXES[name].saved:
             index = self._saved_index(name, side, modality)
             return index.search(side, queries, k, settings.probes), f"{name}, {settings.probes} probes"
         return self._index(name, side, modality).search(queries, k), name

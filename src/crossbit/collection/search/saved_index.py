@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from ...codes import Codes
 from ...data.pairs import Modality
-from ...indexes import INDEXES, Index, Neighbours, build, scan
+from ...indexes import INDEXES, Index, Neighbours, build, in_order, scan
 from ..storage.snapshot import Side
 
 #: The folder of saved indexes in a collection's.
@@ -43,16 +43,19 @@ class SavedIndex:
         """Return `k` near codes of each query by their rows in a side that may have changed since."""
         k = min(k, len(side))
         start = self._end(side)
-        gone = max(len(self._index) - start, 0)
+        gone = max(len(self._index) - start, 0)  # a side of a moment ago may also have items that the index has not
         numbers, distances = self._index.search(queries, k + min(gone, k), probes=probes)
         rows = _rows(side, numbers)
+        if start == len(side) and rows.shape[1] >= k and (rows >= 0).all():
+            return Neighbours(rows[:, :k], distances[:, :k])
         distances = np.where(rows < 0, _FAR, distances)
         if start < len(side):
             fresh = scan(side.codes[start:]).search(queries, k)
             rows = np.concatenate([rows, fresh.ids + start], axis=1)
             distances = np.concatenate([distances, fresh.distances], axis=1)
-        order = np.lexsort((rows, distances))[:, :k]
-        rows, distances = np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)
+        if rows.shape[1] < k:
+            return scan(side.codes).search(queries, k)
+        rows, distances = in_order(rows, distances, k)
         short = np.flatnonzero((distances == _FAR).any(axis=1))  # too many of the nearest are gone
         if len(short):
             rows[short], distances[short] = scan(side.codes).search(queries[short], k)
