@@ -148,10 +148,10 @@ MANY = {f"{number:x}": 1 for number in range(100_000)}
     ids=["names", "names in a part", "a long name", "parts", "names of items", "names in an item", "texts"],
 )
 def test_a_million_faults_cost_what_one_costs(client, path, body, at):
-    from crossbit.server.requests import NewItems, Question
+    from crossbit.server.requests import AddRequest, SearchRequest
 
     with pytest.raises(ValidationError) as faults:
-        {"search": Question, "items": NewItems}[path].model_validate(body)
+        {"search": SearchRequest, "items": AddRequest}[path].model_validate(body)
     assert faults.value.error_count() < 100
     answer = client.post(f"/api/collections/scenes24/{path}", json=body, headers=ALLOWED)
     assert refused(answer, 422, "input").startswith(at)

@@ -1,4 +1,4 @@
-"""So many at a time, so many waiting, each for so long; and what the guard counts it forgets again."""
+"""So many at a time, so many waiting, each for so long; and what the middleware counts it forgets again."""
 
 import asyncio
 import threading
@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from crossbit.server.errors import RefusedError
+from crossbit.server.errors import ApiError
 from crossbit.server.limits import Limits
-from crossbit.server.middleware import Guard
+from crossbit.server.middleware import LimitsMiddleware
 from crossbit.server.workers import WorkerPool
 
 
@@ -41,7 +41,7 @@ def test_a_full_queue_refuses_at_once():
         pool, go = WorkerPool(1, queue=1, seconds=30), threading.Event()
         busy = [asyncio.create_task(pool.run(go.wait)) for _ in range(2)]
         await asyncio.sleep(0.05)
-        with pytest.raises(RefusedError, match="1 requests are waiting already") as fault:
+        with pytest.raises(ApiError, match="1 requests are waiting already") as fault:
             await pool.run(lambda: None)
         go.set()
         await asyncio.gather(*busy)
@@ -55,10 +55,10 @@ def test_a_full_queue_refuses_at_once():
 def test_late_work_is_answered_and_keeps_its_slot_until_it_ends():
     async def main():
         pool, go = WorkerPool(1, queue=5, seconds=0.1), threading.Event()
-        with pytest.raises(RefusedError, match=r"longer than 0.1 s; ask for less"):
+        with pytest.raises(ApiError, match=r"longer than 0.1 s; ask for less"):
             await pool.run(go.wait)
         assert pool.working == 1
-        with pytest.raises(RefusedError, match=r"no turn within 0.1 s"):
+        with pytest.raises(ApiError, match=r"no free worker within 0.1 s"):
             await pool.run(lambda: None)
         go.set()
         while pool.working:
@@ -81,8 +81,8 @@ def test_the_error_of_work_is_raised_and_its_slot_freed():
     asyncio.run(main())
 
 
-def asked(guard, chunks, client="1.2.3.4", headers=()):
-    """Return the status that a guard answers to a body in chunks."""
+def asked(middleware, chunks, client="1.2.3.4", headers=()):
+    """Return the status that a middleware answers to a body in chunks."""
     waiting, sent = [{"body": chunk, "more_body": True} for chunk in chunks] + [{"body": b""}], []
 
     async def receive():
@@ -102,28 +102,28 @@ async def read_all(scope, receive, send):
     await send({"type": "http.response.body", "body": message["body"]})
 
 
-def run(guard, *args, **options):
-    *call, sent = asked(guard, *args, **options)
-    asyncio.run(guard(*call))
+def run(middleware, *args, **options):
+    *call, sent = asked(middleware, *args, **options)
+    asyncio.run(middleware(*call))
     return sent
 
 
 def test_the_app_gets_the_whole_body_at_once():
-    sent = run(Guard(read_all, Limits()), [b"ab", b"cd"])
+    sent = run(LimitsMiddleware(read_all, Limits()), [b"ab", b"cd"])
     assert sent[0]["status"] == 200
     assert sent[1]["body"] == b"abcd"
     assert (b"x-content-type-options", b"nosniff") in sent[0]["headers"]
 
 
 def test_bodies_are_bounded_each_and_together_and_nothing_is_kept():
-    guard = Guard(read_all, Limits(body=10, bodies=8))
-    assert run(guard, [b"x" * 11])[0]["status"] == 413
-    assert run(guard, [b"x" * 6, b"x" * 6])[0]["status"] == 413
-    assert run(guard, [b"x" * 5, b"x" * 4])[0]["status"] == 503
-    assert run(guard, [b"x" * 8])[0]["status"] == 200
-    assert guard.held == 0
-    assert not guard.clients
-    assert guard.refused == {"too-large": 2, "overloaded": 1}
+    middleware = LimitsMiddleware(read_all, Limits(body=10, bodies=8))
+    assert run(middleware, [b"x" * 11])[0]["status"] == 413
+    assert run(middleware, [b"x" * 6, b"x" * 6])[0]["status"] == 413
+    assert run(middleware, [b"x" * 5, b"x" * 4])[0]["status"] == 503
+    assert run(middleware, [b"x" * 8])[0]["status"] == 200
+    assert middleware.held == 0
+    assert not middleware.clients
+    assert middleware.refused == {"too-large": 2, "overloaded": 1}
 
 
 def test_one_client_s_share_leaves_room_for_others():
@@ -134,9 +134,9 @@ def test_one_client_s_share_leaves_room_for_others():
             await go.wait()
             await read_all(scope, receive, send)
 
-        guard = Guard(wait, Limits(per_client=2))
-        calls = [asked(guard, [], client=client) for client in ("a", "a", "a", "b")]
-        tasks = [asyncio.create_task(guard(*call[:3])) for call in calls]
+        middleware = LimitsMiddleware(wait, Limits(per_client=2))
+        calls = [asked(middleware, [], client=client) for client in ("a", "a", "a", "b")]
+        tasks = [asyncio.create_task(middleware(*call[:3])) for call in calls]
         await asyncio.sleep(0.01)
         assert calls[2][3][0]["status"] == 429
         assert (b"retry-after", b"1") in calls[2][3][0]["headers"]
@@ -151,7 +151,7 @@ def test_a_fault_of_the_server_is_500_without_its_words(caplog):
     async def fail(scope, receive, send):
         raise RuntimeError("secret")
 
-    sent = run(Guard(fail, Limits()), [])
+    sent = run(LimitsMiddleware(fail, Limits()), [])
     assert sent[0]["status"] == 500
     assert b"secret" not in sent[1]["body"]
     assert "secret" in caplog.text

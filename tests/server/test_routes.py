@@ -147,7 +147,7 @@ def test_no_answer_holds_a_place_on_the_disk(client, shelf, tmp_path_factory):
 )
 def test_a_filter_does_not_find_out_places(client, where):
     message = refused(client.get(SEARCH, params={"text": "x", "where": where}), 422, "input")
-    assert "not where it is" in message
+    assert "but not its path" in message
 
 
 def test_a_filter_may_ask_whether_there_is_a_picture(client):

@@ -54,9 +54,9 @@ def test_the_document_lists_every_route_and_every_refusal(document):
 
 def test_the_examples_of_the_document_work(document, writable):
     schemas = document["components"]["schemas"]
-    for question in schemas["Question"]["examples"]:
+    for question in schemas["SearchRequest"]["examples"]:
         assert writable.post("/api/collections/mine/search", json=question).status_code == 200
-    for items in schemas["NewItems"]["examples"]:
+    for items in schemas["AddRequest"]["examples"]:
         answer = writable.post("/api/collections/mine/items", json=items, headers=ALLOWED)
         assert answer.json()["added"] == 1
 

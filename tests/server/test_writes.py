@@ -54,7 +54,7 @@ def test_a_server_without_a_key_only_reads(own):
 
     with serving(create_app([own])) as address, httpx.Client(base_url=address, timeout=60) as client:
         assert not client.get("/api/collections").json()["writable"]
-        assert "only reads" in refused(add(client, NOTE), 403, "read-only")
+        assert "read-only;" in refused(add(client, NOTE), 403, "read-only")
         refused(remove(client, "000001"), 403, "read-only")
     assert len(own) == 60
 

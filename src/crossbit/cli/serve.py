@@ -61,11 +61,11 @@ def _serve(
     from ..collection import Collection
     from ..progress import bar
     from ..server import create_app, run
-    from ..server.serve import address_of, bound
+    from ..server.serve import bind, url_of
     from ..server.served import ServedCollection
 
     with ExitStack() as stack:
-        listener = stack.enter_context(bound(*at))
+        listener = stack.enter_context(bind(*at))
         opened = []
         with bar("open collections") as log:
             for count, folder in enumerate(folders, 1):
@@ -73,7 +73,7 @@ def _serve(
                 ServedCollection(folder.name, opened[-1]).warm_up()
                 log(count, len(folders), {})
         app = create_app(opened, key=key, limits=limits, hosts=hosts)
-        run(app, limits, listener, lambda: typer.echo(address_of(listener)))
+        run(app, limits, listener, lambda: typer.echo(url_of(listener)))
 
 
 def read_key(path: Path | None, given: str | None) -> str | None:

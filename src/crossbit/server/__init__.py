@@ -1,17 +1,16 @@
-"""The server: collections behind HTTP, and a page to look at them. It reads unless it is given a key.
+"""The server: a web page and an HTTP API for collections. It is read-only unless it has an API key.
 
 ::
 
-    connections   deadlines for every phase of a connection             a slow client is cut
-    guard         host, share per client, size and pace of a body       400, 408, 413, 429, 503
-    app           routes, errors, meters                                /openapi.json
-    questions     what clients may send, bounded                        422
-    reading       search, item, thumbnail                               in one of so many slots
-    writing       add, remove                                           behind the key, one at a time
-    answers       what of the library's values clients see
+    timeouts      a deadline for every phase of a connection            slow clients are disconnected
+    middleware    host allow-list, share per client, size and pace      400, 408, 413, 429, 503
+    app           routes, errors, metrics                               /openapi.json
+    requests      bounded request models                                422
+    routes        search, items, thumbnails; adding and removing        in worker pools; writes need the key
+    responses     response models, without paths of the server
     assets, page/ the page, a fixed list of files
 
-Requests never name files: ids are looked up, uploads are bytes, addresses inside them are never fetched.
+Requests never name files: ids are looked up, uploads are bytes, and URLs in requests are never fetched.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files of the page: a fixed list, read once when the server starts."""
+"""The files of the page: a fixed list, read once at the start of the server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from importlib import resources
 from typing import NamedTuple
 
-#: Every file that is served, with its type; no address becomes a path.
+#: Every served file with its media type; no URL becomes a path.
 FILES = {
     "index.html": "text/html; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
@@ -22,7 +22,7 @@ FILES = {
 
 
 class Asset(NamedTuple):
-    """A file of the page, its type, and the mark by which a browser knows that it has it."""
+    """A file of the page with its media type and ETag."""
 
     content: bytes
     media_type: str
@@ -33,7 +33,7 @@ def load() -> dict[str, Asset]:
     """Return the files by name."""
     folder = resources.files(__package__) / "page"
     contents = {name: (folder / name).read_bytes() for name in FILES}
-    return {name: Asset(made, FILES[name], tag(made)) for name, made in contents.items()}
+    return {name: Asset(content, FILES[name], tag(content)) for name, content in contents.items()}
 
 
 def tag(content: bytes) -> str:

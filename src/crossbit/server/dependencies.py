@@ -1,4 +1,4 @@
-"""What all requests of one server share."""
+"""Shared state of a server, as dependencies of its routes: the collections, the worker pools, the API key."""
 
 from __future__ import annotations
 
@@ -11,51 +11,54 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from .assets import Asset
-from .errors import RefusedError
+from .errors import ApiError
 from .limits import Limits
-from .metrics import Meters
+from .metrics import ServerMetrics
 from .served import ServedCollection, ServedCollections
 from .workers import WorkerPool
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class State:
-    """One server: its collections, the threads that search and the one that writes, its key, its limits, its page."""
+class ServerState:
+    """State of one server: collections, limits, API key, worker pools, metrics and page.
 
-    shelves: ServedCollections
+    `monitoring` answers health and metrics while all workers of the other pools are busy.
+    """
+
+    collections: ServedCollections
     limits: Limits
     key: str | None
     search: WorkerPool
     write: WorkerPool
-    aside: WorkerPool  # what must be answered when all slots are taken: health, meters
-    meters: Meters
+    monitoring: WorkerPool
+    metrics: ServerMetrics
     assets: Mapping[str, Asset]
 
 
-def state_of(request: Request) -> State:
-    """Return what the server of a request holds."""
-    return cast("State", request.app.state.crossbit)
+def server_state(request: Request) -> ServerState:
+    """Return the state of the server that received a request."""
+    return cast("ServerState", request.app.state.crossbit)
 
 
-Here = Annotated[State, Depends(state_of)]
+Server = Annotated[ServerState, Depends(server_state)]
 
 
-def _shelf(name: str, here: Here) -> ServedCollection:
-    """Return the collection that an address names."""
-    return here.shelves[name]
+def _served(name: str, server: Server) -> ServedCollection:
+    """Return the collection named in the URL."""
+    return server.collections[name]
 
 
-Served = Annotated[ServedCollection, Depends(_shelf)]
-_BEARER = HTTPBearer(auto_error=False, description="The API key; without one the server only reads.")
+Served = Annotated[ServedCollection, Depends(_served)]
+_BEARER = HTTPBearer(auto_error=False, description="The API key; a server without one is read-only.")
 
 
-def _allowed(here: Here, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> None:
-    """Refuse whoever may not write."""
-    if here.key is None:
-        raise RefusedError(403, "read-only", "this server only reads; start it with an API key to add and remove")
-    if given is None or not hmac.compare_digest(given.credentials.encode(), here.key.encode()):
-        raise RefusedError(401, "key", "adding and removing need the API key, as in Authorization: Bearer KEY")
+def _authorise(server: Server, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> None:
+    """Refuse requests to write without the API key."""
+    if server.key is None:
+        raise ApiError(403, "read-only", "this server is read-only; start it with an API key to add and remove items")
+    if credentials is None or not hmac.compare_digest(credentials.credentials.encode(), server.key.encode()):
+        raise ApiError(401, "key", "adding and removing items needs the API key, as in Authorization: Bearer KEY")
 
 
-Writer = Depends(_allowed)
+RequiresKey = Depends(_authorise)

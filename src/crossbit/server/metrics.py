@@ -1,4 +1,4 @@
-"""What the server counts of itself, in the text format of Prometheus."""
+"""Metrics of the server, in the text format of Prometheus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ..collection import SearchResults
-from .middleware import App, Guard, Message, Receive, Send
+from .middleware import App, LimitsMiddleware, Message, Receive, Send
 from .served import ServedCollections
 from .workers import WorkerPool
 
@@ -18,17 +18,17 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 @final
-class Meters:
-    """The meters of one server; labels are routes and collections, never what a client writes."""
+class ServerMetrics:
+    """The metrics of one server; labels are routes and collections, never input of clients."""
 
-    def __init__(self, shelves: ServedCollections, slots: WorkerPool) -> None:
+    def __init__(self, collections: ServedCollections, pool: WorkerPool) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "crossbit_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
+            "crossbit_requests", "Requests with a response.", ("method", "route", "status"), registry=self.registry
         )
         self.seconds = Histogram(
             "crossbit_request_seconds",
-            "Time from a request to its answer.",
+            "Time from request to response.",
             ("route",),
             buckets=_SECONDS,
             registry=self.registry,
@@ -41,34 +41,34 @@ class Meters:
             registry=self.registry,
         )
         for name, about, read in (
-            ("crossbit_working", "Requests that hold a slot.", lambda: slots.working),
-            ("crossbit_waiting", "Requests that wait for a slot.", lambda: slots.waiting),
+            ("crossbit_working", "Requests being processed.", lambda: pool.working),
+            ("crossbit_waiting", "Requests waiting for a worker.", lambda: pool.waiting),
         ):
             Gauge(name, about, registry=self.registry).set_function(read)
         sizes = Gauge("crossbit_items", "Items of a collection.", ("collection",), registry=self.registry)
-        for shelf in shelves:
-            sizes.labels(shelf.name).set_function(shelf.collection.__len__)
+        for served in collections:
+            sizes.labels(served.name).set_function(served.collection.__len__)
 
-    def watch(self, guard: Guard) -> None:
-        """Count what the guard refuses."""
-        self.registry.register(_Refused(guard))
+    def watch(self, limits: LimitsMiddleware) -> None:
+        """Report the requests that the middleware refuses."""
+        self.registry.register(_RefusalCollector(limits))
 
     def searched(self, collection: str, found: SearchResults) -> None:
-        """Count the stages of a search."""
+        """Record the stages of a search."""
         for stage in found.stages:
             self.stages.labels(collection, stage.name).observe(stage.seconds)
 
     def text(self) -> bytes:
-        """Return all of them as text."""
+        """Return all metrics as text."""
         return generate_latest(self.registry)
 
 
 @final
-class Metered:
-    """Counts and times every request that the guard lets through."""
+class MetricsMiddleware:
+    """Counts and times every request that passes the limits."""
 
-    def __init__(self, app: App, meters: Meters) -> None:
-        self.app, self.meters = app, meters
+    def __init__(self, app: App, metrics: ServerMetrics) -> None:
+        self.app, self.metrics = app, metrics
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -87,18 +87,20 @@ class Metered:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if route != "none" else "any"
-            self.meters.requests.labels(method, route, status).inc()
-            self.meters.seconds.labels(route).observe(time.perf_counter() - start)
+            self.metrics.requests.labels(method, route, status).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - start)
 
 
 @final
-class _Refused(Collector):
-    def __init__(self, guard: Guard) -> None:
-        self.guard = guard
+class _RefusalCollector(Collector):
+    def __init__(self, limits: LimitsMiddleware) -> None:
+        self.limits = limits
 
     def collect(self) -> list[GaugeMetricFamily]:
-        """Return how many requests were refused before they were looked at, by kind."""
-        family = GaugeMetricFamily("crossbit_refused", "Requests refused at the door since the start.", labels=["kind"])
-        for kind, count in self.guard.refused.items():
+        """Return the number of requests refused by the limits, by kind."""
+        family = GaugeMetricFamily(
+            "crossbit_refused", "Requests refused by the limits since the start.", labels=["kind"]
+        )
+        for kind, count in self.limits.refused.items():
             family.add_metric([kind], count)
         return [family]

@@ -1,4 +1,4 @@
-"""What every request passes before anything reads it: its host, its client's share, its size and its pace."""
+"""Request middleware: host allow-list, share per client, body size, read timeout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeAlias, final
 
 from . import errors
-from .errors import RefusedError
+from .errors import ApiError
 from .limits import Limits
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -19,8 +19,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
-_LOG = logging.getLogger("crossbit.server")
-#: Nothing from elsewhere, nothing inline, no frames: a caption that holds a script is a caption.
+logger = logging.getLogger(__name__)
+#: No other hosts, nothing inline, no frames: a script in a caption never runs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -38,12 +38,12 @@ LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 @final
-class Guard:
-    """Lets a request through to `app` when its body is there, whole and within the limits; else it answers itself.
+class LimitsMiddleware:
+    """Passes a request to `app` once its whole body has arrived within the limits; else it responds with an error.
 
-    A client that sends slowly holds memory and a connection until its time is over, but never a slot. `hosts` are the
-    names under which the server may be asked, empty for any: a page of another name that resolves to this machine
-    could read the collection otherwise.
+    A slow client holds memory and a connection until its time is over, but never a worker. `hosts` are the accepted
+    Host headers, empty for any: otherwise a page of another domain that resolves to this machine could read the
+    collection.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Guard:
         app: App,
         limits: Limits,
         hosts: Collection[str] = (),
-        on_start: Callable[[Guard], None] = lambda guard: None,
+        on_start: Callable[[LimitsMiddleware], None] = lambda limits: None,
     ) -> None:
         self.app, self.limits, self.hosts = app, limits, frozenset(hosts)
         self.held = 0
@@ -60,28 +60,30 @@ class Guard:
         on_start(self)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         client = (scope.get("client") or ("",))[0]
-        body, answering = bytearray(), _Secured(send)
+        body, response = bytearray(), _SecuredSend(send)
         self.clients[client] += 1
         try:
             self._refuse_unknown_host(scope)
             if self.clients[client] > self.limits.per_client:
-                raise RefusedError(429, "too-many", f"over {self.limits.per_client} requests at once; ask in turn")
+                raise ApiError(
+                    429, "too-many", f"more than {self.limits.per_client} concurrent requests; send fewer at once"
+                )
             await self._read(scope, receive, body)
-            await self.app(scope, _replay(bytes(body), receive), answering)
-        except RefusedError as fault:
-            self.refused[fault.kind] += 1
-            await _answer(fault, answering)
-        except _Gone:
+            await self.app(scope, _replay(bytes(body), receive), response)
+        except ApiError as error:
+            self.refused[error.kind] += 1
+            await _respond(error, response)
+        except _ClientDisconnected:
             pass
-        except Exception as fault:
-            _LOG.exception("%s %s", scope["method"], scope["path"])
-            if not answering.begun:
-                await _answer(errors.told(fault), answering)
+        except Exception as error:
+            logger.exception("%s %s", scope["method"], scope["path"])
+            if not response.begun:
+                await _respond(errors.to_api_error(error), response)
         finally:
             self.held -= len(body)
             self.clients[client] -= 1
@@ -92,8 +94,8 @@ class Guard:
         name = _header(scope, b"host").rpartition("]")[0] + "]" if b"]" in _raw(scope, b"host") else ""
         name = name or _header(scope, b"host").partition(":")[0]
         if self.hosts and name.lower() not in self.hosts:
-            raise RefusedError(
-                400, "host", f"this server is not known as {name[:60]!r}; start it with --allow-host to make it known"
+            raise ApiError(
+                400, "host", f"Host {name[:60]!r} is not accepted; start the server with --allow-host to accept it"
             )
 
     async def _read(self, scope: Message, receive: Receive, body: bytearray) -> None:
@@ -105,33 +107,35 @@ class Guard:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise _Gone
+                        raise _ClientDisconnected
                     self._take(message.get("body", b""), body)
                     if not message.get("more_body", False):
                         return
         except TimeoutError:
-            raise RefusedError(
-                408, "slow-client", f"the request was not there within {self.limits.body_seconds:g} s"
+            raise ApiError(
+                408, "slow-client", f"the request did not arrive within {self.limits.body_seconds:g} s; send it faster"
             ) from None
 
     def _take(self, chunk: bytes, body: bytearray) -> None:
         if len(body) + len(chunk) > self.limits.body:
             raise self._too_large()
         if self.held + len(chunk) > self.limits.bodies:
-            raise RefusedError(503, "overloaded", "too much is being sent at once; ask again in a second")
+            raise ApiError(503, "overloaded", "too many bytes are being received at once; retry in a second")
         body += chunk
         self.held += len(chunk)
 
-    def _too_large(self) -> RefusedError:
-        return RefusedError(413, "too-large", f"a request may have {self.limits.body:,} bytes; send a smaller picture")
+    def _too_large(self) -> ApiError:
+        return ApiError(
+            413, "too-large", f"a request may have at most {self.limits.body:,} bytes; send a smaller picture"
+        )
 
 
-class _Gone(Exception):  # noqa: N818
-    """The client has left."""
+class _ClientDisconnected(Exception):  # noqa: N818
+    """The client has disconnected."""
 
 
 def loopback(host: str) -> bool:
-    """Return whether an address can be reached from this machine alone.
+    """Return whether an address is reachable from this machine alone.
 
     >>> loopback("127.0.0.1"), loopback("localhost"), loopback("0.0.0.0")
     (True, True, False)
@@ -160,8 +164,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 @final
-class _Secured:
-    """Sends an answer with the headers that every answer has."""
+class _SecuredSend:
+    """Sends a response with the security headers of every response."""
 
     def __init__(self, send: Send) -> None:
         self.send, self.begun = send, False
@@ -174,9 +178,9 @@ class _Secured:
         await self.send(message)
 
 
-async def _answer(fault: RefusedError, send: Send) -> None:
-    content = json.dumps(errors.body(fault.status, fault.kind, fault.message)).encode()
+async def _respond(error: ApiError, send: Send) -> None:
+    content = json.dumps(errors.body(error.status, error.kind, error.message)).encode()
     headers = {"content-type": "application/json", "content-length": str(len(content)), "connection": "close"}
-    pairs = [(key.encode(), value.encode()) for key, value in (headers | errors.headers(fault.status)).items()]
-    await send({"type": "http.response.start", "status": fault.status, "headers": pairs})
+    pairs = [(key.encode(), value.encode()) for key, value in (headers | errors.headers(error.status)).items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": pairs})
     await send({"type": "http.response.body", "body": content})

@@ -1,4 +1,4 @@
-"""What clients get, and what of the library's values goes into it: never a place on the server's disk."""
+"""Response models and the values of the library in them, without paths of the server."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..collection.ingest.add import AddResult
 from .served import ServedCollection
 
 
-class ShownItem(BaseModel):
-    """An item; `thumbnail` is the address of its small picture on this server."""
+class ItemResponse(BaseModel):
+    """An item; `thumbnail` is the URL of its thumbnail on this server."""
 
     id: str
     texts: list[str]
@@ -22,8 +22,8 @@ class ShownItem(BaseModel):
     thumbnail: str | None
 
 
-class ShownHit(ShownItem):
-    """An item that was found: best first, `distance` in bits, `probability` where the collection is calibrated."""
+class HitResponse(ItemResponse):
+    """A hit, the best first: `distance` is in bits, and `probability` is null in a collection without calibration."""
 
     rank: int
     distance: int
@@ -31,8 +31,8 @@ class ShownHit(ShownItem):
     probability: float | None
 
 
-class ShownStage(BaseModel):
-    """What a stage of a search did."""
+class StageResponse(BaseModel):
+    """The work of one stage of a search."""
 
     name: str
     looked_at: int
@@ -41,10 +41,10 @@ class ShownStage(BaseModel):
     how: str
 
 
-class SearchAnswer(BaseModel):
-    """What was found among `searched` codes; `doubtful` means that probably nothing here matches.
+class SearchResponse(BaseModel):
+    """The hits among `searched` codes; `doubtful` means that probably nothing matches.
 
-    `warning` names the texts of which the model knows no word.
+    `warning` names texts without a word in the vocabulary of the model.
     """
 
     collection: str
@@ -53,12 +53,12 @@ class SearchAnswer(BaseModel):
     seconds: float
     doubtful: bool | None
     warning: str | None
-    hits: list[ShownHit]
-    stages: list[ShownStage] | None
+    hits: list[HitResponse]
+    stages: list[StageResponse] | None
 
 
-class CollectionFacts(BaseModel):
-    """A collection: its sizes, the bytes of its codes, and the model that made them."""
+class CollectionResponse(BaseModel):
+    """A collection: its sizes, the bytes of its codes, and the model that output them."""
 
     name: str
     items: int
@@ -70,35 +70,35 @@ class CollectionFacts(BaseModel):
     model: str
 
 
-class Collections(BaseModel):
-    """The collections that are served; `writable` tells whether there is an API key at all."""
+class CollectionsResponse(BaseModel):
+    """The served collections; `writable` is whether the server has an API key."""
 
     version: str
     writable: bool
-    collections: list[CollectionFacts]
+    collections: list[CollectionResponse]
 
 
-class ShownField(BaseModel):
-    """A field of the metadata, with frequent values; of a `listed` one they are elements."""
+class FieldResponse(BaseModel):
+    """A metadata field with frequent values; the values of a `listed` one are elements of lists."""
 
     name: str
     listed: bool
     values: list[str | int | float]
 
 
-class Fields(BaseModel):
-    """The fields that filters may name, as far as a look at some items shows."""
+class FieldsResponse(BaseModel):
+    """Fields for filters, found in a sample of the items."""
 
-    fields: list[ShownField]
+    fields: list[FieldResponse]
 
 
-class Items(BaseModel):
+class ItemsResponse(BaseModel):
     """Some items."""
 
-    items: list[ShownItem]
+    items: list[ItemResponse]
 
 
-class Health(BaseModel):
+class HealthResponse(BaseModel):
     """Whether every collection can be read, with its number of items."""
 
     status: Literal["ok", "failing"]
@@ -106,79 +106,79 @@ class Health(BaseModel):
     collections: dict[str, int | None]
 
 
-class ShownFailure(BaseModel):
-    """An item that could not be used, and why."""
+class FailureResponse(BaseModel):
+    """An item that was skipped, and the reason."""
 
     id: str
     reason: str
 
 
-class AddedAnswer(BaseModel):
-    """What adding did; an item that was there with the same content is `unchanged`."""
+class AddResponse(BaseModel):
+    """The result of adding; an item that existed with the same content is `unchanged`."""
 
     added: int
     replaced: int
     unchanged: int
-    failures: list[ShownFailure]
+    failures: list[FailureResponse]
 
 
-class RemovedAnswer(BaseModel):
-    """How many items were removed."""
+class RemoveResponse(BaseModel):
+    """The number of removed items."""
 
     removed: int
 
 
-class Fault(BaseModel):
-    """What is wrong: `kind` for programs, `message` for people, `at` the place in the request."""
+class ErrorDetail(BaseModel):
+    """An error: `kind` for programs, `message` for people, `at` the location in the request."""
 
     kind: str
     message: str
     at: str = ""
 
 
-class FaultAnswer(BaseModel):
-    """The answer to a request that failed."""
+class ErrorResponse(BaseModel):
+    """The response to a failed request."""
 
-    error: Fault
+    error: ErrorDetail
     status: int
 
 
-def shown(shelf: ServedCollection, item: Item) -> dict[str, Any]:
-    """Return what is shown of an item."""
-    address = None
-    if shelf.has_thumbnail(item):
+def item_fields(served: ServedCollection, item: Item) -> dict[str, Any]:
+    """Return the fields of an item in a response."""
+    url = None
+    if served.has_thumbnail(item):
         query = urlencode({"id": item.id, "v": (item.content or "")[:12]})
-        address = f"/api/collections/{shelf.name}/thumbnail?{query}"
-    return {"id": item.id, "texts": list(item.texts), "metadata": dict(item.metadata), "thumbnail": address}
+        url = f"/api/collections/{served.name}/thumbnail?{query}"
+    return {"id": item.id, "texts": list(item.texts), "metadata": dict(item.metadata), "thumbnail": url}
 
 
-def search_answer(
-    shelf: ServedCollection, found: SearchResults, seconds: float, warning: str | None, *, explain: bool
-) -> SearchAnswer:
-    """Return what a search found as JSON tells it."""
+def search_response(
+    served: ServedCollection, found: SearchResults, seconds: float, warning: str | None, *, explain: bool
+) -> SearchResponse:
+    """Return the response to a search."""
     hits = [
-        ShownHit(
+        HitResponse(
             rank=rank,
             distance=int(hit.distance),
             score=float(hit.score),
             probability=hit.probability,
-            **shown(shelf, hit.item),
+            **item_fields(served, hit.item),
         )
         for rank, hit in enumerate(found.hits, 1)
     ]
-    return SearchAnswer(
-        collection=shelf.name,
+    return SearchResponse(
+        collection=served.name,
         target=found.target,
         searched=found.searched,
         seconds=seconds,
-        doubtful=getattr(found, "doubtful", None),
+        doubtful=found.doubtful,
         warning=warning,
         hits=hits,
-        stages=[ShownStage(**stage._asdict()) for stage in found.stages] if explain else None,
+        stages=[StageResponse(**stage._asdict()) for stage in found.stages] if explain else None,
     )
 
 
-def added_answer(added: AddResult) -> AddedAnswer:
-    """Return what adding did as JSON tells it."""
-    failures = [ShownFailure(id=each.id, reason=each.reason) for each in added.failures]
-    return AddedAnswer(**{**asdict(added), "failures": failures})
+def add_response(added: AddResult) -> AddResponse:
+    """Return the response to adding items."""
+    failures = [FailureResponse(id=each.id, reason=each.reason) for each in added.failures]
+    return AddResponse(**{**asdict(added), "failures": failures})

@@ -1,4 +1,4 @@
-"""The routes of the API: search, items and thumbnails are open, changes need the key."""
+"""The routes of the API: reading is open, writing needs the API key."""
 
 from __future__ import annotations
 
@@ -13,83 +13,89 @@ from ..collection import Part, image
 from ..collection.search.query import warning
 from ..errors import InputError
 from .assets import tag
-from .dependencies import Here, Served, State, Writer
+from .dependencies import RequiresKey, Served, Server, ServerState
 from .limits import MAX_ITEMS
-from .requests import Address, Conditions, Id, NewItems, Question, refuse_huge
+from .requests import AddRequest, Id, SearchOptions, SearchParameters, SearchRequest, refuse_huge
 from .responses import (
-    AddedAnswer,
-    CollectionFacts,
-    Collections,
-    FaultAnswer,
-    Fields,
-    Items,
-    RemovedAnswer,
-    SearchAnswer,
-    ShownField,
-    ShownItem,
-    added_answer,
-    search_answer,
-    shown,
+    AddResponse,
+    CollectionResponse,
+    CollectionsResponse,
+    ErrorResponse,
+    FieldResponse,
+    FieldsResponse,
+    ItemResponse,
+    ItemsResponse,
+    RemoveResponse,
+    SearchResponse,
+    add_response,
+    item_fields,
+    search_response,
 )
-from .served import ServedCollection, refuse_places
+from .served import ServedCollection, refuse_paths
 
-reads = APIRouter(prefix="/api/collections")
-
+PREFIX = "/api/collections"
+_WRITE_ERRORS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorResponse, "description": "The API key is missing or wrong"},
+    403: {"model": ErrorResponse, "description": "The server has no API key and is read-only"},
+    507: {"model": ErrorResponse, "description": "The disk is full; acknowledged writes are kept"},
+}
 _PICTURE = {
     "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 }
 _JPEG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
-    304: {"description": "The client has it already"},
+    304: {"description": "The cached thumbnail is current"},
 }
+reads = APIRouter(prefix=PREFIX)
+writes = APIRouter(prefix=PREFIX, dependencies=[RequiresKey], responses=_WRITE_ERRORS)
 
 
 @reads.get("")
-async def collections(here: Here) -> Collections:
-    """List the collections that are served."""
-    facts = await here.search.run(lambda: [CollectionFacts(**shelf.facts()) for shelf in here.shelves])
-    return Collections(version=__version__, writable=here.key is not None, collections=facts)
+async def collections(server: Server) -> CollectionsResponse:
+    """List the served collections."""
+    facts = await server.search.run(lambda: [CollectionResponse(**each.facts()) for each in server.collections])
+    return CollectionsResponse(version=__version__, writable=server.key is not None, collections=facts)
 
 
 @reads.post("/{name}/search")
-async def search(question: Question, shelf: Served, here: Here) -> SearchAnswer:
-    """Search by texts, pictures, items, or several of them as one query."""
-    return await _search(here, shelf, question, lambda: [part.part() for part in question.parts])
+async def search(query: SearchRequest, served: Served, server: Server) -> SearchResponse:
+    """Search by texts, pictures and items, which form one query."""
+    return await _search(server, served, query, lambda: [part.part() for part in query.parts])
 
 
 @reads.get("/{name}/search")
-async def search_by_address(asked: Annotated[Address, Query()], shelf: Served, here: Here) -> SearchAnswer:
-    """Search by texts and items that stand in the address."""
-    return await _search(here, shelf, asked, asked.parts)
+async def search_by_url(query: Annotated[SearchParameters, Query()], served: Served, server: Server) -> SearchResponse:
+    """Search by texts and items in the URL."""
+    return await _search(server, served, query, query.parts)
 
 
 @reads.post("/{name}/search/image", openapi_extra=_PICTURE)
 async def search_by_picture(
-    request: Request, asked: Annotated[Conditions, Query()], shelf: Served, here: Here
-) -> SearchAnswer:
-    """Search by a picture, whose file is the body."""
+    request: Request, options: Annotated[SearchOptions, Query()], served: Served, server: Server
+) -> SearchResponse:
+    """Search by a picture, the file of which is the request body."""
     content = await request.body()
     if not content:
-        raise InputError("the body is the file of a picture, but it is empty")
-    return await _search(here, shelf, asked, lambda: [image(content)])
+        raise InputError("the body is empty, but should be the file of a picture")
+    return await _search(server, served, options, lambda: [image(content)])
 
 
 @reads.get("/{name}/item")
-async def item(shelf: Served, here: Here, id: Annotated[Id, Query()]) -> ShownItem:
+async def item(served: Served, server: Server, id: Annotated[Id, Query()]) -> ItemResponse:
     """Return an item."""
-    found = await here.search.run(lambda: shelf.collection.item(id))
-    return ShownItem(**shown(shelf, found))
+    found = await server.search.run(lambda: served.collection.item(id))
+    return ItemResponse(**item_fields(served, found))
 
 
 @reads.get("/{name}/thumbnail", response_class=Response, responses=_JPEG)
 async def thumbnail(
-    shelf: Served,
-    here: Here,
+    served: Served,
+    server: Server,
     id: Annotated[Id, Query()],
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
-    """Return the small picture of an item."""
-    jpeg = await here.search.run(lambda: shelf.collection.thumbnail(id))
+    """Return the thumbnail of an item."""
+    jpeg = await server.search.run(lambda: served.collection.thumbnail(id))
     if jpeg is None:
         raise InputError(f"item {id!r} has no picture")
     headers = {"etag": tag(jpeg), "cache-control": "private, max-age=300"}
@@ -100,75 +106,65 @@ async def thumbnail(
 
 @reads.get("/{name}/sample")
 async def sample(
-    shelf: Served,
-    here: Here,
+    served: Served,
+    server: Server,
     n: Annotated[int, Query(ge=1, le=100)] = 24,
     seed: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
-) -> Items:
-    """Return some items at random, to look around."""
-    found = await here.search.run(lambda: shelf.sample(n, seed))
-    return Items(items=[ShownItem(**shown(shelf, each)) for each in found])
+) -> ItemsResponse:
+    """Return a random sample of items."""
+    found = await server.search.run(lambda: served.sample(n, seed))
+    return ItemsResponse(items=[ItemResponse(**item_fields(served, each)) for each in found])
 
 
 @reads.get("/{name}/fields")
-async def fields(shelf: Served, here: Here) -> Fields:
-    """Return the fields of the metadata that filters may name."""
-    found = await here.search.run(shelf.fields)
-    return Fields(fields=[ShownField(**each) for each in found])
-
-
-async def _search(
-    here: State, shelf: ServedCollection, wanted: Conditions, parts: Callable[[], Sequence[Part]]
-) -> SearchAnswer:
-    refuse_places(wanted.where)
-    if wanted.radius is not None and wanted.radius > shelf.collection.bits // 2:
-        raise InputError(
-            f"a radius is at most half of the {shelf.collection.bits} bits: there lie what has nothing in common"
-        )
-
-    def work() -> SearchAnswer:
-        start = time.perf_counter()
-        asked = parts()
-        refuse_huge(asked)
-        found = shelf.collection.search(
-            *asked, target=wanted.target, k=wanted.k, radius=wanted.radius, where=wanted.where
-        )
-        here.meters.searched(shelf.name, found)
-        seconds = time.perf_counter() - start
-        return search_answer(
-            shelf, found, seconds, warning(asked, lambda: shelf.collection.model), explain=wanted.explain
-        )
-
-    return await here.search.run(work)
-
-
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": FaultAnswer, "description": "The API key is missing or wrong"},
-    403: {"model": FaultAnswer, "description": "The server has no API key and only reads"},
-    507: {"model": FaultAnswer, "description": "The disk is full; nothing that was acknowledged is lost"},
-}
-writes = APIRouter(prefix="/api/collections", dependencies=[Writer], responses=_REFUSALS)
+async def fields(served: Served, server: Server) -> FieldsResponse:
+    """Return the metadata fields for filters."""
+    found = await server.search.run(served.fields)
+    return FieldsResponse(fields=[FieldResponse(**each) for each in found])
 
 
 @writes.post("/{name}/items")
-async def add(given: NewItems, shelf: Served, here: Here) -> AddedAnswer:
-    """Add items, or replace those that have changed; asking twice does no harm.
+async def add(request: AddRequest, served: Served, server: Server) -> AddResponse:
+    """Add items and replace those that have changed; repeating the request is safe.
 
-    An item that cannot be used is named among the failures and the others are added; with none left it is an error.
+    Invalid items are listed as failures and the others are added; if all are invalid, the response is an error.
     """
-    raws = [each.raw() for each in given.items]
-    added = await here.write.run(lambda: shelf.collection.add(raws, on_error="skip"))
+    raws = [each.raw() for each in request.items]
+    added = await server.write.run(lambda: served.collection.add(raws, on_error="skip"))
     if len(added.failures) == len(raws):
         reasons = "; ".join(f"{each.id}: {each.reason}" for each in added.failures[:5])
         raise InputError(f"no item can be used: {reasons}")
-    return added_answer(added)
+    return add_response(added)
 
 
 @writes.delete("/{name}/items")
 async def remove(
-    shelf: Served,
-    here: Here,
+    served: Served,
+    server: Server,
     id: Annotated[list[Id], Query(min_length=1, max_length=MAX_ITEMS)],
-) -> RemovedAnswer:
-    """Remove items; where an id is unknown, none is removed."""
-    return RemovedAnswer(removed=await here.write.run(lambda: shelf.collection.remove(id)))
+) -> RemoveResponse:
+    """Remove items; if any id is unknown, none is removed."""
+    return RemoveResponse(removed=await server.write.run(lambda: served.collection.remove(id)))
+
+
+async def _search(
+    server: ServerState, served: ServedCollection, options: SearchOptions, parts: Callable[[], Sequence[Part]]
+) -> SearchResponse:
+    collection = served.collection
+    refuse_paths(options.where)
+    if options.radius is not None and options.radius > collection.bits // 2:
+        raise InputError(f"a radius is at most half of the {collection.bits} bits, the distance of unrelated items")
+
+    def work() -> SearchResponse:
+        start = time.perf_counter()
+        query = parts()
+        refuse_huge(query)
+        found = collection.search(
+            *query, target=options.target, k=options.k, radius=options.radius, where=options.where
+        )
+        server.metrics.searched(served.name, found)
+        seconds = time.perf_counter() - start
+        unknown_words = warning(query, lambda: collection.model)
+        return search_response(served, found, seconds, unknown_words, explain=options.explain)
+
+    return await server.search.run(work)

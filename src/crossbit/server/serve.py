@@ -1,4 +1,4 @@
-"""Running it: a socket, uvicorn with deadlines, and an end that lets requests finish."""
+"""Running the server: a bound socket, uvicorn with deadlines, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fastapi import FastAPI
 
 from ..errors import InputError
 from .limits import Limits
-from .timeouts import Deadlines
+from .timeouts import TimeoutProtocol
 
-#: Seconds that requests have to finish when the server is told to stop.
-_LAST = 5
+#: Time for requests to finish when the server shuts down.
+_SHUTDOWN_SECONDS = 5
 
 
 @final
@@ -30,50 +30,50 @@ class _Server(uvicorn.Server):
         self._listening()
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Return a socket bound to an address; one that is taken, or not of this machine, is refused."""
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address; an address that is taken or of another machine is an error."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with ExitStack() as stack:
-            made = stack.enter_context(socket.socket(family, kind, protocol))
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind(address)
+            listener = stack.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
             stack.pop_all()
-    except OSError as fault:
-        raise InputError(f"{host} port {port} cannot be used ({fault.strerror}); choose another --port") from None
-    return made
+    except OSError as error:
+        raise InputError(f"{host} port {port} cannot be used ({error.strerror}); choose another --port") from None
+    return listener
 
 
-def address_of(made: socket.socket) -> str:
-    """Return the address at which a bound socket is asked."""
-    host, port = made.getsockname()[:2]
+def url_of(listener: socket.socket) -> str:
+    """Return the URL of a bound socket."""
+    host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(app: FastAPI, limits: Limits, made: socket.socket, listening: Callable[[], None] = lambda: None) -> None:
+def run(app: FastAPI, limits: Limits, listener: socket.socket, listening: Callable[[], None] = lambda: None) -> None:
     """Serve until interrupted."""
-    _server(app, limits, listening).run(sockets=[made])
+    _server(app, limits, listening).run(sockets=[listener])
 
 
 @contextmanager
 def serving(app: FastAPI, limits: Limits | None = None) -> Iterator[str]:
-    """Serve on a free port of this machine from another thread until the block ends; yield the address."""
+    """Serve on a free local port from another thread until the block ends; yield the URL."""
     ready = threading.Event()
-    made = bound("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
     server = _server(app, limits or Limits(), ready.set)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [made]}, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     ready.wait(60)
     try:
-        yield address_of(made)
+        yield url_of(listener)
     finally:
         server.should_exit = True
         thread.join(60)
-        made.close()
+        listener.close()
 
 
 def _server(app: FastAPI, limits: Limits, listening: Callable[[], None]) -> _Server:
-    protocol = type("Deadlines", (Deadlines,), {"limits": limits})
+    protocol = type("TimeoutProtocol", (TimeoutProtocol,), {"limits": limits})
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -82,8 +82,8 @@ def _server(app: FastAPI, limits: Limits, listening: Callable[[], None]) -> _Ser
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # a client could claim any address
+        proxy_headers=False,  # clients could claim any address
         timeout_keep_alive=int(limits.idle_seconds) + 1,
-        timeout_graceful_shutdown=_LAST,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     return _Server(config, listening)

@@ -1,4 +1,4 @@
-"""Connections with deadlines: uvicorn's own waits for ever on a client that sends, or reads, a byte a minute."""
+"""Connections with deadlines: uvicorn alone waits for ever on a client that sends or reads a byte a minute."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from . import errors
 from .limits import Limits
 
 
-class Deadlines(H11Protocol):
-    """One HTTP connection, cut when a phase of it takes longer than its limit, however busily it trickles.
+class TimeoutProtocol(H11Protocol):
+    """One HTTP connection, closed when a phase exceeds its time limit, even if bytes trickle in.
 
-    The phases: from the connection to the head of a request, from the head to the end of the answer, and from there to
-    the next head. An answer that the client does not read is part of the last.
+    The phases are from the connection to the head of a request, from the head to the end of the response, and from
+    there to the next head. A response that the client does not read belongs to the last.
     """
 
     limits: ClassVar[Limits] = Limits()
@@ -24,47 +24,47 @@ class Deadlines(H11Protocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._deadline: asyncio.TimerHandle | None = None
-        self._seen: object = None
+        self._current: object = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request, or refuse when there are too many connections."""
+        """Wait for a request, or refuse the connection if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
-            self._refuse(503, "overloaded", f"{self.limits.connections} connections are open already; ask again")
+            self._refuse(503, "overloaded", f"{self.limits.connections} connections are open already; retry")
         else:
-            self._within(self.limits.head_seconds)
+            self._set_deadline(self.limits.head_seconds)
 
     def data_received(self, data: bytes) -> None:
-        """Give a request that has begun its time."""
+        """Start the time limit of a new request."""
         super().data_received(data)
-        if self.cycle is not self._seen:
-            self._seen = self.cycle
+        if self.cycle is not self._current:
+            self._current = self.cycle
             if not self.cycle.response_complete:
-                self._within(self.limits.request_seconds)
+                self._set_deadline(self.limits.request_seconds)
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Start the time limit for the next request."""
         super().on_response_complete()
-        self._within(self.limits.idle_seconds)
+        self._set_deadline(self.limits.idle_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Cancel the deadline."""
         if self._deadline:
             self._deadline.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP as every other error is answered."""
+        """Respond to malformed HTTP as to every other error."""
         self._refuse(400, "malformed", msg)
 
-    def _within(self, seconds: float) -> None:
+    def _set_deadline(self, seconds: float) -> None:
         if self._deadline:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self._late)
+        self._deadline = self.loop.call_later(seconds, self._expire)
 
-    def _late(self) -> None:
+    def _expire(self) -> None:
         if self.cycle is None:
-            self._refuse(408, "slow-client", f"no request within {self.limits.head_seconds:g} s")
+            self._refuse(408, "slow-client", f"no request arrived within {self.limits.head_seconds:g} s")
         else:
             self.transport.abort()
 
