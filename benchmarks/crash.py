@@ -1,13 +1,13 @@
-"""What is left of a collection after kills, a full disk and damaged files, against what was acknowledged.
+"""State of a collection after kills, a full disk and damaged files, against the acknowledged writes.
 
-A process adds, removes and compacts at random and says before and after each change what it is; everything an item
-holds follows from its id. **Killed**: the process is ended by SIGKILL at a random moment, again and again on the same
-collection. *Lost*: an acknowledged item that is not there, or one that was acknowledged as removed and is. *Half*: an
-item that does not hold what follows from its id, or a change of which a part was made. **Full**: no file may grow past
-a random size, and writing fails in the middle of a change. **Damaged**: one bit is flipped at random, or a file is
-cut at random, in a copy. `verify` names the damage, or everything can still be read as it was
-written (the bit lay in unused space): *unnoticed* counts what is neither. `verify --repair` then keeps what is sound:
-*kept* is the share of items.
+A process adds, removes and compacts at random, and records each change before and after it; all data of an item follow
+from its id. **Killed**: SIGKILL ends the process at a random moment, again and again on the same collection. *Lost*: an
+acknowledged item that is missing, or one that was acknowledged as removed and is there. *Half*: an item whose data do
+not follow from its id, or a change that was made in part. **Full**: no file may grow past a random size, so that
+writing fails in the middle of a change. **Damaged**: in a copy, one bit is flipped at random, or a file is cut at
+random. Either `verify` names the damage, or everything can still be read as it was written, the bit being in unused
+space; *unnoticed* counts the trials where neither is so. `verify --repair` then keeps what is intact: *kept* is the
+share of items.
 """
 
 from __future__ import annotations

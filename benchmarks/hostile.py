@@ -1,11 +1,11 @@
-"""What the server answers to hostile input, and whether it lives on.
+"""Answers of the server to malicious input, and whether it survives.
 
-A server in a process of its own is sent inputs of each kind, made at random from a fixed seed, over loopback. Each must
-be answered as documented: refused with a status from 400 to 499 and a message, or cut off where it is no HTTP or far
-too long; 200 is right where what is odd still means something, such as a picture of which a colour has changed.
+A server in a process of its own receives inputs of each kind over loopback, generated at random from a fixed seed. Each
+must be answered as documented: refused with a status from 400 to 499 and a message, or disconnected where the input is
+not HTTP or far too long; 200 is right where odd input still has a meaning, such as a picture with a changed colour.
 *Faults* counts statuses of 500 and above, refusals without a message, and inputs after which a plain search does not
-find what it found before. *Slowest* is the longest that an answer took. tests/server/test_hostile.py has single cases,
-slow clients among them, and tests/server/test_schema.py makes up requests from the OpenAPI document.
+return what it returned before. *Slowest* is the longest time to an answer. tests/server/test_hostile.py has single
+cases, slow clients among them, and tests/server/test_schema.py generates requests from the OpenAPI document.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ RELIABILITY = {"crash", "hostile", "serve"}
 PAGES = {
     "performance": "Times are medians over repeats in which the contestants took turns.\n"
     "On a shared machine the seconds vary; the ratios, taken round by round, are the result.",
-    "reliability": "Each table counts trials, and what was left after them.",
+    "reliability": "Each table counts trials and their outcomes.",
 }
 
 

@@ -1,12 +1,12 @@
-"""The server under load on this machine: searches by 1, 8 and 32 clients while another adds and removes items.
+"""Load on the server: searches by 1, 8 and 32 clients while another client adds and removes items.
 
 The collection holds clustered random codes of 64 bits (1,000 centres, each bit flipped with probability 0.12) beside
 the model of a few scenes, which encodes every query; server and clients are processes of one machine and share its
-cores. A client asks again as soon as it is answered, half of the time in words and half with an item. Meanwhile a
+cores. A client sends its next request when the last one is answered, half of them texts and half items. Meanwhile a
 writer adds ten notes and removes five of them, over and over. Allowed are 200 and the documented 429 and 503; anything
-else ends the benchmark with an error. In the end every acknowledged note must be there and every removed one gone, from
-the server and from the file.
-After a change the next search copies the codes in memory, which one client waits for and several share.
+else ends the benchmark with an error. At the end every acknowledged note must be there and every removed one gone, in
+the server and in the file.
+After a change the next search copies the codes in memory; one client waits for it, and the others share the copy.
 """
 
 from __future__ import annotations
