@@ -1,4 +1,4 @@
-"""The compiled loops where numba finds no folder to cache them in."""
+"""The compiled loops: imported when they are needed, and compiled where numba finds no folder to cache them in."""
 
 import os
 import subprocess
@@ -19,3 +19,8 @@ def test_without_a_place_to_cache_the_loops_are_compiled_all_the_same(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "file" / "cache")}
     ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment)
     assert (ended.returncode, ended.stdout) == (0, "2\n"), ended.stderr
+
+
+def test_metrics_are_imported_without_what_few_evaluations_need():
+    code = "import sys, crossbit.metrics; print(*sorted({'numba', 'scipy', 'torch', 'pandas'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"

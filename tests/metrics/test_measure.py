@@ -74,7 +74,7 @@ def test_repeated_measures_are_kept_once():
         ("MAP(order=hits)", "Measure has no order; it has empty, k, name, over, r, ties, unanswerable"),
         ("NDCG(over=hits)", "NDCG has no option 'over'; it has ties, unanswerable"),
         ("MAP(ties)", "cannot read option 'ties': it should be key=value"),
-        ("MAP@5(k=6)", "says twice"),
+        ("MAP@5(k=6)", "gives a cut or a name twice"),
         ("lookup-recall(r=-1)", "a Hamming radius is at least 0"),
         ("lookup-recall(r=two)", "r is 'two', but must be of type int"),
         ("R@1(ties=stable)", "matches are counted, not sorted"),

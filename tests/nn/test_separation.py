@@ -144,5 +144,5 @@ def test_an_encoder_tells_the_parts_that_its_embedding_is_made_of(rng):
 
 
 def test_a_model_without_parts_is_refused():
-    with pytest.raises(InputError, match="separates no parts; fit one that does, as in `crossbit fit mfsr`"):
+    with pytest.raises(InputError, match="has no separated parts; fit one that has, as in `crossbit fit mfsr`"):
         separated(nn.Sequential(nn.Linear(2, 2)))

@@ -49,7 +49,7 @@ def test_an_item_is_the_nearest_to_itself_among_its_like():
 
 
 def test_what_has_no_nearest_items_is_refused():
-    with pytest.raises(InputError, match=r"items of shape \(8, 8, 3\) have no nearest ones"):
+    with pytest.raises(InputError, match=r"items of shape \(8, 8, 3\) have no nearest neighbours"):
         nearest(np.zeros((4, 8, 8, 3), np.uint8), 2)
-    with pytest.raises(InputError, match="3 items do not have the 5 nearest"):
+    with pytest.raises(InputError, match="3 items have no 5 nearest"):
         nearest(np.zeros((3, 2), np.float32), 5)

@@ -1,4 +1,4 @@
-"""What it takes to be a method: a paper's hyper-parameters, and `fit`, which returns a finished encoder."""
+"""Base class of the methods: a paper's hyper-parameters, and `fit`, which returns a fitted encoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..training.run import PLAIN, Training
 @final
 @dataclass(frozen=True)
 class Source:
-    """Where a method was published, and the code its authors released, if any."""
+    """The publication of a method, and the code that its authors released, if any."""
 
     title: str
     authors: str
@@ -29,7 +29,7 @@ class Source:
 
 
 class Method(ABC):
-    """A published way of learning a `DualEncoder` from pairs.
+    """A published method that learns a `DualEncoder` from pairs.
 
     A method is a frozen, final dataclass whose fields are the paper's hyper-parameters under the paper's
     names, with the paper's values as defaults. `fit` never changes it.
@@ -42,5 +42,5 @@ class Method(ABC):
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return towers into `dim` bits or dimensions; the same seed gives the same bytes on one machine.
 
-        A method whose space is given beforehand (zero-shot CLIP) returns that space, whatever `dim` says.
+        A method whose space is fixed (zero-shot CLIP) ignores `dim`.
         """

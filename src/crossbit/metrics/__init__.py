@@ -10,8 +10,8 @@ One call scores a search by shared labels; a direction is a choice of arguments:
     scores["MAP"]               each query's value, NaN where it does not count
     scores.unanswerable         queries without a relevant item in the database
 
-Where to read on: `measure` lists the measures, `definitions` says what each is of one order and `expected` of all
-orders of ties; `tally` and `kernel` count.
+`registry` lists the measures, `definitions` defines each for one order and `expected` for all orders of ties; `tally`
+and `kernel` count.
 """
 
 from __future__ import annotations

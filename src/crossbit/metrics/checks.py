@@ -1,4 +1,4 @@
-"""What can be evaluated, and the messages for what cannot."""
+"""Checks of what is evaluated: both sides of a search and their labels."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy import ndarray
 from ..codes import Codes
 from ..errors import InputError
 
-#: What is searched, and with what: codes by Hamming distance, vectors by similarity.
+#: One side of a search: codes, ranked by Hamming distance, or vectors, ranked by similarity.
 Searched: TypeAlias = Codes | Float[ndarray, "_ _"]
 Labels: TypeAlias = Bool[ndarray, "_ _"]
 
 
 def check_sides(query: Searched, database: Searched) -> None:
-    """Refuse two sides that cannot be compared: empty, of different lengths or kinds, or undefined."""
+    """Refuse two sides that cannot be compared: empty ones, NaN, different lengths or kinds."""
     for side, part in (("query", query), ("database", database)):
         if len(part) == 0:
-            raise InputError(f"the {side} is empty: there is nothing to evaluate")
+            raise InputError(f"the {side} is empty; give at least one item")
     if isinstance(query, Codes) and isinstance(database, Codes):
         if query.bits != database.bits:
             raise InputError(f"query codes have {query.bits} bits but the database's have {database.bits}")
@@ -46,7 +46,7 @@ def _check_vectors(side: str, vectors: Float[ndarray, "n dim"]) -> None:
 def checked_labels(
     query: Searched, database: Searched, query_labels: Labels | None, database_labels: Labels | None
 ) -> tuple[Labels, Labels]:
-    """Return the labels of both sides, which fit the sides and each other."""
+    """Return the labels of both sides; labels that do not fit them are refused."""
     labels = _labels_of("query", query, query_labels), _labels_of("database", database, database_labels)
     classes = [part.shape[1] for part in labels]
     if classes[0] != classes[1]:

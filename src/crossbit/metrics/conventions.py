@@ -1,7 +1,7 @@
-"""The numbers that papers print under the name of MAP, each as the measure that it is.
+"""Conventions: the measures that papers print under the name of MAP.
 
-Every published convention lists ties in whatever order a sort leaves them; `stable` is what MATLAB's sort and a stable
-sort in numpy give. Sources are released code read by us unless marked; tests/reference derives each anew.
+Every published convention leaves ties in the order of a sort; `stable` is that of MATLAB's sort and of a stable sort in
+numpy. Sources are released code read by us unless marked; tests/reference derives each anew.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What retrieval costs: bytes, distance computations, and the work of hash lookup."""
+"""The cost of retrieval: bytes, distance computations, and the buckets of hash lookup."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LookupCost:
 
 
 def scan_cost(database: Searched) -> ScanCost:
-    """Return what one query costs without an index.
+    """Return the cost of one query without an index.
 
     >>> scan_cost(Codes.from_signs(np.ones((1000, 64))))
     ScanCost(bytes_per_item=8, distances=1000)
@@ -52,7 +52,7 @@ def scan_cost(database: Searched) -> ScanCost:
 
 
 def lookup_cost(query: Codes, database: Codes, r: int = 2) -> LookupCost:
-    """Return what hash lookup within radius r costs, from the real number of items in each ball.
+    """Return the cost of hash lookup within radius r, from the real number of items in each ball.
 
     >>> codes = Codes.from_signs(np.array([[1.0, 1, 1], [1, 1, -1], [-1, -1, -1]]))
     >>> lookup_cost(codes[:1], codes, 1)

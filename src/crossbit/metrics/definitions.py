@@ -1,11 +1,11 @@
-"""Every measure of a ranking, defined: one query, one order, no ties.
+"""Definitions of every measure of a ranking: one query, one order, no ties.
 
 A ranking is given as `grades`: the number of labels that the item at each rank, best first, shares with the query;
 an item is relevant if it shares at least one. `k` cuts the list at a rank. A query without any relevant
 item scores 0 here; whether it counts is the measure's `unanswerable`.
 
 `ties=stable` is computed by these functions; `expected` computes their means, maxima and minima over the orders
-of tied items. `measure.KINDS` cites the source of each.
+of tied items. `registry.KINDS` cites the source of each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One call from codes (or real-valued vectors) and labels to every measure, per query and on average."""
+"""Evaluation of a search by labels: every measure for codes or vectors, per query and on average."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Values: TypeAlias = dict[Measure, Float[ndarray, "q"]]
 @final
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What `evaluate` found: a value for each measure and query, NaN where the query does not count.
+    """The result of `evaluate`: a value for each measure and query, NaN where the query does not count.
 
     `unanswerable` is the number of queries for which nothing in the database is relevant.
     """
@@ -130,6 +130,6 @@ def _values_of_vectors(
 def _check_measures(wanted: tuple[Measure, ...], codes: bool) -> None:
     for measure in wanted:
         if measure.kind.family == "instance":
-            raise InputError(f"{measure} is of instance retrieval, without labels: use evaluate_instances")
+            raise InputError(f"{measure} measures instance retrieval, which has no labels: use evaluate_instances")
         if measure.kind.family == "lookup" and not codes:
             raise InputError(f"{measure} counts within a Hamming radius, and real-valued vectors have none: pass codes")

@@ -1,9 +1,9 @@
-"""Where each query's first match is ranked, and what ties make of it: the base of instance retrieval.
+"""The rank of each query's first match under ties: the base of instance retrieval.
 
-An image has several captions, and its recall@k asks whether any of them is among the first k. Only the group of ties
-that holds the best match matters, so three counts per query give every measure exactly, without a sort.
-A collapsed model, for which all items are tied, scores what chance does; the literature's own rank counts
-every tied other as better (`worst`), or, with a strict comparison, none (`best`), which gives it 100 %.
+An image has several captions, and its recall@k is 1 if any of them is among the first k. Only the group of ties that
+holds the best match matters, so that three counts per query give every measure exactly, without a sort. A collapsed
+model, for which all items are tied, scores as chance does. The ranks of the literature count every other tied item as
+better (`worst`) or, with a strict comparison, none (`best`), which gives a collapsed model 100 %.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Hash lookup: what a table of codes returns within a Hamming radius; ties play no part in it.
+"""Hash lookup: precision, recall and F1 of the items within a Hamming radius; ties do not matter.
 
-Take one query and items at distances 0, 1, 1 and 3, of which the first two are relevant, and one more is at 3:
+One query has relevant items at distances 0, 1 and 3, and others at 1 and 3:
 
 >>> ball = Tally(np.array([[[0, 1], [1, 1], [0, 0], [1, 1]]]))
 >>> float(precision(ball, 1)[0]), float(recall(ball, 1)[0])     # 2 of 3 found, 2 of 3 relevant

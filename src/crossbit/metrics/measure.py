@@ -1,8 +1,8 @@
-"""Measures as values: they print, parse, say what they range over and who defines them.
+"""Measures as values that print and parse, with their range, direction and source.
 
     MAP  MAP@50(over=hits,ties=stable)  precision@100  NDCG@10  lookup-F1(r=2)  R@1
 
-An option that is not written has its default: `over=relevant`, `ties=expected`, `unanswerable=drop`, `empty=zero`.
+Options that are left out have their defaults: `over=relevant`, `ties=expected`, `unanswerable=drop`, `empty=zero`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Measure:
         kind_of(name)
         given = parse_call(name + (options or "")).options
         if "name" in given or (cut and "k" in given):
-            raise InputError(f"{text!r} says twice what it cuts or is called")
+            raise InputError(f"{text!r} gives a cut or a name twice; write it once")
         return build(cls, {"name": name, **given, **({"k": int(cut)} if cut else {})}, repr(text))
 
     def __str__(self) -> str:

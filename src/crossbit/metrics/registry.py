@@ -1,6 +1,6 @@
-"""What each measure is: its range, direction, options, source, and where it is computed.
+"""The registry of measures: range, direction, options, source, and the functions that compute each.
 
-Sources that name released code or its lineage were read there; papers are cited from memory, to be checked.
+Sources that name released code were read there; papers are cited from memory, to be checked.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .definitions import Grades
 from .first_match import FirstMatch
 from .tally import Tally
 
-#: What becomes of a query for which nothing in the database is relevant: it scores 0, or it does not count.
+#: Treatment of a query without a relevant item in the database: it scores 0, or does not count.
 Unanswerable: TypeAlias = Literal["zero", "drop"]
-#: What becomes of a query whose Hamming ball holds no item.
+#: Treatment of a query whose Hamming ball is empty.
 Empty: TypeAlias = Literal["zero", "drop"]
 
 #: A `measure.Measure`, which is defined in terms of this table.
@@ -44,7 +44,7 @@ def _whole_median(values: Float[ndarray, "q"]) -> float:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What all measures of one name share."""
+    """Everything that measures of one name share."""
 
     family: Literal["ranking", "lookup", "instance"]
     about: str

@@ -1,4 +1,4 @@
-"""Codes and labels as other code bases save them: recognised, stated, and refused where they are neither."""
+"""Codes and labels in files of other code bases: their form is recognised, or they are refused."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..io.arrays import Array, read_array
 
 
 class ReadCodes(NamedTuple):
-    """Codes, and what they were recognised as."""
+    """Codes, and the form that was recognised."""
 
     codes: Codes
     how: str
 
 
 class ReadLabels(NamedTuple):
-    """The labels of queries and database, and what they were recognised as."""
+    """The labels of queries and database, and the form that was recognised."""
 
     query: Bool[ndarray, "_ _"]
     database: Bool[ndarray, "_ _"]

@@ -1,4 +1,4 @@
-"""Whether a difference is more than the choice of queries."""
+"""Bootstrap intervals and paired permutation tests over queries."""
 
 from __future__ import annotations
 

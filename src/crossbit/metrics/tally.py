@@ -1,4 +1,4 @@
-"""Counting a database by tied rank: all that most measures need to know of a ranking.
+"""Tallies: the database counted by tied rank, from which most measures are computed.
 
 Codes of 64 bits have 65 distances, so a query's whole ranking is 65 groups of tied items. A `Tally` holds how many
 items each group has and how many labels they share with the query; every measure with `ties=expected`, `best` or

@@ -1,8 +1,8 @@
-"""From a real-valued common space to bits: sign, per-modality centred sign, and ITQ, fitted from pairs.
+"""Binarisers of a real-valued common space: sign, per-modality centred sign, and ITQ, fitted to pairs.
 
-    sign     the sign of each dimension, which trusts both modalities to be centred at zero
-    centred  the same after subtracting each modality's own mean: images and texts sit apart in most spaces
-    itq      centred, then the rotation that loses least by taking signs; any number of bits
+    sign     the sign of each dimension, for modalities that are centred at zero
+    centred  the same after subtracting each modality's mean: images and texts lie apart in most spaces
+    itq      centred, then the rotation with the least quantisation error; any number of bits
 
 ITQ: Y. Gong and S. Lazebnik, "Iterative Quantization: A Procrustean Approach to Learning Binary Codes", CVPR 2011.
 Ours: the rotation is shared and fitted on both modalities at once; with fewer bits than dimensions their joint
@@ -31,21 +31,21 @@ BINARISERS: tuple[Binariser, ...] = get_args(Binariser)
 ITERATIONS = 50
 
 
-def binarise(encoder: DualEncoder, train: Paired, bits: int, how: Binariser, *, seed: int = 0) -> DualEncoder:
+def binarise(encoder: DualEncoder, train: Paired, bits: int, binariser: Binariser, *, seed: int = 0) -> DualEncoder:
     """Return an encoder into `bits` bits for one into a cosine space, fitted on the training pairs."""
-    if how not in BINARISERS:
-        raise unknown_name(how, "binariser", BINARISERS)
+    if binariser not in BINARISERS:
+        raise unknown_name(binariser, "binariser", BINARISERS)
     if encoder.space != "cosine":
         raise InputError(f"only a real-valued space can be binarised, and this model's space is {encoder.space!r}")
-    if how != "itq" and encoder.dim != bits:
+    if binariser != "itq" and encoder.dim != bits:
         raise InputError(
-            f"{how!r} keeps one bit per dimension: the space has {encoder.dim} dimensions, so it cannot give {bits}"
-            f" bits; ask for {encoder.dim} bits, or use 'itq'"
+            f"{binariser!r} keeps one bit per dimension: the space has {encoder.dim} dimensions, so it cannot"
+            f" give {bits} bits; ask for {encoder.dim} bits, or use 'itq'"
         )
     V: dict[Modality, ndarray] = {"image": _unit(encoder, train, "image"), "text": _unit(encoder, train, "text")}
-    mean = {m: np.zeros(encoder.dim) if how == "sign" else V[m].mean(0) for m in V}
+    mean = {m: np.zeros(encoder.dim) if binariser == "sign" else V[m].mean(0) for m in V}
     R = np.eye(bits)
-    if how == "itq":
+    if binariser == "itq":
         R = itq(np.concatenate([V[m] - mean[m] for m in V]), bits, np.random.default_rng(seed))
     image = nn.Sequential(encoder.image, Normalise(), _affine(R, mean["image"]))
     text = nn.Sequential(encoder.text, Normalise(), _affine(R, mean["text"]))

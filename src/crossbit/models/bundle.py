@@ -41,7 +41,7 @@ _PARTS = ("weights.safetensors", "split.json", *(f"{m}/{name}" for m in MODALITI
 @final
 @dataclass(frozen=True)
 class Origin:
-    """Where a model came from: what would fit it again."""
+    """The origin of a model: everything needed to fit it again."""
 
     method: str
     parameters: Mapping[str, Any]
@@ -72,7 +72,7 @@ class Bundle:
 
     @property
     def captions(self) -> Captions:
-        """What the text of an item with several captions is."""
+        """The treatment of several captions of an item."""
         return self.origin.captions
 
     def embed(self, features: Array, modality: Modality) -> Float[ndarray, "n dim"]:
@@ -99,25 +99,25 @@ class Bundle:
         refuse_other(folder)
         for modality in MODALITIES:
             refuse_unopenable(modality, self.encoder.image if modality == "image" else self.encoder.text)
-        with atomic_folder(folder) as made:
-            self._write(made)
+        with atomic_folder(folder) as partial:
+            self._write(partial)
 
-    def _write(self, made: Path) -> None:
+    def _write(self, partial: Path) -> None:
         from safetensors.torch import save_file
 
-        save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, made / "weights.safetensors")
-        self.split.save(made / "split.json")
+        save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, partial / "weights.safetensors")
+        self.split.save(partial / "split.json")
         for modality, pipeline in self.pipelines.items():
-            pipeline.save(made / modality)
+            pipeline.save(partial / modality)
         spec = {
             "format": FORMAT,
             **dataclasses.asdict(self.origin),
             "split": {"name": self.split.name, "sha256": self.split.sha256},
             "features": {modality: _identity(pipeline) for modality, pipeline in self.pipelines.items()},
             "encoder": self.encoder.config(),
-            "weights_sha256": file_sha256(made / "weights.safetensors"),
+            "weights_sha256": file_sha256(partial / "weights.safetensors"),
         }
-        (made / "bundle.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (partial / "bundle.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path, device: str = AUTO) -> Bundle:
@@ -152,15 +152,15 @@ class Bundle:
 
 
 def refuse_other(folder: Path) -> None:
-    """Refuse a place for a model where something else lies, or where nothing can be written."""
+    """Refuse a folder that holds something other than a model, or cannot be written."""
     free = not folder.exists() or (folder / "bundle.json").is_file() or (folder.is_dir() and not any(folder.iterdir()))
     if not free:
-        raise InputError(f"{folder} exists and is no model; choose another place or empty it")
+        raise InputError(f"{folder} exists and is no model; choose another folder or empty it")
     refuse_unwritable(folder)
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that decide a model's bytes."""
+    """Return the versions of the software that a model's bytes depend on."""
     import numpy
     import torch
 

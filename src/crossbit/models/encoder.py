@@ -1,7 +1,7 @@
-"""`DualEncoder`, the only learned model class.
+"""`DualEncoder`, the only class of fitted models.
 
-Methods differ in how they find the towers, not in how the towers are used: saving, serving, indexing and
-evaluating are written once.
+Methods differ in how they fit the towers, not in how these are used: saving, serving, indexing and evaluation are
+written once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..nn.towers import Config, config, tower
 
 Space = Literal["hamming", "cosine"]
 
-#: Rows that pass a tower together; short chunks are padded to it, see `DualEncoder.embed`.
+#: Rows that pass a tower together; shorter chunks are padded, see `DualEncoder.embed`.
 CHUNK = 64
 
 
@@ -55,8 +55,8 @@ class DualEncoder(nn.Module):
     def embed(self, x: Array, modality: Modality) -> Float[ndarray, "n dim"]:
         """Return the embeddings of features, pixels or tokens `(n, ...)` of one modality.
 
-        Every chunk is padded to the same number of rows: matrix products may round differently for another
-        number of rows, and a code must not depend on its neighbours in a batch.
+        Every chunk is padded to the same number of rows, because matrix products may round differently for other
+        numbers, and a code must not depend on its neighbours in a batch.
         """
         tower = self.image if modality == "image" else self.text
         device, out = self.device, np.empty((x.shape[0], self.dim), np.float32)
@@ -84,16 +84,16 @@ class DualEncoder(nn.Module):
         return Codes.from_signs(self.embed(x, modality))
 
     def represent(self, x: Array, modality: Modality) -> Codes | Float[ndarray, "n dim"]:
-        """Return what is searched in this space: codes, ranked by distance, or vectors, ranked by cosine."""
+        """Return codes of a Hamming space, which rank by distance, or vectors of a cosine space."""
         return self.encode(x, modality) if self.space == "hamming" else self.embed(x, modality)
 
     def copy(self) -> DualEncoder:
-        """Return an encoder of its own with the same weights, ready to encode."""
+        """Return a copy with its own weights, ready to encode."""
         image, text = deepcopy((self.image, self.text))
         return DualEncoder(image, text, self.space, self.dim, self.device)
 
     def config(self) -> Config:
-        """Return the architecture as plain data; with the state dict it rebuilds the encoder."""
+        """Return the architecture as plain data, which rebuilds the encoder with its state dict."""
         return {"space": self.space, "dim": self.dim, "image": config(self.image), "text": config(self.text)}
 
     @classmethod

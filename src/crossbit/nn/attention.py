@@ -1,4 +1,4 @@
-"""Attention that is all or nothing: a mask over the places of a map, or over the dimensions of a vector."""
+"""Hard attention: a binary mask over the positions of a feature map, or over the dimensions of a vector."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Axis: TypeAlias = Literal["places", "dimensions"]
 class AboveAverage(torch.autograd.Function):
     """`Z = 1 where P >= 1 / d` for the softmax `P` of `d` scores, else 0; its gradient is passed straight to `P`.
 
-    Compared are the exponentials and their mean, which is the same, and exact where all scores are equal: then all
-    of `Z` is 1. Straight through is the estimator of binarised networks: `dZ/dP` is taken for the identity.
+    The code compares the exponentials with their mean, which is equivalent, and exact where all scores are equal: then
+    all of `Z` is 1. This is the straight-through estimator of binarised networks: `dZ/dP` counts as the identity.
     """
 
     @staticmethod
@@ -29,7 +29,7 @@ class AboveAverage(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradient: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """Return what the softmax gives back for a gradient at `P`."""
+        """Return the gradient of the softmax for a gradient at `P`."""
         P: Tensor = ctx.saved_tensors[0]
         g = gradient[0]
         return P * (g - (P * g).sum(1, keepdim=True))
@@ -37,7 +37,7 @@ class AboveAverage(torch.autograd.Function):
 
 @final
 class Attention(nn.Module):
-    """Scores the places of a map, or the dimensions of a vector, and gives 1 to those above average, 0 to the rest."""
+    """Scores the positions of a map, or the dimensions of a vector; the mask is 1 above the average and 0 elsewhere."""
 
     def __init__(self, width: int, over: Axis) -> None:
         super().__init__()
@@ -45,20 +45,20 @@ class Attention(nn.Module):
         self.score = nn.Conv2d(width, 1, 1) if over == "places" else nn.Linear(width, width)
 
     def forward(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, "n one_or_width *place"]:
-        """Return the mask: a number per place, or one per dimension."""
+        """Return the mask: a number per position or per dimension."""
         M: Tensor = self.score(f)
         Z: Tensor = AboveAverage.apply(M.flatten(1))
         return Z.reshape(M.shape)
 
     def evenness(self, f: Float[Tensor, "n width *place"]) -> Float[Tensor, ""]:
-        """Return the mean entropy of the softmax of the scores as a share of the highest: 1 where all are equal."""
+        """Return the normalised entropy of the softmax of the scores: 1 where all are equal."""
         log_P: Tensor = self.score(f).flatten(1).log_softmax(1)
         return -(log_P.exp() * log_P).sum(1).mean() / math.log(log_P.shape[1])
 
 
 @final
 class Attended(nn.Module):
-    """Keeps the features that an attention gives 1 to; the others become 0."""
+    """Multiplies features by the mask of an attention."""
 
     def __init__(self, by: Attention) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Reading sentences: word vectors and a stack of gated recurrent units, as a part of towers."""
+"""Sentence encoders: word vectors and a stack of gated recurrent units."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..errors import InputError
 
 @final
 class GRUEncoder(nn.Module):
-    """Maps word ids to the state of a stack of GRUs after the last word; with two directions, also read backwards.
+    """Maps word ids to the last state of a stack of GRUs; with two directions, a second GRU reads backwards.
 
-    Padding changes no state, and every word is a step of its own with the same number of rows: a sentence's bytes do
-    not depend on its neighbours in a batch, nor on how far they are padded. A sentence without a word is all 0.
+    Padding changes no state, and each step takes one word of every row, so that the bytes of a sentence depend neither
+    on its neighbours in a batch nor on the length of the padding. A sentence without words is all 0.
     """
 
     def __init__(self, words: int, width: int, hidden: int, layers: int = 1, directions: int = 1) -> None:
@@ -31,7 +31,7 @@ class GRUEncoder(nn.Module):
 
     @property
     def width(self) -> int:
-        """The number of dimensions of what a sentence is mapped to."""
+        """The number of dimensions of a sentence's vector."""
         return self.hidden * self.directions
 
     def forward(self, ids: Int[Tensor, "n length"]) -> Float[Tensor, "n width"]:
@@ -50,7 +50,7 @@ class GRUEncoder(nn.Module):
 def unroll(
     cell: nn.GRUCell, x: Float[Tensor, "n length width"], real: Bool[Tensor, "n length"], *, backwards: bool
 ) -> tuple[Float[Tensor, "n length hidden"], Float[Tensor, "n hidden"]]:
-    """Return the state of a cell after each place of rows, and after all; at a place that is not real it stays."""
+    """Return the state of a cell after each position and after the last; padding leaves it unchanged."""
     state = x.new_zeros(len(x), cell.hidden_size)
     states = [state] * x.shape[1]
     for t in reversed(range(x.shape[1])) if backwards else range(x.shape[1]):
@@ -59,23 +59,23 @@ def unroll(
 
 
 def gru_encoder(train: Paired, width: int, hidden: int, layers: int = 1, directions: int = 1) -> GRUEncoder:
-    """Return what reads the texts of these pairs, which are word ids.
+    """Return a sentence encoder for the texts of these pairs, which are word ids.
 
-    Where the vocabulary brings vectors learned elsewhere, reading starts from them, in their width; a word without one
-    starts like all others.
+    Pretrained vectors of the vocabulary initialise the word vectors and determine their width; a word without one
+    starts at random.
     """
-    known = train.vocabulary
-    if known is None:
-        raise InputError("the texts are no rows of word ids; take them as such, as in --features text=words")
-    if known.vectors is not None:
-        width = known.vectors.shape[1]
-    made = GRUEncoder(len(known), width, hidden, layers, directions)
-    _start(made.vectors, known)
-    return made
+    vocabulary = train.vocabulary
+    if vocabulary is None:
+        raise InputError("the texts are not word ids; take word ids, as in --features text=words")
+    if vocabulary.vectors is not None:
+        width = vocabulary.vectors.shape[1]
+    encoder = GRUEncoder(len(vocabulary), width, hidden, layers, directions)
+    _initialise(encoder.vectors, vocabulary)
+    return encoder
 
 
 @torch.no_grad()
-def _start(vectors: nn.Embedding, known: Vocabulary) -> None:
-    if known.vectors is not None:
-        given = torch.from_numpy(known.vectors).to(vectors.weight)
-        vectors.weight.copy_(torch.where(given.isnan(), vectors.weight, given))
+def _initialise(vectors: nn.Embedding, vocabulary: Vocabulary) -> None:
+    if vocabulary.vectors is not None:
+        pretrained = torch.from_numpy(vocabulary.vectors).to(vectors.weight)
+        vectors.weight.copy_(torch.where(pretrained.isnan(), vectors.weight, pretrained))

@@ -1,4 +1,4 @@
-"""Layers that towers are made of."""
+"""Layers of towers: linear maps, soft assignment, multi-scale windows, pixels and feature maps."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Affine(nn.Module):
 
 @final
 class Anchors(nn.Module):
-    """`x -> softmax(-|x - centre|^2 / sigma)` over some centres: how much of an item each of them gets.
+    """`x -> softmax(-|x - centre|^2 / sigma)`: the soft assignment of an item to centres.
 
-    `|x|^2` is the same for every centre, so the softmax never sees it and no difference of large numbers is taken.
+    `|x|^2` is the same for every centre and cancels in the softmax, so that no difference of large numbers is taken.
     """
 
     centres: Tensor
@@ -61,9 +61,9 @@ class Normalise(nn.Module):
 
 @final
 class SparseLinear(nn.Module):
-    """`x -> x W + b` like `nn.Linear`, which reads only the rows of `W` that a sparse batch has entries for.
+    """`x -> x W + b` like `nn.Linear`, reading only the rows of `W` for which a sparse batch has entries.
 
-    The weight is `(width, out)`, transposed against `nn.Linear`, so that each of its rows is one stretch of memory.
+    The weight is `(width, out)`, the transpose of that of `nn.Linear`, so that its rows are contiguous.
     """
 
     def __init__(self, width: int, out: int) -> None:
@@ -73,7 +73,7 @@ class SparseLinear(nn.Module):
         self.bias = nn.Parameter(like.bias.detach())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `(n, out)` for rows `(n, width)`, sparse as `sparse_tensor` makes them, or dense."""
+        """Return `(n, out)` for dense rows `(n, width)`, or sparse ones of `sparse_tensor`."""
         if not x.is_sparse:
             return x @ self.weight + self.bias
         item, column = x.indices()
@@ -83,11 +83,11 @@ class SparseLinear(nn.Module):
 
 @final
 class MultiScale(nn.Module):
-    """Looks at vectors `(n, width)` through windows of several sizes: `(n, (1 + windows) * width)`, themselves first.
+    """Maps vectors `(n, width)` to `(n, (1 + windows) * width)`: themselves, then their means in windows of each size.
 
-    Each `(size, step)` takes the means over its places, weighs and shifts them by two learned numbers, passes a ReLU
-    and is drawn out to the full width again, linearly; `ends` aligns the outermost places with the ends of the vector.
-    A window wider than the vector is cut to it. The weights begin at 1: a negative one would silence counts for good.
+    Each window `(size, step)` averages, scales and shifts by two learned numbers, applies a ReLU and interpolates
+    linearly to the full width; `ends` aligns the outermost means with the ends of the vector. A window wider than the
+    vector is cut to it. The weights start at 1: a negative one would silence counts for good.
     """
 
     def __init__(self, windows: Sequence[Sequence[int]], ends: bool = False) -> None:
@@ -96,7 +96,7 @@ class MultiScale(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(len(windows))), nn.Parameter(torch.zeros(len(windows)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return every scale of every row, one after another; sparse rows become dense."""
+        """Return all scales of every row, concatenated; sparse rows become dense."""
         signal = dense(x)[:, None]
         width = signal.shape[2]
         scales = [signal]
@@ -111,22 +111,22 @@ class RescalePixels(nn.Module):
     """Maps RGB pixels `(n, height, width, 3)` of 0 to 255 to `(n, 3, height, width)` of -1 to 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what a convolution takes."""
+        """Return channels first, as convolutions take them."""
         return x.movedim(-1, 1).float() / 127.5 - 1
 
 
 @final
 class ChannelsFirst(nn.Module):
-    """Takes a map of features `(n, height, width, channels)` as it is: `(n, channels, height, width)`."""
+    """Maps feature maps `(n, height, width, channels)` to `(n, channels, height, width)`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what a convolution takes."""
+        """Return channels first, as convolutions take them."""
         return x.movedim(-1, 1)
 
 
 @final
 class Pool(nn.Module):
-    """The mean over all places of a map."""
+    """Global average pooling of feature maps."""
 
     def forward(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n channels"]:
         """Return a vector for each map."""

@@ -1,4 +1,4 @@
-"""What the linear methods share: centred views, covariances, leading singular pairs. Float64 throughout."""
+"""Linear algebra of the linear methods: centred views, covariances, leading singular pairs; float64 throughout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses that more than one paper needs, on batches of relaxed codes."""
+"""Losses that several papers share, on batches of relaxed codes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.nn.functional import cross_entropy, mse_loss, normalize, softplus
 
 from .similarity import cosine
 
-#: What a caption is to another caption's image that is its own too: left out, a negative like any other, a positive.
+#: Treatment of other captions of the same image: left out, a negative like any other, or a positive.
 Siblings: TypeAlias = Literal["masked", "negative", "positive"]
 
 
 def gram(A: Float[Tensor, "m bits"], B: Float[Tensor, "m bits"], S: Float[Tensor, "m m"]) -> Float[Tensor, ""]:
-    """Return the mean squared error with which the cosines between codes rebuild the target `S`.
+    """Return the mean squared error between the cosines of codes and the target `S`.
 
     The mean over all entries, as every released code of the DJSRH lineage takes it, not the squared norm.
     """
@@ -29,7 +29,7 @@ def pairing(A: Float[Tensor, "m bits"], B: Float[Tensor, "m bits"]) -> Float[Ten
 
 
 def pairwise_nll(A: Float[Tensor, "m bits"], B: Float[Tensor, "n bits"], S: Float[Tensor, "m n"]) -> Float[Tensor, ""]:
-    """Return `sum softplus(theta) - S theta`, `theta = A B^T / 2`: how unlikely S is where p(S = 1) = sigma(theta).
+    """Return `sum softplus(theta) - S theta`, `theta = A B^T / 2`: the negative log-likelihood under sigma(theta).
 
     The pair loss of DPSH and DCMH, a sum; it overflows for no `theta`. Its gradient is `(sigma(theta) - S) B / 2`.
     """
@@ -50,12 +50,12 @@ def triplet(
     over: Literal["active", "all"] = "active",
     soft: bool = False,
 ) -> Float[Tensor, ""]:
-    """Return the mean of `max(0, margin + D_ij - D_ik)` over the triplets of an anchor i, a j alike and a k not alike.
+    """Return the mean of `max(0, margin + D_ij - D_ik)` over triplets of an anchor i, a similar j and a dissimilar k.
 
-    `D` is any distance between anchors and items, `S` is 1 where they are alike and 0 elsewhere. The mean is over the
-    triplets above zero or over `all`; `soft` takes the softplus, of which none is zero, and memory for m n n numbers.
-    Otherwise no triplet is written down: the hinge is piecewise linear, so it suffices to count, in sorted rows, in how
-    many triplets each distance is active. Without a triplet the loss is 0.
+    `D` is any distance between anchors and items, `S` is 1 where they are similar and 0 elsewhere. The mean is over the
+    `active` triplets, which are above zero, or over `all`; `soft` takes the softplus, which is never zero, and memory
+    for m n n numbers. Otherwise triplets are never enumerated: the hinge is piecewise linear, so it suffices to count,
+    in sorted rows, in how many triplets each distance is active. Without triplets the loss is 0.
     """
     alike = S > 0
     if soft:
@@ -74,10 +74,10 @@ def triplet(
 def hinge(
     S: Float[Tensor, "m m"], same: Bool[Tensor, "m m"], margin: float, over: Literal["hardest", "all"]
 ) -> Float[Tensor, ""]:
-    """Return the sum over pairs j of `[margin + S_jk - S_jj]_+ + [margin + S_kj - S_jj]_+`, of the hardest k or all.
+    """Return the sum over pairs j of `[margin + S_jk - S_jj]_+ + [margin + S_kj - S_jj]_+`, for the hardest k or all.
 
-    Row j of `S` scores image j with every text. What is the `same` is no negative, the pair itself above all. A model
-    that has collapsed, its scores all equal, sits at `2 m margin` under the hardest negatives.
+    Row j of `S` scores image j with every text. Entries that are the `same`, such as the pair itself, are no negatives.
+    A collapsed model, whose scores are all equal, has a loss of `2 m margin` under the hardest negatives.
     """
     S_jj = S.diagonal()[:, None]
     image, text = ((margin + scores - S_jj).relu().masked_fill(same, 0) for scores in (S, S.T))
@@ -85,19 +85,19 @@ def hinge(
 
 
 def real_loss(logits: Float[Tensor, "m"]) -> Float[Tensor, ""]:
-    """Return -E log D of a discriminator's logits: what it pays for those that it should, or is meant to, accept."""
+    """Return -E log D of a discriminator's logits, its loss on items that are, or pose as, real."""
     return softplus(-logits).mean()
 
 
 def fake_loss(logits: Float[Tensor, "m"]) -> Float[Tensor, ""]:
-    """Return -E log(1 - D) of a discriminator's logits: what it pays for those that it should refuse."""
+    """Return -E log(1 - D) of a discriminator's logits, its loss on fake items."""
     return softplus(logits).mean()
 
 
 def infonce(S: Float[Tensor, "m m"], same: Bool[Tensor, "m m"], siblings: Siblings) -> Float[Tensor, ""]:
-    """Return the mean cross-entropy with which each row and each column of logits finds its own on the diagonal.
+    """Return the symmetric cross-entropy of logits whose targets are on the diagonal.
 
-    `same` marks the pairs of one image, which are left out of the choice, or to be avoided, or as right as the own.
+    `same` marks pairs of the same image, which are masked, negatives or further targets.
     """
     own = torch.eye(len(S), dtype=torch.bool, device=S.device)
     targets = same / same.sum(1, keepdim=True) if siblings == "positive" else own.to(S.dtype)

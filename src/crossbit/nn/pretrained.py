@@ -1,4 +1,4 @@
-"""Dual encoders such as CLIP and SigLIP as a pair of towers, which go on learning and are saved without pickle."""
+"""Pretrained dual encoders such as CLIP and SigLIP as two towers, which can be fine-tuned and saved without pickle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..data.pairs import Modality
 from ..errors import InputError
 from ..io.hub import load_dual_encoder, load_pretrained, model_folder, projections, transformers_package
 
-#: How the names of the parts of one side of a model begin.
+#: Prefixes of the parameter names of each side.
 _SIDES: dict[Modality, tuple[str, ...]] = {"image": ("vision", "visual"), "text": ("text",)}
 
 
@@ -22,7 +22,7 @@ class Pretrained(nn.Module):
     """One side of a dual encoder: projects pixels `(n, height, width, 3)` of 0 to 255, or token ids `(n, length)`.
 
     `options` are the model's configuration as plain data, from which it is rebuilt without its files. Pixels are
-    brought to the `mean` and `std` that the model knows; a negative id is padding which it does not look at.
+    normalised by `mean` and `std`; a negative id is padding, which the attention mask leaves out.
     """
 
     def __init__(self, modality: Modality, options: dict[str, Any], mean: list[float], std: list[float]) -> None:
@@ -36,7 +36,7 @@ class Pretrained(nn.Module):
 
     @property
     def description(self) -> dict[str, Any]:
-        """What rebuilds the module, weights apart."""
+        """The configuration that rebuilds the module, without its weights."""
         return {"modality": self.modality, "options": self.options, "mean": self.mean, "std": self.std}
 
     def forward(self, x: Tensor) -> Float[Tensor, "n dim"]:
@@ -45,7 +45,7 @@ class Pretrained(nn.Module):
             rows: Tensor = projections(self._of_pixels(x) if self.modality == "image" else self._of_ids(x))
         except ValueError as fault:
             raise InputError(
-                f"{fault}; take what the model takes, as in --features 'clip(model=...,inputs=true)'"
+                f"{fault}; take the model's own inputs, as in --features 'clip(model=...,inputs=true)'"
             ) from None
         return rows
 
@@ -64,20 +64,20 @@ def pretrained_towers(name: str, revision: str = "main") -> tuple[Pretrained, Pr
     model, processor = load_dual_encoder(folder), load_pretrained(folder, "AutoImageProcessor")
     options = _plain(json.loads(model.config.to_json_string(use_diff=False)))
     mean, std = ([*map(float, values)] for values in (processor.image_mean, processor.image_std))
-    made = Pretrained("image", options, mean, std), Pretrained("text", options, [], [])
-    for side in made:
+    towers = Pretrained("image", options, mean, std), Pretrained("text", options, [], [])
+    for side in towers:
         side.model.load_state_dict({key: model.state_dict()[key] for key in side.model.state_dict()})
-    return made
+    return towers
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration without what is of this machine alone, such as where the model lay."""
+    """Return a configuration without entries of this machine, such as the model's path."""
     kept = {key: value for key, value in options.items() if not key.startswith("_")}
     return {key: _plain(value) if isinstance(value, dict) else value for key, value in kept.items()}
 
 
 def _built(options: dict[str, Any]) -> Any:
-    """Return a model without its weights; attention is written out, the same on every machine."""
+    """Return a model with random weights; eager attention computes the same on every machine."""
     transformers = transformers_package()
     try:
         kind = options["model_type"]

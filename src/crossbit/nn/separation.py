@@ -1,4 +1,4 @@
-"""A vector cut into parts that stand for different things, and the networks that rebuild an item from all of them."""
+"""Feature separation: vectors split into modality, semantic and specific parts, and networks that rebuild items."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, normalize
 from ..data.pairs import BEGIN, END, PADDING
 from ..errors import InputError
 
-#: What the parts of a vector stand for, in their order.
+#: The parts of a vector, in order.
 PARTS = ("modality", "semantic", "specific")
 
 
@@ -34,9 +34,9 @@ class Parts(nn.Module):
 
 @final
 class Separated(nn.Module):
-    """Maps vectors to their semantic part; the other parts, and what rebuilds an item from all three, are kept with it.
+    """Maps vectors to their semantic part; it holds the other parts and the networks that rebuild items from all three.
 
-    `picture` and `sentence` are the sizes of the network that rebuilds a picture, or a sentence, where there is one.
+    `picture` and `sentence` are the sizes of the generator and of the decoder, if there is one.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class Separated(nn.Module):
 
 
 def separated(tower: nn.Module) -> Separated:
-    """Return the part of a tower that separates; a tower that has none is refused."""
+    """Return the `Separated` layer of a tower; a tower without one is refused."""
     found = [part for part in tower.modules() if isinstance(part, Separated)]
     if len(found) != 1:
-        raise InputError("this model separates no parts; fit one that does, as in `crossbit fit mfsr`")
+        raise InputError("this model has no separated parts; fit one that has, as in `crossbit fit mfsr`")
     return found[0]
 
 
 def doublings(side: int) -> int:
-    """Return how many times a map of 4 x 4 is doubled to become a picture.
+    """Return how many times the generator doubles a map of 4 x 4.
 
     >>> doublings(64)
     4
@@ -93,8 +93,8 @@ class Generator(nn.Module):
 
     def forward(self, z: Float[Tensor, "n width"]) -> Float[Tensor, "n 3 side side"]:
         """Return a picture for each vector."""
-        painted: Tensor = self.layers(z[:, :, None, None])
-        return painted
+        pictures: Tensor = self.layers(z[:, :, None, None])
+        return pictures
 
 
 def dcgan_init(module: nn.Module) -> None:
@@ -107,7 +107,7 @@ def dcgan_init(module: nn.Module) -> None:
 
 @final
 class Decoder(nn.Module):
-    """Says sentences word by word: a stack of GRUs whose first states are a linear map of a vector `(n, width)`."""
+    """Decodes sentences word by word: a stack of GRUs that starts from a linear map of a vector `(n, width)`."""
 
     def __init__(self, width: int, words: int, vector: int, hidden: int, layers: int = 1) -> None:
         super().__init__()
@@ -118,33 +118,33 @@ class Decoder(nn.Module):
         self.cells = nn.GRU(vector, hidden, layers, batch_first=True)
         self.choice = nn.Linear(hidden, words)
 
-    def forward(self, z: Float[Tensor, "n width"], told: Int[Tensor, "n length"]) -> Float[Tensor, "n length words"]:
-        """Return the scores of every word for the place after each of those told."""
-        states, _ = self.cells(self.vectors(told), self._first_states(z))
+    def forward(self, z: Float[Tensor, "n width"], inputs: Int[Tensor, "n length"]) -> Float[Tensor, "n length words"]:
+        """Return the logits of the word after each input word."""
+        states, _ = self.cells(self.vectors(inputs), self._first_states(z))
         scores: Tensor = self.choice(states)
         return scores
 
     @torch.no_grad()
     def greedy(self, z: Float[Tensor, "n width"], longest: int) -> Int[Tensor, "n longest"]:
-        """Return the ids that are likeliest at each step, up to the end; after it come those of padding."""
+        """Return the ids of greedy decoding up to the end mark; padding follows it."""
         state, word = self._first_states(z), torch.full((len(z), 1), BEGIN, device=z.device)
-        said, over = [], torch.zeros(len(z), dtype=torch.bool, device=z.device)
+        words, over = [], torch.zeros(len(z), dtype=torch.bool, device=z.device)
         for _ in range(longest):
             states, state = self.cells(self.vectors(word), state)
             scores: Tensor = self.choice(states[:, 0])
             scores[:, [PADDING, BEGIN]] = -torch.inf
             word = scores.argmax(1, keepdim=True)
-            said.append(word[:, 0].masked_fill(over, PADDING))
+            words.append(word[:, 0].masked_fill(over, PADDING))
             over = over | (word[:, 0] == END)
-        return torch.stack(said, 1)
+        return torch.stack(words, 1)
 
     def _first_states(self, z: Float[Tensor, "n width"]) -> Float[Tensor, "layers n hidden"]:
         first: Tensor = self.first(z)
         return torch.stack(first.chunk(self.layers, 1))
 
 
-def teacher_forcing(ids: Int[Tensor, "n length"]) -> tuple[Int[Tensor, "n told"], Int[Tensor, "n told"]]:
-    """Return what is told and what is to follow at each place; sentences that do not begin with the mark get it."""
+def teacher_forcing(ids: Int[Tensor, "n length"]) -> tuple[Int[Tensor, "n inputs"], Int[Tensor, "n inputs"]]:
+    """Return input words and the target word after each; the begin mark is prepended where it is missing."""
     begun = len(ids) > 0 and bool((ids[:, 0] == BEGIN).all())
     ids = ids if begun else torch.cat([torch.full_like(ids[:, :1], BEGIN), ids], 1)
     places = (ids != PADDING).any(0).nonzero()
@@ -153,7 +153,7 @@ def teacher_forcing(ids: Int[Tensor, "n length"]) -> tuple[Int[Tensor, "n told"]
 
 
 def caption_nll(R: nn.Module, z: Float[Tensor, "n width"], ids: Int[Tensor, "n length"]) -> Float[Tensor, ""]:
-    """Return how unlikely a narrator finds each word given those before it: the mean of -log p over all words."""
-    told, words = teacher_forcing(ids)
-    surprise = cross_entropy(R(z, told).flatten(0, 1), words.flatten(), ignore_index=PADDING, reduction="sum")
-    return surprise / (words != PADDING).sum().clamp(min=1)
+    """Return the negative log-likelihood of captions under a decoder: the mean of -log p over all words."""
+    inputs, targets = teacher_forcing(ids)
+    nll = cross_entropy(R(z, inputs).flatten(0, 1), targets.flatten(), ignore_index=PADDING, reduction="sum")
+    return nll / (targets != PADDING).sum().clamp(min=1)

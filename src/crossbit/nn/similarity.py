@@ -1,4 +1,4 @@
-"""Target similarities: what the geometry of the codes is asked to imitate. Rows are items of a batch."""
+"""Target similarities, which the geometry of the codes imitates; rows are items of a batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rescaled_cosine(x: Float[Tensor, "m d"]) -> Float[Tensor, "m m"]:
 
 
 def row_cosine(S: Float[Tensor, "m m"], T: Float[Tensor, "m m"]) -> Float[Tensor, "m m"]:
-    """Return how alike the neighbourhoods are that `S` and `T` give to each pair of items, symmetrised.
+    """Return the cosine between the rows of `S` and of `T` for each pair of items, symmetrised.
 
     The high-order similarity of JDSH: `C = rn(S) rn(T)^T`, then `(C + C^T) / 2`, `rn` being rows of unit length.
     """
@@ -46,10 +46,10 @@ def label_similarity(L: Float[Tensor, "m classes"], K: Float[Tensor, "n classes"
 
 
 def transitions(S: Float[Tensor, "m n"], own: Int[Tensor, "m"], k: int) -> Float[Tensor, "m n"]:
-    """Return the probabilities with which a random walk goes from an item to each of its `k` nearest others.
+    """Return the transition probabilities of a random walk from each item to its `k` nearest others.
 
-    Row i of `S` holds the similarities of item `own[i]` to all n items, a probability being a share of their sum. A
-    walk never stays, and takes no step to an item of similarity 0 or less; a row without any other is all 0.
+    Row i of `S` holds the similarities of item `own[i]` to all n items; probabilities are shares of their sum. A walk
+    never stays at an item and never moves to one of similarity 0 or less; a row without other items is all 0.
     """
     nearest = S.clamp(min=0).scatter(1, own[:, None], 0).topk(min(k, S.shape[1]), 1)
     return normalize(torch.zeros_like(S).scatter(1, nearest.indices, nearest.values), p=1)
@@ -61,9 +61,9 @@ def nearest(X: Array, k: int) -> Int[Tensor, "n k"]:
     Exact, for dense vectors and sparse ones; the order of ties is arbitrary, but always the same.
     """
     if X.ndim != 2:
-        raise InputError(f"items of shape {X.shape[1:]} have no nearest ones; take features of them, as in image=hog")
+        raise InputError(f"items of shape {X.shape[1:]} have no nearest neighbours; take features, as in image=hog")
     if k > X.shape[0]:
-        raise InputError(f"{X.shape[0]} items do not have the {k} nearest ones asked for; take more items or fewer")
+        raise InputError(f"{X.shape[0]} items have no {k} nearest neighbours; take more items, or fewer neighbours")
     X = X.astype(np.float32)
     squares, found = np.asarray((X * X).sum(1)), []
     for start in range(0, X.shape[0], CHUNK):
@@ -80,7 +80,7 @@ def sign(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 
 def require_vectors(who: str, *sides: Array) -> None:
-    """Refuse, in the name of a method, items that are not rows of features: pixels, and the ids of words."""
+    """Refuse items that are not feature vectors, such as pixels or word ids, in the name of a method."""
     for items in sides:
         if items.ndim != 2 or not np.issubdtype(items.dtype, np.floating):
             what = "pixels" if items.ndim == 4 else f"items of shape {items.shape[1:]} and type {items.dtype}"

@@ -1,4 +1,4 @@
-"""The towers that an encoder is made of, and the parts that they are made of.
+"""Towers, the two networks of an encoder, and the registry of their layers.
 
 A tower maps `(n, ...)` to `(n, dim)` and describes itself as plain data (`config`), so that `tower(config)` and a
 state dict rebuild it without pickle. `perceptron` makes the tower that suits the items: vectors, sparse vectors, which
