@@ -43,8 +43,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead the links of a page in docs/ to the pages that joined the site."""
+    """Lead the links of a page in docs/ to the pages that joined the site; keep a deviation beside its mean."""
     place = page.file.src_uri
+    markdown = markdown.replace(" ±", "\N{NO-BREAK SPACE}±")
     return markdown if place in JOINED.values() else relinked(markdown, f"docs/{place}", place)
 
 
