@@ -102,10 +102,10 @@ class _Job:
 
     def compute(self, pool: ThreadPoolExecutor, store: ShardStore | None) -> None:
         """Extract what the store lacks, writing a shard whenever one is full."""
-        known = frozenset() if store is None else frozenset(key for shard in store.read() for key in shard.keys)
+        cached = frozenset() if store is None else frozenset(key for shard in store.read() for key in shard.keys)
         unsaved: list[Shard] = []
         try:
-            for row, opened in _ahead(pool, lambda row: self._open(row, known), range(len(self.raws))):
+            for row, opened in _ahead(pool, lambda row: self._open(row, cached), range(len(self.raws))):
                 self._take(row, opened)
                 if len(self.fresh) == BATCH or row + 1 == len(self.raws):
                     self._extract(unsaved)
@@ -132,10 +132,10 @@ class _Job:
         features = joined[np.array([self.place[key_of[row]] for row in rows])]
         return Extracted(features, np.array(rows, np.int64), self.failures, computed)
 
-    def _open(self, row: int, known: frozenset[bytes]) -> tuple[Any, Any]:
+    def _open(self, row: int, cached: frozenset[bytes]) -> tuple[Any, Any]:
         raw = self.raws[row]
         key = row if self.extractor.cheap else content_key(raw)
-        return key, None if key in known or key in self.rows_of else self.extractor.prepare(raw)
+        return key, None if key in cached or key in self.rows_of else self.extractor.prepare(raw)
 
     def _take(self, row: int, opened: tuple[Any, Any] | ItemError) -> None:
         if isinstance(opened, ItemError):
