@@ -95,6 +95,7 @@ def test_vectors_come_after_codes(shelf, model, tmp_path):
         ("metadata", '{"a":' * 40 + "1" + "}" * 40, "may be nested 32 levels deep"),
         ("content", "no hash", "is no export of a collection"),
         ("image_code", b"short", "is no export of a collection"),
+        ("image_vector", [1.0, 2.0], "is no export of a collection"),
     ],
 )
 def test_what_no_export_holds_is_refused(shelf, tmp_path, column, value, why):

@@ -133,7 +133,8 @@ def _parquet(collection: Collection, path: Path, log: Log) -> int:
 def _schema(bits: int) -> Any:
     import pyarrow as pa
 
-    code, vector = pa.binary(-(-bits // 8)), pa.list_(pa.float16(), bits)
+    code = pa.binary(-(-bits // 8))
+    vector = pa.list_(pa.float16())  # of any size: pyarrow before 26 cannot read absent ones of a fixed size
     columns = {"id": pa.string(), "texts": pa.list_(pa.string()), "picture": pa.string(), "content": pa.string()}
     columns |= {"metadata": pa.string(), "thumbnail": pa.binary()}
     columns |= {f"{m}_code": code for m in MODALITIES} | {f"{m}_vector": vector for m in MODALITIES}
@@ -180,7 +181,8 @@ def _batch(path: Path, rows: Sequence[Mapping[str, Any]], bits: int) -> EncodedB
     for modality in MODALITIES:
         joined = b"".join(row[f"{modality}_code"] or bytes(width) for row in rows)
         codes[modality] = Codes(np.frombuffer(joined, np.uint8).reshape(len(rows), width), bits)
-        vectors[modality] = np.array([row[f"{modality}_vector"] or nothing for row in rows], np.float16)
+        listed = np.array([row[f"{modality}_vector"] or nothing for row in rows], np.float16)
+        vectors[modality] = listed.reshape(len(rows), bits)
     return EncodedBatch(items, present, codes, vectors, [row["thumbnail"] for row in rows])
 
 
