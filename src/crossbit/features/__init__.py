@@ -1,14 +1,14 @@
 """Frozen feature extractors for raw images and texts, and the pipelines built from them.
 
 A spec names an extractor and the steps that follow it, fitted on the training items: `onnx(size=160)|pca256|l2`.
-One line below, one file, one extractor; its file is imported when it is first used.
+Each extractor has a file of its own, imported when it is first used, and a line in the registry.
 
 ::
 
-    open_picture, open_text   the only doors for raw input: hostile files end here
+    open_picture, open_text   raw input is opened here alone, within limits; malicious files are refused
     Extractor                 raw items -> one row of numbers each; a frozen value with a fingerprint
-    Pipeline                  an extractor and its fitted steps; what a model carries to encode new items
-    featurise                 a corpus -> a dataset of features, the pipelines, and what could not be used
+    Pipeline                  an extractor and its fitted steps, which a model carries to encode new items
+    featurise                 a corpus -> a dataset of features, the pipelines, and the items left out
 """
 
 from __future__ import annotations
