@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import crossbit
-from crossbit.collection import Raw
+from crossbit.collection.ingest.sources import dataset_of
 from crossbit.server import create_app, serving
 
 FOLDER = Path(tempfile.mkdtemp())
@@ -19,7 +19,7 @@ corpus = crossbit.load_dataset("scenes", train=300, database=300, query=20)
 crossbit.fit("cca+itq", corpus, bits=64).save(FOLDER / "model")
 
 with crossbit.Collection.create(FOLDER / "scenes", FOLDER / "model") as collection:
-    collection.add(map(Raw, corpus.ids, corpus.images, corpus.texts))
+    collection.add(dataset_of(corpus))
     with serving(create_app([collection])) as address:
         print(f"serving {len(collection)} items at {address}")
         query = urlencode({"text": "a red circle", "k": 3})
