@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import unicodedata
@@ -18,7 +17,7 @@ from PIL import Image
 
 from ..data.pairs import Modality
 from ..errors import DamagedError, InputError
-from ..features.raw import open_picture
+from ..features.raw import content_of, open_picture
 
 #: An image file, the bytes of one, or RGB pixels.
 Picture: TypeAlias = Path | bytes | ndarray
@@ -128,16 +127,6 @@ def picture_of(value: Picture | Image.Image | str | PathLike[str]) -> Picture:
         f"a picture is a path, the bytes of an image file, a PIL image or an array of RGB pixels, not"
         f" {described(value)}"
     )
-
-
-def content_of(picture: Picture) -> str:
-    """Return the sha256 of a picture: of the bytes of its file, or of its pixels and their shape."""
-    if isinstance(picture, Path):
-        with picture.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    if isinstance(picture, bytes):
-        return hashlib.sha256(picture).hexdigest()
-    return hashlib.sha256(f"pixels {picture.dtype} {picture.shape} ".encode() + picture.tobytes()).hexdigest()
 
 
 def refuse_id(id_: str) -> None:

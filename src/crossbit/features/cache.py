@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, KeysView, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -79,7 +79,7 @@ class FeatureCache:
     def __init__(self, store: ShardStore) -> None:
         """Read the keys of every sound shard."""
         self._store = store
-        self._at: dict[bytes, tuple[Path, int]] = {}
+        self._at: dict[bytes, tuple[Path, int] | None] = {}
         self._fresh: dict[bytes, Shaped[ndarray, "*row"]] = {}
         self._read: dict[Path, Shaped[ndarray, "m *row"]] = {}
         for path in store.paths():
@@ -88,13 +88,18 @@ class FeatureCache:
 
     def __contains__(self, key: bytes) -> bool:
         """Return whether the row of a key is stored."""
-        return key in self._at or key in self._fresh
+        return key in self._at
+
+    def keys(self) -> KeysView[bytes]:
+        """Return the keys of all rows, as a view that follows `add`."""
+        return self._at.keys()
 
     def __getitem__(self, key: bytes) -> Shaped[ndarray, "*row"]:
         """Return a row; one whose shard was removed meanwhile is refused."""
-        if key in self._fresh:
+        place = self._at[key]
+        if place is None:
             return self._fresh[key]
-        path, at = self._at[key]
+        path, at = place
         if path not in self._read:
             shard = self._store.shard(path) if path.is_file() else None
             if shard is None:
@@ -108,6 +113,7 @@ class FeatureCache:
     def add(self, keys: Sequence[bytes], rows: Shaped[ndarray, "m *row"]) -> None:
         """Add new rows."""
         self._fresh |= dict(zip(keys, rows, strict=True))
+        self._at |= dict.fromkeys(keys)
 
     def flush(self) -> None:
         """Write the new rows as one shard."""

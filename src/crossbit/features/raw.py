@@ -5,11 +5,13 @@ A file that is not a picture of sensible size in a common format is refused befo
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -23,6 +25,10 @@ Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"] | Image.Image
 
 #: Limits of a picture and a text; larger ones raise `ItemError`.
 MAX_PIXELS, MAX_ASPECT, MAX_CHARACTERS = 64_000_000, 200, 1_000_000
+#: Bytes of an image file that are read at most: those of the most pixels allowed, with 16 bits in each of 4 channels.
+MAX_BYTES = 1 << 29
+#: The JPEG quality of thumbnails.
+QUALITY = 80
 #: Pixels that are composed with white at once.
 _BAND = 1 << 18
 #: Formats that Pillow decodes itself; EPS, for one, would start an interpreter.
@@ -43,6 +49,47 @@ def open_picture(raw: Picture) -> Image.Image:
             return _rgb(ImageOps.exif_transpose(image))
         ImageOps.exif_transpose(image, in_place=True)
         return _rgb(image)
+
+
+@final
+class LoadedPicture:
+    """A picture that is read and hashed at once, and decoded once, when it is first needed.
+
+    An unusable one raises `ItemError`; `content` is the sha256 of its file, or of its pixels with their shape.
+    """
+
+    def __init__(self, raw: Path | bytes | UInt8[ndarray, "h w 3"]) -> None:
+        self._data = _read(raw) if isinstance(raw, Path) else raw
+        self.content = content_of(self._data)
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The upright RGB picture."""
+        return open_picture(self._data)
+
+    def thumbnail(self, side: int) -> bytes:
+        """Return the picture as JPEG, its longer side `side` pixels at most, without the metadata of its file."""
+        small = self.image.copy()
+        small.thumbnail((side, side), Image.Resampling.BILINEAR)
+        small.save(file := BytesIO(), "JPEG", quality=QUALITY)
+        return file.getvalue()
+
+
+def content_of(picture: Path | bytes | UInt8[ndarray, "h w 3"]) -> str:
+    """Return the sha256 of a picture: of the bytes of its file, or of its pixels with their shape."""
+    if isinstance(picture, Path):
+        with picture.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if isinstance(picture, bytes):
+        return hashlib.sha256(picture).hexdigest()
+    return hashlib.sha256(f"pixels {picture.dtype} {picture.shape} ".encode() + picture.tobytes()).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    size = existing_file(path).stat().st_size
+    if size > MAX_BYTES:
+        raise ItemError(f"the file has {size:,} bytes, more than the {MAX_BYTES:,} allowed")
+    return path.read_bytes()
 
 
 def pixels_of(raw: Path | bytes) -> int:

@@ -35,7 +35,7 @@ def no_encoding(monkeypatch):
     def refused(*args):
         raise AssertionError("something was encoded")
 
-    monkeypatch.setattr("crossbit.collection.ingest.encode.Encoder._prepared", refused)
+    monkeypatch.setattr("crossbit.collection.ingest.encode.Encoder._features", refused)
     monkeypatch.setattr("crossbit.collection.ingest.edit.embed_one", refused)
 
 

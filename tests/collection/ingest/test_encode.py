@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-import crossbit.collection.ingest.encode
+import crossbit.features.raw
 from crossbit.collection import Collection, Raw
 
 
@@ -94,7 +94,7 @@ def test_cached_features_need_no_decoding_without_thumbnails(model, photos, tmp_
 
 
 def test_a_file_that_is_too_large_is_not_read(shelf, photos, monkeypatch):
-    monkeypatch.setattr(crossbit.collection.ingest.encode, "MAX_BYTES", 10)
+    monkeypatch.setattr(crossbit.features.raw, "MAX_BYTES", 10)
     (failure,) = shelf.add(photos[:1]).failures
     assert failure.reason.startswith("image: the file has ")
     assert failure.reason.endswith("bytes, more than the 10 allowed")

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property, partial
-from io import BytesIO
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, TypeAlias, cast, final
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from PIL import Image
 
 from ...data.pairs import MODALITIES, Array, Modality
 from ...errors import InputError, ItemError
 from ...features.cache import FeatureCache, ShardStore
 from ...features.extraction import content_key
-from ...features.raw import existing_file, open_picture
+from ...features.raw import LoadedPicture
 from ..encoding import joined_text
-from ..item import Item, Picture, Raw, content_of, picture_of
+from ..item import Item, Picture, Raw
 from ..model import Model
 from ..storage.batch import EncodedBatch
 
 #: Items whose features are computed together, and threads that open them.
 CHUNK, WORKERS = 32, 2
-QUALITY = 80
-#: Bytes of an image file that are read at most: those of the most pixels allowed, with 16 bits in each of 4 channels.
-MAX_BYTES = 1 << 29
 
 
 class ItemFailure(NamedTuple):
@@ -49,32 +43,18 @@ class Encoded(NamedTuple):
 
 
 @final
-class _Picture:
-    """A picture that is decoded once, when it is first needed."""
-
-    def __init__(self, raw: bytes | ndarray) -> None:
-        self.raw = raw
-
-    @cached_property
-    def image(self) -> Image.Image:
-        """The decoded picture; an unusable one raises `ItemError`."""
-        return open_picture(self.raw)
-
-    def thumbnail(self, side: int) -> bytes:
-        """Return the picture as JPEG, its longer side `side` pixels at most, without the metadata of its file."""
-        small = self.image.copy()
-        small.thumbnail((side, side), Image.Resampling.BILINEAR)
-        small.save(file := BytesIO(), "JPEG", quality=QUALITY)
-        return file.getvalue()
-
-
-class _Opened(NamedTuple):
+@dataclass
+class _Opened:
     """An item ready for its features: a prepared input for each modality that it has, none where they are cached."""
 
     item: Item
-    inputs: Mapping[Modality, Any]
-    keys: Mapping[Modality, bytes]
-    thumbnail: bytes | None
+    inputs: dict[Modality, Any] = field(default_factory=dict)
+    keys: dict[Modality, bytes] = field(default_factory=dict)
+    thumbnail: bytes | None = None
+
+
+#: An opened item, the reason why it cannot be used, or none if it is stored unchanged.
+_Outcome: TypeAlias = _Opened | str | None
 
 
 @final
@@ -91,76 +71,91 @@ class Encoder:
         """Return the encoder whose cache is a folder; features that cost little are not cached."""
         extractors = {m: pipeline.extractor for m, pipeline in model.pipelines.items()} if cache else {}
         costly = {m: extractor for m, extractor in extractors.items() if not extractor.cheap}
-        return cls(
-            model,
-            thumbnail,
-            {m: FeatureCache(ShardStore(Path(cache or ".") / e.fingerprint)) for m, e in costly.items()},
-        )
+        stores = {m: ShardStore(Path(cache or ".") / extractor.fingerprint) for m, extractor in costly.items()}
+        return cls(model, thumbnail, {m: FeatureCache(store) for m, store in stores.items()})
 
     def __call__(self, raws: Sequence[Raw], stored: Mapping[str, Item]) -> Encoded:
         """Return items encoded, except those that are among the `stored`, by id, as they are."""
-        batches: list[EncodedBatch] = []
-        unchanged, failures = 0, []
+        parts: list[Encoded] = []
         with ThreadPoolExecutor(WORKERS) as pool:
             for start in range(0, len(raws), CHUNK):
-                outcomes = [*pool.map(partial(self._outcome, stored), raws[start : start + CHUNK])]
-                batch, useless = self._batch([each for each in outcomes if isinstance(each, _Opened)])
-                batches.append(batch)
-                failures += [each for each in outcomes if isinstance(each, ItemFailure)] + useless
-                unchanged += sum(each is None for each in outcomes)
+                parts.append(self._encoded(pool, raws[start : start + CHUNK], stored))
         for cache in self.caches.values():
             cache.flush()
-        return Encoded(EncodedBatch.joined(batches), unchanged, failures)
+        return Encoded(
+            EncodedBatch.joined([part.batch for part in parts]),
+            sum(part.unchanged for part in parts),
+            [failure for part in parts for failure in part.failures],
+        )
 
-    def _outcome(self, stored: Mapping[str, Item], raw: Raw) -> _Opened | ItemFailure | None:
-        """Return an item opened, the reason why it cannot be used, or none if it is stored unchanged."""
+    def _encoded(self, pool: ThreadPoolExecutor, raws: Sequence[Raw], stored: Mapping[str, Item]) -> Encoded:
+        """Return items encoded together: the threads open their pictures, and all else is done for all at once."""
+        brought = {m: self._brought(raws, m) for m in MODALITIES}
+        captions = self.model.captions
+        texts = {raw.id: joined_text(raw.texts, captions) for raw in raws}
+        cached = self.caches["image"].keys() if "image" in self.caches else ()
+        opened = pool.map(partial(self._opened, stored, brought, cached), raws)
+        outcomes: dict[str, _Outcome] = dict(zip(texts, opened, strict=True))
+        self._prepare(outcomes, brought["image"], "image")
+        self._prepare(outcomes, {id_: text for id_, text in texts.items() if text} | brought["text"], "text")
+        for id_, outcome in outcomes.items():
+            if isinstance(outcome, _Opened) and not outcome.inputs:
+                outcomes[id_] = "it has neither a picture nor a text"
+        batch, useless = self._batch([each for each in outcomes.values() if isinstance(each, _Opened)])
+        unusable = {id_: each for id_, each in outcomes.items() if isinstance(each, str)} | useless
+        failures = [ItemFailure(id_ if id_.isprintable() else ascii(id_), why) for id_, why in unusable.items()]
+        return Encoded(batch, sum(each is None for each in outcomes.values()), failures)
+
+    def _brought(self, raws: Sequence[Raw], modality: Modality) -> dict[str, Any]:
+        """Return the features that items bring, by id, where the model reads them; stored facts do not record them."""
+        if not self.model.pipelines[modality].extractor.precomputed:
+            return {}
+        return {raw.id: raw.features[modality] for raw in raws if raw.features.get(modality) is not None}
+
+    def _opened(
+        self,
+        stored: Mapping[str, Item],
+        brought: Mapping[Modality, Mapping[str, Any]],
+        cached: Container[bytes],
+        raw: Raw,
+    ) -> _Outcome:
+        """Return an item with what is made of its picture, which is decoded only if something has to be made of it."""
         try:
-            with _naming("image"):
-                picture = None if raw.picture is None else _Picture(_read(picture_of(raw.picture)))
-            item = raw.item(None if picture is None else content_of(picture.raw))
-            if stored.get(item.id) == item and not any(self._brought(raw, m) is not None for m in MODALITIES):
+            picture = None if raw.picture is None else LoadedPicture(cast("Picture", raw.picture))
+            item = raw.item(None if picture is None else picture.content)
+            if stored.get(item.id) == item and not any(item.id in rows for rows in brought.values()):
                 return None
-            return self._opened(raw, item, picture)
-        except InputError as fault:
-            return ItemFailure(raw.id if raw.id.isprintable() else ascii(raw.id), str(fault))
+            opened = _Opened(item)
+            if picture is not None and item.id not in brought["image"]:
+                extractor, key = self.model.pipelines["image"].extractor, bytes.fromhex(picture.content)
+                opened.keys["image"] = key
+                opened.inputs["image"] = None if key in cached else extractor.prepare(np.asarray(picture.image))
+            if picture is not None and self.thumbnail:
+                opened.thumbnail = picture.thumbnail(self.thumbnail)
+        except ItemError as error:
+            return f"image: {error}"
+        except InputError as error:
+            return str(error)
+        except OSError as error:
+            return f"image: {error.strerror or error}"
+        return opened
 
-    def _opened(self, raw: Raw, item: Item, picture: _Picture | None) -> _Opened:
-        inputs: dict[Modality, Any] = {}
-        keys: dict[Modality, bytes] = {}
-        for modality in MODALITIES:
-            source, cache = self._source(raw, modality, picture), self.caches.get(modality)
-            if source is None:
+    def _prepare(self, outcomes: dict[str, _Outcome], sources: Mapping[str, Any], modality: Modality) -> None:
+        """Prepare the texts of opened items, or the features that they bring."""
+        extractor, cache = self.model.pipelines[modality].extractor, self.caches.get(modality)
+        for id_, source in sources.items():
+            outcome = outcomes[id_]
+            if not isinstance(outcome, _Opened):
                 continue
-            if cache is not None:
-                keys[modality] = bytes.fromhex(item.content or "") if source is picture else content_key(source)
-            with _naming(modality):
-                inputs[modality] = (
-                    self._prepared(source, modality) if not cache or keys[modality] not in cache else None
-                )
-        if not inputs:
-            raise ItemError("it has neither a picture nor a text")
-        if picture is None or not self.thumbnail:
-            return _Opened(item, inputs, keys, None)
-        with _naming("image"):
-            return _Opened(item, inputs, keys, picture.thumbnail(self.thumbnail))
+            outcome.keys[modality] = b"" if cache is None else content_key(source)
+            cached = cache is not None and outcome.keys[modality] in cache
+            try:
+                outcome.inputs[modality] = None if cached else extractor.prepare(source)
+            except ItemError as error:
+                outcomes[id_] = f"{modality}: {error}"
 
-    def _source(self, raw: Raw, modality: Modality, picture: _Picture | None) -> Any:
-        """Return what the model reads of an item in one modality, or none."""
-        brought = self._brought(raw, modality)
-        if brought is not None:
-            return brought
-        return picture if modality == "image" else joined_text(raw.texts, self.model.captions)
-
-    def _brought(self, raw: Raw, modality: Modality) -> Any:
-        """Return the features that an item brings, which its stored facts do not record, where the model reads them."""
-        return raw.features.get(modality) if self.model.pipelines[modality].extractor.precomputed else None
-
-    def _prepared(self, source: Any, modality: Modality) -> Any:
-        extractor = self.model.pipelines[modality].extractor
-        return extractor.prepare(np.asarray(source.image) if isinstance(source, _Picture) else source)
-
-    def _batch(self, opened: Sequence[_Opened]) -> tuple[EncodedBatch, list[ItemFailure]]:
-        """Return opened items encoded, except those whose values are not finite."""
+    def _batch(self, opened: Sequence[_Opened]) -> tuple[EncodedBatch, dict[str, str]]:
+        """Return opened items encoded, and the reason for each whose values are not finite."""
         values = {m: self._values(opened, m) for m in MODALITIES}
         finite = {m: np.isfinite(values[m]).all(axis=1) for m in MODALITIES}
         rows = np.flatnonzero(finite["image"] & finite["text"])
@@ -172,7 +167,7 @@ class Encoder:
             [each.thumbnail for each in kept],
         )
         useless = [(opened[row].item.id, m) for m in MODALITIES for row in np.flatnonzero(~finite[m]).tolist()]
-        return batch, [ItemFailure(id_, f"{m}: the model gives it no finite values") for id_, m in useless]
+        return batch, {id_: f"{m}: the model gives it no finite values" for id_, m in useless}
 
     def _values(self, opened: Sequence[_Opened], modality: Modality) -> Float[ndarray, "n dim"]:
         """Return the real values of one modality, zeros where an item lacks it."""
@@ -192,24 +187,3 @@ class Encoder:
         if fresh:
             cache.add([*fresh], extractor.compute([*fresh.values()]))
         return np.stack([cache[each.keys[modality]] for each in opened])
-
-
-def _read(picture: Picture) -> bytes | ndarray:
-    """Return the content of a picture: the bytes of its file, or its pixels."""
-    if not isinstance(picture, Path):
-        return picture
-    size = existing_file(picture).stat().st_size
-    if size > MAX_BYTES:
-        raise ItemError(f"the file has {size:,} bytes, more than the {MAX_BYTES:,} allowed")
-    return picture.read_bytes()
-
-
-@contextmanager
-def _naming(modality: Modality) -> Iterator[None]:
-    """Put the modality before the reason why it cannot be used."""
-    try:
-        yield
-    except ItemError as fault:
-        raise ItemError(f"{modality}: {fault}") from None
-    except OSError as fault:
-        raise ItemError(f"{modality}: {fault.strerror or fault}") from None

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Unpack, final
 
 from ...errors import InputError
+from ...features.raw import content_of
 from ..collection import Collection
 from ..ingest.add import AddOptions, AddResult
 from ..ingest.sources import folder_of
-from ..item import Item, Raw, content_of, read_item, refuse_id
+from ..item import Item, Raw, read_item, refuse_id
 from ..storage.reads import COLUMNS, items_named
 from ..storage.transactions import commit
 
