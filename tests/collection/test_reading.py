@@ -33,9 +33,9 @@ def test_a_model_is_loaded_and_encodes_outside_of_any_read(folder, monkeypatch):
     reading = []
     with Collection(folder) as shelf:
 
-        def loaded(place):
+        def loaded(place, device=None):
             assert not shelf.store._connection().in_transaction
-            model = load(place)
+            model = load(place, device)
             embed = model.embed
 
             def watched(*given):
