@@ -44,12 +44,12 @@ class ServedCollection:
 
     @cached_property
     def method(self) -> str:
-        """How its codes are output, as in `cca+itq`."""
+        """The method that made its codes, such as `cca+itq`."""
         spec = json.loads((self.collection.folder / MODEL / "bundle.json").read_text(encoding="utf-8"))
         return str(spec.get("method", "unknown"))
 
     def facts(self) -> dict[str, Any]:
-        """Return what a client may know of it: sizes, and which model output its codes."""
+        """Return its public facts: sizes, and the model that made its codes."""
         snapshot = self.collection.snapshot()
         images, texts = (len(snapshot.sides[modality]) for modality in ("image", "text"))
         return {

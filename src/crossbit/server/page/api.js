@@ -1,31 +1,31 @@
-// The server as this page knows it. Every failure becomes an Error whose message is for people.
+// Requests to the server. Every failure becomes an Error with a message for people.
 
-async function asked(address, options) {
+async function request(url, options) {
   let response;
   try {
-    response = await fetch(address, options);
+    response = await fetch(url, options);
   } catch (fault) {
     if (fault.name === "AbortError") throw fault;
-    throw new Error("The server does not answer. Is it still running?");
+    throw new Error("No response from the server. Is it still running?");
   }
-  const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new Error(answer?.error?.message ?? `The server answered ${response.status}.`);
-  return answer;
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new Error(body?.error?.message ?? `The server responded with status ${response.status}.`);
+  return body;
 }
 
-const of = (collection, what) => `/api/collections/${encodeURIComponent(collection)}/${what}`;
+const urlOf = (collection, endpoint) => `/api/collections/${encodeURIComponent(collection)}/${endpoint}`;
 
-export const collections = () => asked("/api/collections");
-export const sample = (collection, n, seed) => asked(of(collection, `sample?n=${n}&seed=${seed}`));
-export const fields = (collection) => asked(of(collection, "fields"));
+export const collections = () => request("/api/collections");
+export const sample = (collection, n, seed) => request(urlOf(collection, `sample?n=${n}&seed=${seed}`));
+export const fields = (collection) => request(urlOf(collection, "fields"));
 
-/** Search, and tell how long the round trip took beside what the server itself measured. */
-export async function search(collection, question, signal) {
+/** Search; the result has the time of the round trip beside the time that the server measured. */
+export async function search(collection, query, signal) {
   const start = performance.now();
-  const found = await asked(of(collection, "search"), {
+  const found = await request(urlOf(collection, "search"), {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(question),
+    body: JSON.stringify(query),
     signal,
   });
   return { ...found, roundTrip: (performance.now() - start) / 1000 };

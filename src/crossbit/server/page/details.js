@@ -1,15 +1,15 @@
-// One item, with everything that is known of it; its fields become filters at a click.
+// The details of one item; a click on a value filters by it.
 
 import { make } from "./elements.js";
 
-// Names that a filter reads as something other than a field of the metadata: Python's keywords, columns, constants.
-const TAKEN = new Set(`and as assert async await break class continue def del elif else except finally for from global if
+// Names that are not metadata fields in a filter: Python's keywords, columns, constants.
+const RESERVED = new Set(`and as assert async await break class continue def del elif else except finally for from global if
   import in is lambda nonlocal not or pass raise return try while with yield id metadata picture text
   true false null none`.split(/\s+/));
 
-const free = (key) => /^[A-Za-z_]\w*$/.test(key) && !TAKEN.has(key.toLowerCase());
+const free = (key) => /^[A-Za-z_]\w*$/.test(key) && !RESERVED.has(key.toLowerCase());
 
-/** Return the filter that an item's value passes; `keys` lead to it in the metadata. */
+/** Return the filter for a value of an item; `keys` are its path in the metadata. */
 export function filterOf(keys, value, listed) {
   const name = keys.every(free) ? keys.join(".") : `metadata${keys.map((key) => `[${JSON.stringify(key)}]`).join("")}`;
   const written = typeof value === "string" ? JSON.stringify(value) : String(value);
@@ -22,7 +22,7 @@ function values(name, value, filter) {
   const simple = name && each.every((one) => ["string", "number"].includes(typeof one));
   if (!simple) return [make("code", {}, JSON.stringify(value))];
   return each.map((one) =>
-    make("button", { type: "button", class: "value", title: "Only these", onclick: () => filter(filterOf([name], one, listed)) }, String(one)));
+    make("button", { type: "button", class: "value", title: "Filter by this value", onclick: () => filter(filterOf([name], one, listed)) }, String(one)));
 }
 
 /** Show an item in the dialog; `on.more`, `on.add` and `on.filter` act on it. */

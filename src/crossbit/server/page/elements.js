@@ -1,6 +1,6 @@
-// Elements, numbers as people read them, and pictures made small. Text only ever becomes text: no markup is parsed.
+// Elements, number formats and downscaled pictures. Text is never parsed as markup.
 
-/** Return an element; `on…` are listeners, `class`, `data-…` and `aria-…` attributes, everything else properties. */
+/** Return an element; `on…` are listeners, `class`, `data-…` and `aria-…` are attributes, all else is properties. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -30,26 +30,26 @@ export function duration(seconds) {
 export const percent = (share) => `${Math.round(100 * share)} %`;
 
 const LONGEST = 1280; // pixels; no feature extractor looks at more
-const PLAIN = 2 << 20; // bytes of a file that is sent as it is
+const PLAIN = 2 << 20; // bytes; larger files are downscaled
 
-/** Return the base64 of a picture's file; a large picture is drawn smaller first. */
+/** Return the base64 of a picture file; a large picture is downscaled first. */
 export async function encoded(file) {
   return new Promise(async (resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ""));
     reader.onerror = () => reject(new Error(`${file.name} cannot be read.`));
-    reader.readAsDataURL(file.size > PLAIN ? await shrunk(file) : file);
+    reader.readAsDataURL(file.size > PLAIN ? await downscaled(file) : file);
   });
 }
 
-async function shrunk(file) {
+async function downscaled(file) {
   const drawn = await createImageBitmap(file).catch(() => null);
-  if (!drawn) return file; // the server says what is wrong with it
+  if (!drawn) return file; // the server reports the error
   const scale = Math.min(1, LONGEST / Math.max(drawn.width, drawn.height));
   const canvas = make("canvas", { width: Math.ceil(drawn.width * scale), height: Math.ceil(drawn.height * scale) });
-  const paper = canvas.getContext("2d");
-  paper.fillStyle = "white";
-  paper.fillRect(0, 0, canvas.width, canvas.height);
-  paper.drawImage(drawn, 0, 0, canvas.width, canvas.height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(drawn, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve) => canvas.toBlob((blob) => resolve(blob ?? file), "image/jpeg", 0.92));
 }

@@ -1,4 +1,4 @@
-// The keys: from result to result as they lie on the screen, and a letter for what is done often.
+// Keyboard shortcuts: arrows move between results on the screen, letters are for frequent actions.
 
 const byId = (id) => document.getElementById(id);
 
@@ -19,7 +19,7 @@ function step(key) {
   else if (!down) byId("words").focus();
 }
 
-/** Listen to keys; `on.compare` and `on.clear` are what two of them do. */
+/** Listen to keys; `on.compare` and `on.clear` are the actions of two of them. */
 export function listen(on) {
   const letters = {
     "/": () => byId("words").focus(),

@@ -1,16 +1,16 @@
-// The page: which collections are looked at, what is asked of them, and the keys.
+// The page: selected collections, queries, and keyboard shortcuts.
 
 import * as api from "./api.js";
 import { bytes, count, make } from "./elements.js";
 import { filterOf, show as showDetails } from "./details.js";
 import { listen } from "./keys.js";
 import { Query } from "./query.js";
-import { column, cost, grid, told } from "./results.js";
+import { column, cost, grid, summary } from "./results.js";
 
 const byId = (id) => document.getElementById(id);
 const query = new Query(() => search());
 let served = [];
-let sides = []; // the names of the collections that are looked at: one, or two
+let sides = []; // names of the selected collections: one, or two
 let running = new AbortController();
 
 const facts = (name) => served.find((each) => each.name === name);
@@ -40,20 +40,20 @@ const on = {
   },
 };
 
-/** Ask all collections that are looked at, and show what they answer; the last question wins. */
+/** Search all selected collections and show the results; a newer search cancels an older one. */
 async function search({ remember = true } = {}) {
   running.abort();
   running = new AbortController();
   const { signal } = running;
-  if (remember) keep();
+  if (remember) saveToUrl();
   for (const each of byId("suggestions").children) each.setAttribute("aria-pressed", String(byId("where").value.includes(each.title)));
-  if (query.empty) return lookAround();
+  if (query.empty) return showSample();
   document.body.classList.add("busy");
   const outcomes = [];
   try {
-    const question = await query.question();
-    for (const name of sides) { // one after the other, so that their times can be compared
-      outcomes.push(await api.search(name, question, signal).then((found) => ({ found }), (fault) => ({ fault })));
+    const request = await query.request();
+    for (const name of sides) { // one after the other, so that their times are comparable
+      outcomes.push(await api.search(name, request, signal).then((found) => ({ found }), (fault) => ({ fault })));
       if (signal.aborted) return;
     }
   } catch (fault) {
@@ -72,7 +72,7 @@ function showOutcomes(outcomes) {
   byId("results").replaceChildren(...made);
   const only = outcomes[0].found;
   if (comparing()) byId("status").textContent = `${shared.size} of ${Math.max(ids[0].size, ids[1].size)} found by both`;
-  else byId("status").textContent = only ? told(facts(sides[0]), only) : "";
+  else byId("status").textContent = only ? summary(facts(sides[0]), only) : "";
 }
 
 function head(side, outcome) {
@@ -83,15 +83,15 @@ function head(side, outcome) {
   return make("header", {}, choose, cost(facts(sides[side]), outcome));
 }
 
-/** Show some items of the first collection, where nothing is asked. */
-async function lookAround(seed = 0) {
+/** Show a sample of the first collection while the query is empty. */
+async function showSample(seed = 0) {
   document.body.classList.remove("busy");
   const { signal } = running;
   const name = sides[0];
   const about = facts(name);
-  const shuffle = make("button", { type: "button", class: "quiet", onclick: () => lookAround(Math.floor(1e6 * Math.random())) }, "others");
+  const shuffle = make("button", { type: "button", class: "quiet", onclick: () => showSample(Math.floor(1e6 * Math.random())) }, "Show others");
   byId("status").replaceChildren(
-    about.items ? `Some of ${count(about.items)} items, ${about.bits} bits each way (${bytes(about.code_bytes)}), by ${about.method}. ` : "This collection is empty.",
+    about.items ? `A sample of ${count(about.items)} items with ${about.bits}-bit codes (${bytes(about.code_bytes)}) by ${about.method}. ` : "This collection is empty.",
     about.items > 24 ? shuffle : "");
   try {
     const { items } = await api.sample(name, Number(byId("k").value), seed);
@@ -103,7 +103,7 @@ async function lookAround(seed = 0) {
   }
 }
 
-/** Offer the fields of the first collection as filters. */
+/** Suggest filters from the fields of the first collection. */
 async function suggest() {
   const { fields } = await api.fields(sides[0]).catch(() => ({ fields: [] }));
   const filters = fields.flatMap(({ name, listed, values }) => values.map((value) => [String(value), filterOf(name.split("."), value, listed)]));
@@ -112,10 +112,10 @@ async function suggest() {
     make("button", { type: "button", title: condition, "aria-pressed": String(byId("where").value.includes(condition)), onclick: () => on.filter(condition) }, name)));
 }
 
-function look(...names) {
+function select(...names) {
   sides = names;
   const choose = (name) => () => {
-    look(name);
+    select(name);
     search();
   };
   byId("collections").replaceChildren(...(served.length < 2 ? [make("span", { class: "alone" }, names[0])]
@@ -130,12 +130,12 @@ function look(...names) {
 function compare() {
   if (served.length < 2) return;
   const other = served.find(({ name }) => name !== sides[0]).name;
-  look(...(comparing() ? [sides[0]] : [sides[0], other]));
+  select(...(comparing() ? [sides[0]] : [sides[0], other]));
   search();
   if (query.empty && comparing()) byId("words").focus();
 }
 
-function keep() {
+function saveToUrl() {
   const parameters = new URLSearchParams();
   query.write(parameters);
   if (sides[0] !== served[0].name || comparing()) parameters.set("c", sides[0]);
@@ -148,7 +148,7 @@ function restore() {
   const parameters = new URLSearchParams(location.search);
   query.read(parameters);
   const names = [parameters.get("c"), parameters.get("and")].filter((name) => facts(name));
-  look(...(names.length ? names : [served[0].name]));
+  select(...(names.length ? names : [served[0].name]));
   search({ remember: false });
 }
 
@@ -159,7 +159,7 @@ function clear() {
   search();
 }
 
-/** Search with a picture that was chosen, dropped or pasted; words and other parts stay. */
+/** Search with a chosen, dropped or pasted picture; words and other parts are kept. */
 function take(files) {
   const pictures = [...files].filter((file) => file.type.startsWith("image/"));
   if (!pictures.length) return;
@@ -191,7 +191,7 @@ function wire() {
   });
   byId("compare").addEventListener("click", compare);
   byId("help").addEventListener("click", () => byId("hints").showModal());
-  byId("theme").addEventListener("click", dress);
+  byId("theme").addEventListener("click", toggleTheme);
   listen({ compare, clear });
   document.addEventListener("paste", (event) => take(event.clipboardData.files));
   document.addEventListener("dragover", (event) => {
@@ -207,8 +207,8 @@ function wire() {
   addEventListener("popstate", restore);
 }
 
-/** Turn light into dark or back; the system's choice stands until then. */
-function dress() {
+/** Toggle light and dark mode; until then the page follows the system. */
+function toggleTheme() {
   const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
   localStorage.setItem("crossbit-theme", dark ? "light" : "dark");
   document.documentElement.dataset.theme = localStorage.getItem("crossbit-theme");

@@ -1,4 +1,4 @@
-// The query: its parts and its conditions, shown in the form, asked of the server, and kept in the address.
+// The query: its parts and options, as shown in the form, sent to the server, and kept in the URL.
 
 import { encoded, make } from "./elements.js";
 
@@ -7,7 +7,7 @@ const SIGNS = { 1: "+", 0.5: "+½", "-0.5": "−½", "-1": "−" };
 const byId = (id) => document.getElementById(id);
 
 export class Query {
-  /** `changed` is called whenever there is something else to be searched. */
+  /** `changed` is called whenever the query has changed. */
   constructor(changed) {
     this.parts = [];
     this.changed = changed;
@@ -32,7 +32,7 @@ export class Query {
     this.show();
   }
 
-  /** Replace the whole query by one part. */
+  /** Replace the whole query with one part. */
   only(part) {
     this.clear();
     this.add(part);
@@ -82,16 +82,16 @@ export class Query {
     return make(
       "li",
       { class: part.weight < 0 ? "part minus" : "part" },
-      make("button", { type: "button", class: "sign", title: "How much this counts", onclick: turn,
-        "aria-label": `${name} counts ${part.weight}; change` }, SIGNS[part.weight] ?? String(part.weight)),
+      make("button", { type: "button", class: "sign", title: "Weight of this part", onclick: turn,
+        "aria-label": `Weight of ${name}: ${part.weight}; change` }, SIGNS[part.weight] ?? String(part.weight)),
       address ? make("img", { src: address, alt: "" }) : null,
       make("span", { title: name }, name),
       make("button", { type: "button", class: "drop", title: "Remove", "aria-label": `Remove ${name}`, onclick: drop }, "×"),
     );
   }
 
-  /** Return the question as the server takes it. */
-  async question() {
+  /** Return the request for the server. */
+  async request() {
     const parts = await Promise.all(this.parts.map(async (part) => {
       if (part.kind !== "image") return { [part.kind]: part.value, weight: part.weight };
       part.encoded ??= await encoded(part.file);
@@ -108,7 +108,7 @@ export class Query {
     };
   }
 
-  /** Write the query into an address; pictures of this device cannot go there. */
+  /** Write the query to URL parameters; pictures of this device are left out. */
   write(parameters) {
     const put = (name, value) => value && parameters.set(name, value);
     put("q", this.words.value.trim());
