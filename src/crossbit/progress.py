@@ -1,4 +1,4 @@
-"""Progress of long work, on stderr, so that stdout carries data alone."""
+"""Progress of long tasks on stderr, so that stdout carries data alone."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
 
-#: What long work reports to: `done` of `total` steps, and named values such as losses.
+#: A callback for progress: `done` of `total` steps, and named values such as losses.
 Log: TypeAlias = Callable[[int, int, Mapping[str, float]], None]
 
 
 def silent(done: int, total: int, values: Mapping[str, float]) -> None:
-    """Take a report and show nothing."""
+    """Ignore a report."""
 
 
 @contextmanager
 def bar(title: str) -> Iterator[Log]:
-    """Yield a log that draws one progress bar on stderr; where stderr is no terminal, a line per tenth."""
+    """Yield a log that draws a progress bar on stderr, or prints a line per tenth if stderr is no terminal."""
     if not sys.stderr.isatty():
         yield _lines(title)
         return

@@ -104,5 +104,5 @@ def test_data_without_labels_is_refused(tiny_scenes):
 
 def test_a_row_for_each_caption_is_refused(tiny_scenes):
     made = featurise(tiny_scenes, "hog", "bow", captions="each")
-    with pytest.raises(InputError, match="one text an item: use captions join or first"):
+    with pytest.raises(InputError, match="one text per item: use captions join or first"):
         Demo(Setup("scenes", captions="each"), tiny_scenes, made)

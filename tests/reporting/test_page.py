@@ -66,11 +66,9 @@ def full(text="a plain text", picture=RED):
 def test_the_page_is_well_formed_and_shows_every_part_in_its_order():
     page = Page(render(full()))
     titles = [
-        text
-        for text in page.text
-        if text in {"Scores", "Curves", "Text to image", "Image to text", "Cost", "What was run"}
+        text for text in page.text if text in {"Scores", "Curves", "Text to image", "Image to text", "Cost", "Setup"}
     ]
-    assert titles == ["Text to image", "Image to text", "Scores", "Curves", "Cost", "What was run"]
+    assert titles == ["Text to image", "Image to text", "Scores", "Curves", "Cost", "Setup"]
     assert len(page.all("svg")) == 1
     assert len(page.all("img")) == 3
 

@@ -1,1 +1,1 @@
-"""What people look at: plots, the page of a report, the explanation of a code, and the demo."""
+"""Reporting: plots, the HTML report, the explanation of a code, and the demo."""

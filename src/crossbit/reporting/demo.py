@@ -1,4 +1,4 @@
-"""The main job in one call: pairs in, codes out, search both ways, honest numbers, one page to look at."""
+"""The main job in one call: codes learned from pairs, search in both directions, scores and a report."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TABLES = (Measure("MAP"), Measure("precision", 10))
 TOPN = tuple(Measure("precision", n) for n in (1, 10, 25, 50, 100, 200, 300, 400, 500, 750, 1000))
 RADII = range(BITS + 1)
 PR = {r: (Measure("lookup-recall", r=r), Measure("lookup-precision", r=r)) for r in RADII}
-#: The file in a folder that says that the demo made it, and may replace it.
+#: The file that marks a folder as made by the demo, which may replace it.
 MARK = "demo.txt"
 QUERIES = 3
 HITS = 10
@@ -54,7 +54,7 @@ Progress: TypeAlias = Callable[[str], AbstractContextManager[Log]]
 @final
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A recipe's encoder with its scores in both directions."""
+    """The encoder of a recipe with its scores in both directions."""
 
     recipe: Recipe
     encoder: DualEncoder
@@ -65,7 +65,7 @@ class Fitted:
 @final
 @dataclass(frozen=True, eq=False)
 class Demo:
-    """One dataset, featurised, on which methods are compared and one of them answers queries."""
+    """A featurised dataset on which methods are compared and one of them answers queries."""
 
     setup: Setup
     corpus: Corpus
@@ -73,20 +73,22 @@ class Demo:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse a dataset without labels, which decide what is right, and items of several rows."""
+        """Refuse a dataset without labels, which decide what is relevant, and items with several rows."""
         if self.corpus.labels is None:
-            raise InputError(f"the demo marks right and wrong by label, and {self.corpus.name} has no labels")
+            raise InputError(
+                f"the demo needs labels to mark hits as right or wrong, but {self.corpus.name} has no labels"
+            )
         if self.setup.captions == "each":
-            raise InputError("the demo searches one text an item: use captions join or first, not each")
+            raise InputError("the demo searches one text per item: use captions join or first, not each")
 
     @property
     def data(self) -> Dataset:
-        """The features of the split's parts."""
+        """The features of each part of the split."""
         return self.features.dataset
 
     @property
     def recipes(self) -> list[Recipe]:
-        """CFRH, small enough for a laptop, and the baselines."""
+        """A small CFRH and the baselines."""
         epochs = max(20, CFRH_PAIRS // len(self.data.train))
         small = Recipe.parse("cfrh", {"hidden": 256, "decoder_hidden": 256, "epochs": epochs})
         return [small, *map(Recipe.parse, ("cca+itq", "cca+sign", "scm"))]
@@ -94,7 +96,7 @@ class Demo:
     def run(self, folder: Path, progress: Progress) -> Path:
         """Fit, score and search; write the model, the collection, the scores and `report.html` into a folder.
 
-        Those of an older demo are replaced when the new ones are complete; what is not of a demo is refused.
+        They replace those of an older demo once they are complete; a folder that is not of a demo is refused.
         """
         refuse_others(folder)
         first, *others = self.recipes
@@ -102,8 +104,8 @@ class Demo:
         for recipe in others:
             try:
                 fitted.append(self.fit(recipe, progress))
-            except InputError as fault:
-                notes.append(f"{recipe.name} is left out: {fault}")
+            except InputError as error:
+                notes.append(f"{recipe.name} is left out: {error}")
         shown = fitted[0]
         origin = Origin(shown.recipe.name, shown.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
         bundle = Bundle(shown.encoder, self.features.pipelines, self.data.split, origin)
@@ -128,16 +130,16 @@ class Demo:
         return EncodedBatch.encoded(items, {m: bundle.encoder.embed(pairs.of(m), m) for m in MODALITIES}, sides)
 
     def notes(self) -> list[str]:
-        """Return what a reader must know to judge the page."""
+        """Return caveats for readers of the report."""
         texts = self.corpus.texts
         if texts is None or self.corpus.images is None:
-            return [f"{self.corpus.name} brings features alone: there are no pictures and texts to show for a query."]
+            return [f"{self.corpus.name} has features only: there are no pictures and texts to show for a query."]
         if self.setup.captions == "join" and max(map(len, texts)) > 1:
-            return ["Each text query is a single caption, but the model learned, and the scores use, all of an item's."]
+            return ["Each text query is a single caption, but training and scores use all captions of an item joined."]
         return []
 
     def fit(self, recipe: Recipe, progress: Progress) -> Fitted:
-        """Return a recipe fitted on the training part and scored on the queries."""
+        """Return a recipe, fitted on the training part and scored on the queries."""
         started = time.perf_counter()
         with progress(f"fit {recipe.name}") as log:
             encoder = recipe.fit(self.data.train, BITS, training=Training(log=log, device=self.device))
@@ -173,14 +175,14 @@ class Demo:
         return rows
 
     def hits(self, collection: Collection, codes: Codes, target: Modality, rows: list[int]) -> list[list[page.Hit]]:
-        """Return what is found for each query, marked right where it shares a label with the query's item."""
+        """Return the hits for each query, marked right if they share a label with the query's item."""
         return [
             [self.hit(row, self.corpus.rows([hit.item.id])[0], hit.distance, target) for hit in hits]
             for row, hits in zip(rows, collection.search_codes(codes, target, HITS), strict=True)
         ]
 
     def hit(self, query: int, found: int, distance: int, target: Modality) -> page.Hit:
-        """Return one found item of the corpus as the page shows it."""
+        """Return one item of the corpus as a hit of the report."""
         labels, texts, images = self.corpus.labels, self.corpus.texts, self.corpus.images
         right = labels is not None and bool((labels[query] & labels[found]).any())
         text = "" if texts is None else texts[found][0]
@@ -189,7 +191,7 @@ class Demo:
     def page(
         self, fitted: list[Fitted], queries: list[page.TextQuery | page.ImageQuery], notes: list[str]
     ) -> page.Report:
-        """Return the report of everything that was run."""
+        """Return the report of the run."""
         data, shown = self.data, fitted[0]
         tasks = [f"{source} → {target}" for source, target in CROSSINGS]
         levels = chance_levels(data, TABLES)
@@ -201,7 +203,7 @@ class Demo:
                 {f.recipe.name: [f.scores[task].mean(measure) for task in names] for f in fitted},
                 [levels[task][str(measure)] for task in names],
                 f"{measure.full}; {len(data.query):,} queries, {len(data.database):,} in the database;"
-                " relevant: shares a label; every method at its last epoch.",
+                " relevant items share a label; every method after its last epoch.",
             )
             for measure in TABLES
         ]
@@ -219,14 +221,14 @@ class Demo:
         cost |= {f"Fitting {f.recipe.name}": f"{f.seconds:.1f} s" for f in fitted}
         summary = (
             f"{shown.recipe.name} learned {BITS}-bit codes from {len(data.train):,} pairs of {data.name};"
-            f" its codes answer the queries below, {BITS // 8} bytes an item."
+            f" its codes, {BITS // 8} bytes per item, answer the queries below."
         )
         title, right = f"crossbit on {data.name}", "it shares a label with the query's item"
         return page.Report(title, summary, facts, tables, figures, queries, right, cost, notes)
 
 
 def refuse_others(folder: Path) -> None:
-    """Refuse a folder that cannot be written, or whose model or collection is not of a demo: it would be replaced."""
+    """Refuse a folder that cannot be written, or one whose model or collection is not of a demo."""
     refuse_unwritable(folder)
     for place in (folder / "model", folder / "collection"):
         if place.exists() and not (place / MARK).is_file():
@@ -243,11 +245,11 @@ def curves(fitted: list[Fitted], task: str, name: str) -> list[page.Plot]:
     recall, precision = ([pair[i] for pair in PR.values()] for i in range(2))
     pr = {f.recipe.name: (_means(f, task, recall), _means(f, task, precision)) for f in fitted}
     return [
-        page.Plot(f"topN precision, {name}", plots.svg(plots.topn_curves(topn)), "Expected over ties."),
+        page.Plot(f"topN precision, {name}", plots.svg(plots.topn_curves(topn)), "Expected value over ties."),
         page.Plot(
             f"Precision and recall over the Hamming radius, {name}",
             plots.svg(plots.pr_curves(pr)),
-            f"Radius 0 to {BITS}, averaged over queries; an empty ball has precision 0.",
+            f"Radius 0 to {BITS}, averaged over queries; an empty Hamming ball has precision 0.",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""What a model that separates features makes of a pair: both halves rebuilt, and what lies near each of their parts."""
+"""Explanation of a pair by a model that separates features: both halves rebuilt, and the nearest items by each part."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..models.bundle import Bundle
 from ..models.encoder import DualEncoder
 from ..nn.separation import PARTS, separated
 
-#: How many items are searched at most, and how many of them are shown.
+#: The most items that are searched, and the number of nearest ones that are shown.
 GALLERY, NEAREST = 500, 5
-#: The side of the pictures to be shown, in pixels.
+#: The side of drawn pictures, in pixels.
 SHOWN = 128
 
 
 class Near(NamedTuple):
-    """An item near a part, and the cosine between them."""
+    """A near item by one part, and its cosine."""
 
     id: str
     cosine: float
@@ -35,7 +35,7 @@ class Near(NamedTuple):
 @final
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A pair, what was rebuilt of it if the model learned to, and the nearest items by part and modality."""
+    """A pair, its reconstruction if the model has generators, and the nearest items by part and modality."""
 
     picture: UInt8[ndarray, "h w 3"]
     caption: str
@@ -44,7 +44,7 @@ class Explanation:
     nearest: Mapping[str, Mapping[Modality, Sequence[Near]]]
 
     def facts(self) -> dict[str, Any]:
-        """Return all of it that can be said in words."""
+        """Return the captions and the nearest items as JSON."""
         near = {
             part: {m: [each._asdict() for each in found] for m, found in of_part.items()}
             for part, of_part in self.nearest.items()
@@ -55,16 +55,18 @@ class Explanation:
 @final
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """The items that a model has not been fitted on, in whose midst a pair is explained."""
+    """Items outside the training part, among which the nearest to a pair are found."""
 
     corpus: Corpus
     ids: tuple[str, ...]
 
     @classmethod
     def of(cls, bundle: Bundle, corpus: Corpus) -> Gallery:
-        """Return the first queries of the model's split, which are to have pictures and texts."""
+        """Return the first queries of the model's split, which must have pictures and texts."""
         if corpus.images is None or corpus.texts is None:
-            raise InputError(f"{corpus.name} brings no pictures with texts, which are needed to show what is near")
+            raise InputError(
+                f"{corpus.name} has no pictures with texts, which the nearest items need; use a dataset with both"
+            )
         return cls(corpus, bundle.split.query[:GALLERY])
 
     def raw(self, name: str) -> tuple[Picture, str]:
@@ -80,26 +82,30 @@ class Gallery:
 
 
 def explain_pair(bundle: Bundle, pair: tuple[Picture, str], gallery: Gallery) -> Explanation:
-    """Return what a model makes of a picture and a caption, beside the items of a gallery."""
+    """Return the explanation of a picture and its caption, with the nearest items of a gallery."""
     raws = [pair, *map(gallery.raw, gallery.ids)]
     separate = {
         m: parts(bundle.encoder, bundle.pipelines[m]([raw[i] for raw in raws]), m) for i, m in enumerate(MODALITIES)
     }
     nearest = {part: {m: _nearest(separate[m][:, i], gallery.ids) for m in MODALITIES} for i, part in enumerate(PARTS)}
-    painted = rebuilt_pictures(bundle.encoder, separate["image"][:1])
+    rebuilt = rebuilt_pictures(bundle.encoder, separate["image"][:1])
     return Explanation(
-        shown(pair[0]), pair[1], None if painted is None else painted[0], _said(bundle, separate["text"][:1]), nearest
+        shown(pair[0]),
+        pair[1],
+        None if rebuilt is None else rebuilt[0],
+        _rebuilt_caption(bundle, separate["text"][:1]),
+        nearest,
     )
 
 
 def shown(picture: Picture) -> UInt8[ndarray, "h w 3"]:
-    """Return the central square of a picture, which is what a model sees of it."""
+    """Return the central square of a picture, which is all that a model sees."""
     opened = open_picture(picture)
     side = min(*opened.size, SHOWN)
     return centre_square(opened, side, side)
 
 
-def _said(bundle: Bundle, separate: Float32[ndarray, "1 3 part"]) -> str | None:
+def _rebuilt_caption(bundle: Bundle, separate: Float32[ndarray, "1 3 part"]) -> str | None:
     reader = bundle.pipelines["text"]
     vocabulary = reader.extractor.token_vocabulary
     if vocabulary is None:
@@ -115,7 +121,7 @@ def _nearest(part: Float32[ndarray, "n d"], ids: Sequence[str]) -> list[Near]:
 
 
 def parts(encoder: DualEncoder, x: Array, modality: Modality) -> Float32[ndarray, "n 3 part"]:
-    """Return the parts of each item in the order of `PARTS`: to the bit those that its embedding was made of."""
+    """Return the parts of each item in the order of `PARTS`: exactly those that its embedding was made of."""
     within = separated(encoder.image if modality == "image" else encoder.text)
     found: list[ndarray] = []
     with within.parts.register_forward_hook(lambda part, given, out: found.append(out.cpu().numpy())):
@@ -128,22 +134,22 @@ def parts(encoder: DualEncoder, x: Array, modality: Modality) -> Float32[ndarray
 def rebuilt_pictures(
     encoder: DualEncoder, separate: Float32[ndarray, "n 3 part"]
 ) -> UInt8[ndarray, "n side side 3"] | None:
-    """Return the pictures rebuilt from parts, or nothing where the model has learned to rebuild none."""
+    """Return the pictures rebuilt from parts, or none if the model has no generator."""
     G = separated(encoder.image).picture
     if G is None:
         return None
     x = G(torch.from_numpy(separate).flatten(1).to(next(G.parameters()).device))
-    painted: ndarray = ((x.movedim(1, 3) + 1) * 127.5).round().byte().cpu().numpy()
-    return painted
+    pictures: ndarray = ((x.movedim(1, 3) + 1) * 127.5).round().byte().cpu().numpy()
+    return pictures
 
 
 def rebuilt_captions(
     encoder: DualEncoder, separate: Float32[ndarray, "n 3 part"], longest: int
 ) -> Int[ndarray, "n l"] | None:
-    """Return the word ids rebuilt from parts, the likeliest at each step, or nothing where none are rebuilt."""
+    """Return the word ids rebuilt from parts by greedy decoding, or none if the model has no decoder."""
     R = separated(encoder.text).sentence
     if R is None:
         return None
     z = torch.from_numpy(separate).flatten(1).to(next(R.parameters()).device)
-    said: ndarray = R.greedy(z, longest).cpu().numpy()
-    return said
+    words: ndarray = R.greedy(z, longest).cpu().numpy()
+    return words

@@ -1,7 +1,7 @@
-"""One run as one HTML file that needs nothing else: facts, tables, figures and query results as pictures.
+"""The report of a run as one self-contained HTML file: facts, tables, figures and query results.
 
 The page has no script and loads nothing; it follows the reader's light or dark mode and fits a phone. Whatever comes
-from outside, such as captions and names, is escaped; pictures are drawn anew, so that no byte of a file is passed on.
+from outside, such as captions and names, is escaped; pictures are re-encoded, so that no byte of a file is passed on.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ..errors import InputError
 from ..features.raw import Picture, open_picture
 from ..io.atomic import atomic_write
 
-#: A mean, a mean with its deviation, or nothing.
+#: A mean, a mean with its standard deviation, or no score.
 Score: TypeAlias = float | tuple[float, float] | None
-#: What is known, line by line: name and value.
+#: Names and values, one per line.
 Facts: TypeAlias = Mapping[str, object]
 
 _STYLE = Path(__file__).with_name("page.css")
-_SIDE = 256  # pixels of a picture's longer side; smaller ones stay as they are
+_SIDE = 256  # pixels of a picture's longer side; smaller pictures keep their size
 
 
 @final
@@ -34,7 +34,7 @@ _SIDE = 256  # pixels of a picture's longer side; smaller ones stay as they are
 class Scores:
     """A table of one measure: a row per method, a column per task and number of bits.
 
-    The best of each column is set in bold; `chance`, where it is known, is the last row.
+    The best of each column is bold; `chance`, if known, is the last row.
     """
 
     title: str
@@ -44,7 +44,7 @@ class Scores:
     note: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse rows that do not fill the columns."""
+        """Refuse rows of the wrong length."""
         lines = {**self.rows, **({} if self.chance is None else {"chance": self.chance})}
         for name, values in lines.items():
             if len(values) != len(self.columns):
@@ -54,14 +54,14 @@ class Scores:
 @final
 @dataclass(frozen=True)
 class Plot:
-    """A figure: an `<svg>` element of our own making (`plots.svg`), with a title and what it shows in words."""
+    """A figure: an `<svg>` element from `plots.svg`, with a title and a note."""
 
     title: str
     svg: str
     note: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what is no inline figure."""
+        """Refuse anything but an inline figure."""
         if not self.svg.startswith("<svg"):
             raise InputError(f"plot {self.title!r} needs an <svg> element, but got {self.svg[:20]!r}")
 
@@ -69,7 +69,7 @@ class Plot:
 @final
 @dataclass(frozen=True, eq=False)
 class Hit:
-    """One item that was found: whether it is right, its Hamming distance, and its picture, its text or both."""
+    """One hit: whether it is right, its Hamming distance, and its picture, its text or both."""
 
     right: bool
     distance: int
@@ -99,10 +99,10 @@ class ImageQuery:
 @final
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Everything that one page shows, in its order; empty parts are left out.
+    """The contents of a report, in order; empty parts are left out.
 
-    `facts` say what was run (dataset, split and its sha256, method, bits, seed, versions, protocol, tie rule), `right`
-    when a hit counts as right, `cost` what it takes (bytes per item, seconds), `notes` what to beware of.
+    `facts` describe the run (dataset, split and its sha256, method, bits, seed, versions, protocol, tie rule), `right`
+    is the criterion for right hits, `cost` has bytes per item and seconds, and `notes` are caveats.
     """
 
     title: str
@@ -134,7 +134,7 @@ def render(report: Report) -> str:
         _section("Scores", *(_scores(table) for table in report.tables)),
         _section("Curves", *(['<div class="plots">', *map(_plot, report.plots), "</div>"] if report.plots else [])),
         _section("Cost", *([_facts(report.cost)] if report.cost else [])),
-        _section("What was run", *([_facts(report.facts)] if report.facts else [])),
+        _section("Setup", *([_facts(report.facts)] if report.facts else [])),
     ]
     head = f"{_HEAD}<title>{escape(report.title)}</title>\n<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n"
     main = "\n".join(part for part in body if part)
@@ -143,7 +143,7 @@ def render(report: Report) -> str:
     )
 
 
-# The policy is the second lock: were the escaping of some text forgotten, a browser would still run no script.
+# A second line of defence: if some text were not escaped, browsers would still run no script.
 _HEAD = """<meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -161,7 +161,7 @@ def _paragraph(text: str, kind: str) -> str:
 
 def _notes(notes: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f"<aside><h2>Before you read on</h2><ul>{items}</ul></aside>" if notes else ""
+    return f"<aside><h2>Notes</h2><ul>{items}</ul></aside>" if notes else ""
 
 
 def _facts(facts: Facts) -> str:
@@ -211,7 +211,7 @@ def _cell(score: Score, best: float) -> str:
 
 
 def _rounded(score: Score) -> float:
-    """Return the mean as it is printed, so that what looks equal is treated as equal."""
+    """Return the mean as printed, so that equal digits count as equal."""
     if score is None:
         return -inf
     return round(score[0] if isinstance(score, tuple) else score, 4)
@@ -257,13 +257,13 @@ def _image_query(query: ImageQuery) -> str:
 
 
 def _picture(picture: Picture | None, text: str) -> str:
-    """Return the picture, drawn anew and small, as part of the page; where there is none to show, the reason."""
+    """Return the picture, re-encoded and downscaled, or the reason why there is none."""
     if picture is None:
         return '<div class="missing">no picture</div>'
     try:
         image = open_picture(picture)
-    except InputError as fault:
-        return f'<div class="missing">no picture: {escape(str(fault))}</div>'
+    except InputError as error:
+        return f'<div class="missing">no picture: {escape(str(error))}</div>'
     image.thumbnail((_SIDE, _SIDE))
     data = BytesIO()
     image.save(data, "WEBP", quality=85)

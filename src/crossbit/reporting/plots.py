@@ -1,7 +1,7 @@
-"""The figures of the field, from plain arrays, drawn without any global state.
+"""Standard figures of retrieval, drawn from plain arrays without global state.
 
-Every line is told apart by colour, dash and marker, and is named at its right-hand end, highest first, so that no
-legend needs to be matched and no colour needs to be seen. Figures go into files by `save`, into pages by `svg`.
+Lines differ in colour, dash and marker, and are labelled at their right-hand ends, highest first, so that they can be
+read without a legend and without colour. `save` writes figures to files; `svg` returns them for pages.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from numpy import ndarray
 
 from ..errors import InputError
 
-#: The points of each line by its label: horizontal, then vertical.
+#: The points of each line by label: x, then y.
 Curves: TypeAlias = Mapping[str, tuple[Shaped[ndarray, "points"], Shaped[ndarray, "points"]]]
-#: Mean and deviation by number of bits, by method.
+#: Mean and standard deviation by method and number of bits.
 Scores: TypeAlias = Mapping[str, Mapping[int, tuple[float, float]]]
 
 #: Okabe and Ito's colours for all kinds of colour vision, without their yellow and black, which vanish on a page.
@@ -83,7 +83,7 @@ def score_curves(scores: Scores, measure: str = "MAP", chance: float | None = No
 
 
 def dimmed(picture: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "rows columns"]) -> UInt8[ndarray, "h w 3"]:
-    """Return a picture that is dark and grey where a coarse mask is not set, with a line around what is set."""
+    """Return a picture that is dimmed where a coarse mask is not set, with an outline around the rest."""
     h, w = picture.shape[:2]
     inside = mask[np.arange(h) * mask.shape[0] // h][:, np.arange(w) * mask.shape[1] // w]
     drawn = np.where(inside[..., None], picture, 0.2 * picture + 0.15 * picture.mean(2, keepdims=True))
@@ -96,7 +96,7 @@ def dimmed(picture: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "rows columns"]
 
 
 class PictureRow(NamedTuple):
-    """A line of pictures, each with what stands above it, and sentences to stand below them."""
+    """A row of pictures with a title, a label above each, and sentences below."""
 
     title: str
     pictures: Sequence[tuple[str, UInt8[ndarray, "h w 3"]]]
@@ -104,7 +104,7 @@ class PictureRow(NamedTuple):
 
 
 def picture_rows(rows: Sequence[PictureRow]) -> Figure:
-    """Return rows of pictures, each under its title and above its sentences."""
+    """Return a figure of rows of pictures."""
     most = max(len(row.pictures) for row in rows)
     figure = Figure(figsize=(1.25 * most + 0.2, 2.3 * len(rows)), layout="constrained")
     parts = figure.subfigures(len(rows), squeeze=False)[:, 0]
@@ -187,7 +187,7 @@ def _lines(
 
 
 class _End(NamedTuple):
-    """Where a line ends, and what is to be written there."""
+    """The end of a line, and its label."""
 
     rank: float
     label: str
@@ -197,7 +197,7 @@ class _End(NamedTuple):
 
 
 def _name_ends(axes: Axes, ends: Sequence[_End]) -> None:
-    """Write each label beside the end of its line, or as near as the other labels leave room, joined by a stroke."""
+    """Label each line at its end, or as near to it as the other labels allow, with a connecting stroke."""
     low, high = axes.get_ylim()
     heights = spread([(end.y - low) / (high - low) for end in ends], gap=_LEADING)
     for end, height in zip(ends, heights, strict=True):
@@ -226,7 +226,7 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 def shorten(label: str) -> str:
-    """Return a label that leaves room for its figure: a long one ends in an ellipsis.
+    """Return a label, shortened with an ellipsis if it is long.
 
     >>> shorten("clip(vit-b-32)|pca256|l2+itq")
     'clip(vit-b-32)|pca256|…'
