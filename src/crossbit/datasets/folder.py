@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..io.text import read_csv, read_lines
 from .base import DatasetFolder, DatasetInfo, Loader
 from .captioned import OnMissing
-from .own_rows import PictureRow, Retrieval, RowOptions, split_labels
+from .own_rows import OwnPicture, Retrieval, RowOptions, split_labels
 
 
 @final
@@ -48,10 +48,10 @@ the pictures     where the column image says, below this folder; a picture with 
         """Return the pictures in the order of the list; an id is a picture's path without its ending."""
         folder = DatasetFolder.of(self.info, data_dir)
         path = folder.find("captions.csv", "captions.jsonl")
-        rows: dict[str, PictureRow] = {}
+        rows: dict[str, OwnPicture] = {}
         for number, record in enumerate(_jsonl(path) if path.suffix == ".jsonl" else _csv(path), 1):
             image, text, labels = _cells(record, f"{path}: entry {number}")
-            row = rows.setdefault(image, PictureRow())
+            row = rows.setdefault(image, OwnPicture())
             row.texts.append(text)
             row.labels += labels
         choices = RowOptions(self.retrieval, self.query, self.missing, self.seed)

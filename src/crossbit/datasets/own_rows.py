@@ -22,7 +22,7 @@ Retrieval: TypeAlias = Literal["auto", "label", "instance"]
 
 @final
 @dataclass
-class PictureRow:
+class OwnPicture:
     """The texts and labels of one picture; further rows of the same picture add to them."""
 
     texts: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class RowOptions:
     missing: OnMissing
     seed: int
 
-    def corpus(self, name: str, rows: dict[str, PictureRow], folder: Path) -> Corpus:
+    def corpus(self, name: str, rows: dict[str, OwnPicture], folder: Path) -> Corpus:
         """Return the corpus of the rows whose picture is below `folder`; an id is the picture's path without ending."""
         if not rows:
             raise InputError(f"{name}: {folder} lists no pictures")

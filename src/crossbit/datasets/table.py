@@ -12,7 +12,7 @@ from ..errors import InputError, optional
 from ..io.text import path_below
 from .base import DatasetFolder, DatasetInfo, Loader
 from .captioned import OnMissing
-from .own_rows import PictureRow, Retrieval, RowOptions, split_labels
+from .own_rows import OwnPicture, Retrieval, RowOptions, split_labels
 
 
 @final
@@ -57,12 +57,12 @@ the pictures                            where the column image says, relative to
         folder = DatasetFolder.of(self.info, data_dir)
         path = folder.find(self.file) if self.file else folder.find("table.parquet", "table.csv", "table.tsv")
         texts, labels = _names(self.text), _names(self.labels)
-        rows: dict[str, PictureRow] = {}
+        rows: dict[str, OwnPicture] = {}
         for number, record in enumerate(_records(path, [self.image, *texts, *labels]), 1):
             image = record[self.image]
             if not isinstance(image, str) or not image.strip():
                 raise InputError(f"{path}: row {number} names no picture in its column {self.image!r}, but {image!r}")
-            row = rows.setdefault(image.strip(), PictureRow())
+            row = rows.setdefault(image.strip(), OwnPicture())
             row.texts += [text for column in texts for text in _texts(record[column])]
             row.labels += [label for column in labels for label in _labels(column, record[column])]
         choices = RowOptions(self.retrieval, self.query, self.missing, self.seed)

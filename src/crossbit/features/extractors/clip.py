@@ -24,7 +24,7 @@ from ..raw import open_picture, open_text
 _TOKENISING = Lock()
 
 
-class _Loaded(NamedTuple):
+class _ClipModel(NamedTuple):
     model: Any
     processor: Any
     device: Any
@@ -96,7 +96,7 @@ class Clip(Extractor):
         return model_folder(self.model, self.revision)
 
     @cached_property
-    def _loaded(self) -> _Loaded:
+    def _loaded(self) -> _ClipModel:
         if self.weights and folder_sha256(self._folder) != self.weights:
             raise InputError(
                 f"the files of {self.model} have changed since the extractor was fitted; restore them (sha256"
@@ -104,7 +104,7 @@ class Clip(Extractor):
             )
         processor = load_pretrained(self._folder, "AutoImageProcessor" if self.modality == "image" else "AutoTokenizer")
         device = optional("crossbit.devices").find_device(self.device)
-        return _Loaded(load_dual_encoder(self._folder).to(device), processor, device)
+        return _ClipModel(load_dual_encoder(self._folder).to(device), processor, device)
 
 
 def _first(batch: Mapping[str, ndarray]) -> dict[str, ndarray]:

@@ -20,7 +20,7 @@ from ..base import Extractor
 from ..raw import open_picture, open_text
 
 
-class _Loaded(NamedTuple):
+class _OpenClipModel(NamedTuple):
     model: Any
     picture: Any
     tokens: Any
@@ -64,12 +64,12 @@ class OpenClip(Extractor):
         return np.concatenate([np.asarray(row) for row in rows])
 
     @cached_property
-    def _loaded(self) -> _Loaded:
+    def _loaded(self) -> _OpenClipModel:
         open_clip = _open_clip()
         device = optional("crossbit.devices").find_device(self.device)
         try:
             model, _, picture = open_clip.create_model_and_transforms(self.model, pretrained=str(self.weights))
-            return _Loaded(model.eval().to(device), picture, open_clip.get_tokenizer(self.model), device)
+            return _OpenClipModel(model.eval().to(device), picture, open_clip.get_tokenizer(self.model), device)
         except Exception as fault:  # open_clip raises many types for names and files it cannot use
             raise InputError(f"open_clip cannot load {self.model} with {self.weights}: {fault}") from None
 
