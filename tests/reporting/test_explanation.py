@@ -66,7 +66,7 @@ def test_a_small_picture_is_drawn_larger_and_people_get_a_sentence(made, crossbi
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("none photo.png -o {out}.png", "the image tower of this model has no attention; fit a model that has"),
+        ("none photo.png -o {out}.png", "the image tower of this model has no attention; fit one that has"),
         ("hog photo.png -o {out}.png", "attends to dimensions of its features (hog), not to regions of a picture"),
         ("pixels nowhere.png -o {out}.png", "nowhere.png cannot be used: the file does not exist"),
         ("pixels pixels/bundle.json -o {out}.png", "bundle.json cannot be used: it is no image in a known format"),

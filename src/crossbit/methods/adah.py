@@ -2,8 +2,8 @@ r"""Attention-aware Deep Adversarial Hashing (ADAH).
 
 X. Zhang, H. Lai and J. Feng, "Attention-Aware Deep Adversarial Hashing for Cross-Modal Retrieval", ECCV 2018.
 
-Only some features of an item matter for finding it. An attention module G marks them; what it marks has to rank the
-items of both modalities, and so has the rest. G plays against that: it marks whatever the rest could be found by.
+Only some features of an item matter for retrieval. An attention module G selects them; the selected features have to
+rank the items of both modalities, and so has the rest. G plays against that: it selects all that the rest would need.
 
     f = E(x),   P = softmax(G(f)),   Z = 1[P >= 1 / size of P],   H = D(Z f),   H^ = D((1 - Z) f)
     F(A, B) = sum over S_ij > S_ik of max(0, eps + |A_i - B_j|^2 - |A_i - B_k|^2)
@@ -110,7 +110,7 @@ class ADAH(Method):
         return run.encoder()
 
     def optimisers(self, image: Branch, text: Branch, device: torch.device) -> tuple[Adam, Adam]:
-        """Return what moves E and D, and also G where nobody plays against them, and what moves G in the game."""
+        """Return the optimiser of E and D, which takes G too with plain attention, and the one of G in the game."""
         nn.ModuleList([*image, *text]).to(device)
         G = [*image.G.parameters(), *text.G.parameters()]
         E_and_D = [p for net in (image.E, image.D, text.E, text.D) for p in net.parameters()]
@@ -118,14 +118,14 @@ class ADAH(Method):
         return Adam(hashing, self.lr, fused=True), Adam(G, self.lr_attention, fused=True)
 
     def masks(self, G: Networks, f: Both) -> Both:
-        """Return Z, a constant in the game; everything is attended to where there is no attention."""
+        """Return Z, a constant in the game; without attention it is 1 everywhere."""
         if self.attention == "none":
             return Both(f.I.new_ones(()), f.T.new_ones(()))
         with torch.set_grad_enabled(self.attention == "plain"):
             return G(f)
 
     def gain(self, G: Networks, D: Networks, f: Both, S: Float[Tensor, "m m"]) -> Float[Tensor, ""]:
-        """Return L_A as G sees it: its only way to it leads through what is left out."""
+        """Return L_A as a function of G alone, through the masked-out features."""
         Z = G(f)
         with torch.no_grad():
             H = hashed(D, f, Z)
@@ -134,11 +134,11 @@ class ADAH(Method):
     def triplets(
         self, A: Float[Tensor, "m bits"], B: Float[Tensor, "m bits"], S: Float[Tensor, "m m"], *, soft: bool = False
     ) -> Float[Tensor, ""]:
-        """Return the loss of the triplets of a query from A, an item of B alike and one of B not alike."""
+        """Return the loss of triplets of a query from A, a similar and a dissimilar item of B."""
         return triplet(squared_distances(A, B), S, self.margin * A.shape[1], over=self.over, soft=soft)
 
     def retrieval(self, H: Both, S: Float[Tensor, "m m"]) -> Float[Tensor, ""]:
-        """Return the retrieval loss: attended parts among themselves."""
+        """Return the retrieval loss L_R of the attended parts."""
         return (
             self.triplets(H.T, H.I, S)
             + self.triplets(H.I, H.T, S)
@@ -147,5 +147,5 @@ class ADAH(Method):
         )
 
     def adversarial(self, H: Both, rest: Both, S: Float[Tensor, "m m"], *, soft: bool = False) -> Float[Tensor, ""]:
-        """Return the adversarial retrieval loss: attended parts search what was left out of the other modality."""
+        """Return the adversarial loss L_A, of attended parts with the masked-out parts of the other modality."""
         return self.triplets(H.T, rest.I, S, soft=soft) + self.triplets(H.I, rest.T, S, soft=soft)

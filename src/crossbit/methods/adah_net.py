@@ -1,4 +1,4 @@
-"""The networks of ADAH: features E, attention G and hashing D of a modality; and what a fitted tower attends to."""
+"""The networks of ADAH, features E, attention G and hashing D of a modality, and the masks of a fitted tower."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ Pooling: TypeAlias = Literal["flatten", "mean"]
 
 
 class Both(NamedTuple):
-    """What a batch has once for its images and once for its texts: features, masks or codes."""
+    """The features, masks or codes of a batch's images and of its texts."""
 
     I: Tensor
     T: Tensor
 
 
 class Networks(NamedTuple):
-    """The network for images and the one for texts that do the same."""
+    """The networks of both modalities with the same role."""
 
     I: nn.Module
     T: nn.Module
 
     def __call__(self, x: Both) -> Both:
-        """Return what each makes of its part."""
+        """Return the outputs for images and for texts."""
         return Both(self.I(x.I), self.T(x.T))
 
 
 def hashed(D: Networks, f: Both, Z: Both) -> Both:
-    """Return the relaxed codes of the features that a mask keeps."""
+    """Return the relaxed codes of masked features."""
     codes = D(Both(Z.I * f.I, Z.T * f.T))
     return Both(torch.tanh(codes.I), torch.tanh(codes.T))
 
 
 def opposite(Z: Both) -> Both:
-    """Return the masks of what was left out."""
+    """Return the complements of masks."""
     return Both(1 - Z.I, 1 - Z.T)
 
 
@@ -58,16 +58,16 @@ class Branch(NamedTuple):
     D: nn.Module
 
     def tower(self, *, attend: bool = True) -> nn.Sequential:
-        """Return what gives the code of an item: its features, of which only those attended to are kept, hashed."""
+        """Return the tower: features, masked by the attention, hashed."""
         return nn.Sequential(self.E, *([Attended(self.G)] if attend else []), self.D)
 
 
 def image_branch(
     items: Array, dim: int, layers: int, pooling: Pooling, width: int, hidden: int, dropout: float
 ) -> Branch:
-    """Return the networks for images: of pixels, of maps of features, which are taken as they are, or of vectors.
+    """Return the networks for images as pixels, as feature maps, which are taken as they are, or as vectors.
 
-    Attention is over places, or over the dimensions that a layer gives to vectors. Three layers hash, like VGG's last.
+    Attention is over positions, or over the outputs of a layer for vectors. Three layers hash, like the last of VGG.
     """
     if items.ndim == 2:
         E = nn.Sequential(*perceptron(items, width), nn.ReLU())
@@ -80,21 +80,21 @@ def image_branch(
 
 
 def text_branch(items: Array, dim: int, hidden: int, width: int, dropout: float) -> Branch:
-    """Return the networks for texts: a perceptron of two layers, attention over its dimensions, a layer that hashes."""
+    """Return the networks for texts: a perceptron of two layers, attention over its outputs, a hash layer."""
     E = nn.Sequential(*perceptron(items, hidden, width, dropout=dropout), nn.ReLU())
     return Branch(E, Attention(width, "dimensions"), mlp(width, dim))
 
 
 def attended(encoder: DualEncoder, x: Array, modality: Modality) -> Bool[ndarray, "n *mask"]:
-    """Return what the tower keeps of each item: places `(n, h, w)` of its map or dimensions `(n, d)` of its features.
+    """Return the mask of each item: positions `(n, h, w)` of its map or dimensions `(n, d)` of its features.
 
-    The masks are those of the codes, to the bit: they are taken while the items are encoded.
+    They are exactly the masks behind the codes: they are recorded while the items are encoded.
     """
     within = encoder.image if modality == "image" else encoder.text
     found = [part for part in within.modules() if isinstance(part, Attention)]
     if len(found) != 1:
         raise InputError(
-            f"the {modality} tower of this model has no attention; fit a model that has, as in `crossbit fit adah`"
+            f"the {modality} tower of this model has no attention; fit one that has, as in `crossbit fit adah`"
         )
     masks: list[ndarray] = []
     with found[0].register_forward_hook(lambda part, f, Z: masks.append(Z.bool().cpu().numpy())):

@@ -2,8 +2,8 @@ r"""Canonical Correlation Analysis (CCA).
 
 H. Hotelling, "Relations Between Two Sets of Variates", Biometrika 1936.
 
-The linear projections of two views that are most correlated: the simplest learned common space, and with signs
-or ITQ after it the baseline that every hashing table should contain.
+The most correlated linear projections of two views: the simplest learned common space and, followed by signs or ITQ,
+the baseline that every hashing table should contain.
 
     maximise  w_x^T C_xy w_y   at   w_x^T C_xx w_x = w_y^T C_yy w_y = 1
 
@@ -12,7 +12,7 @@ or ITQ after it the baseline that every hashing table should contain.
     C_xy        Cxy         dx dy       X^T Y
     rho         rho         dim         canonical correlations, the singular values of C_xx^-1/2 C_xy C_yy^-1/2
 
-Both views have at most `min(dx, dy)` canonical pairs, so the space may have fewer dimensions than asked for.
+Both views have at most `min(dx, dy)` canonical pairs, so the space may have fewer than `dim` dimensions.
 """
 
 from __future__ import annotations

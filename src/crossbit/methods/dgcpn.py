@@ -130,7 +130,7 @@ class DGCPN(Method):
 
     @torch.no_grad()
     def graph(self, train: Paired, device: torch.device) -> Float[Tensor, "n n"]:
-        """Return P of all training pairs in float32, the only n-by-n matrix that is ever held."""
+        """Return P of all training pairs in float32, the only n-by-n matrix in memory."""
         n = len(train)
         if n > LARGEST:
             raise InputError(f"DGCPN's graph of {n:,} pairs would take {4 * n * n / 1e9:,.0f} GB; train on {LARGEST:,}")

@@ -12,9 +12,9 @@ In a batch of m pairs each image is to name its text among all m, and each text 
     logits       S           m m         an image per row
     t            tau                     log of the scale, learned
 
-The larger the batch, the harder the choice. With `chunk` rows at a time the towers keep only the embeddings of a batch
-and compute the rest again in the backward pass (`crossbit.training.memory`): 1,024 pairs need hardly more memory than
-one chunk, and the gradient is exactly theirs.
+Larger batches make the choice harder. With gradient caching in chunks of `chunk` rows, the towers keep only the
+embeddings of a batch and recompute the rest in the backward pass (`crossbit.training.memory`): 1,024 pairs need hardly
+more memory than one chunk, and the gradient is exactly that of the batch.
 
 Images are vectors, for which W is linear, or pixels, for a small convolutional trunk; texts are word ids, read by a
 GRU, or vectors. Or else `model` names a CLIP, SigLIP or the like that is trained on; then the features are its inputs,
@@ -106,14 +106,14 @@ class InfoNCE(Method):
         return run.encoder()
 
     def rate(self, step: int, total: int) -> float:
-        """Return the learning rate of a step counted from 0: a linear rise, then half a cosine down to nothing."""
+        """Return the learning rate of a step counted from 0: linear warm-up, then cosine decay to 0."""
         rise = self.warm_up * total
         if step < rise:
             return self.lr * (step + 1) / (rise + 1)
         return self.lr * (1 + cos(pi * (step - rise) / (total - rise))) / 2
 
     def optimiser(self, every: nn.Module) -> torch.optim.Optimizer:
-        """Return AdamW, which shrinks matrices and kernels."""
+        """Return AdamW with weight decay on matrices and kernels only."""
         weights = [*every.parameters()]
         groups = [
             {"params": [w for w in weights if w.ndim > 1], "weight_decay": self.weight_decay},
@@ -122,12 +122,12 @@ class InfoNCE(Method):
         return torch.optim.AdamW(groups, self.lr, betas=(0.9, self.beta_2), eps=self.eps)
 
     def fresh(self, train: Paired, dim: int) -> Towers:
-        """Return towers that know nothing yet: W, behind a trunk for pixels and a GRU for sentences."""
+        """Return untrained towers: W, behind a trunk for pixels or a GRU for sentences."""
         image, text = perceptron(train.image, dim), self.reader(train, dim)
         return nn.Sequential(*image, Normalise()), nn.Sequential(*text, Normalise()), dim
 
     def reader(self, train: Paired, dim: int) -> nn.Sequential:
-        """Return what reads sentences, or W for vectors."""
+        """Return a GRU and W for sentences, or W for vectors."""
         if train.vocabulary is None:
             return perceptron(train.text, dim)
         read = gru_encoder(train, self.width, self.hidden, directions=self.directions)
@@ -147,7 +147,7 @@ class InfoNCE(Method):
 
 @final
 class Scale(nn.Module):
-    """Multiplies by e^tau, which is learned and kept below a bound."""
+    """Multiplies by the learned scale e^tau, which is clamped to a bound."""
 
     def __init__(self, temperature: float, most: float) -> None:
         super().__init__()
@@ -158,6 +158,6 @@ class Scale(nn.Module):
         return self.tau.exp() * x
 
     def clamped(self) -> Tensor:
-        """Return e^tau after a step, no larger than its bound."""
+        """Clamp e^tau to its bound after a step and return it."""
         self.tau.data.clamp_(max=self.most)
         return self.tau.exp()

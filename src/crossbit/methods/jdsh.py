@@ -59,7 +59,7 @@ SAMPLE = 5000
 
 
 class Spread(NamedTuple):
-    """How the joint similarities of different items are spread: the released LOC, SCALE_LEFT, SCALE_RIGHT, MIN, MAX."""
+    """The distribution of joint similarities between items: the released LOC, SCALE_LEFT, SCALE_RIGHT, MIN, MAX."""
 
     loc: float
     scale_left: float

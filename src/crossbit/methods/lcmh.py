@@ -119,7 +119,7 @@ class LCMH(Method):
 
 
 def k_means(X: Array, k: int, seed: int) -> Float[ndarray, "centres d"]:
-    """Return the distinct centres of k-means, in one thread: several add up in an order of their own."""
+    """Return the distinct centres of k-means, in one thread, as several would sum in any order."""
     if not isinstance(X, ndarray):
         X = type(X)((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)
     with threadpool_limits(1), warnings.catch_warnings():

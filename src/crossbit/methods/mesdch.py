@@ -114,13 +114,13 @@ class MESDCH(Method):
         return {name: net.append(nn.Tanh()) for name, net in nets.items()}
 
     def scaled(self, width: int, dim: int) -> nn.Sequential:
-        """Return the network that texts and labels share the shape of: several scales, then three layers."""
+        """Return a network for texts or labels: several scales, then three layers."""
         first, relu, second, _, last = mlp((1 + len(WINDOWS)) * width, self.text_hidden, self.width, dim)
         normed = [nn.BatchNorm1d(self.text_hidden), nn.BatchNorm1d(self.width)]
         return nn.Sequential(MultiScale(WINDOWS, ends=True), first, relu, normed[0], second, relu, normed[1], last)
 
     def partners(self, name: str) -> dict[str, float]:
-        """Return whose codes a network learns from, and how much."""
+        """Return the networks whose codes a network learns from, with weights."""
         others = {"label": {"image": 1.0, "text": self.alpha}, "image": {"label": 1.0}, "text": {"label": 1.0}}
         return {name: self.beta, **others[name]}
 
@@ -139,7 +139,7 @@ def relaxed(h: Float[Tensor, "m bits"], H: Float[Tensor, "n bits"]) -> Float[Ten
 
 
 def divergence(A: Float[Tensor, "m n"], C: Float[Tensor, "m n"]) -> Float[Tensor, ""]:
-    """Return the mean of `(A - C) log(A / C)`, the divergences of both from both: 0 only where they are equal."""
+    """Return the mean of `(A - C) log(A / C)`, the symmetric divergence: 0 only where A and C are equal."""
     return ((A - C) * ((A + EPSILON) / (C + EPSILON)).log()).mean()
 
 

@@ -106,7 +106,7 @@ class MFSR(Method):
     snapshot: float = 0.0  # share of training items held out to choose the epoch by rsum; the paper has others for it
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
-        """Return towers into semantic parts of `dim` dimensions, which keep the other parts and what rebuilds."""
+        """Return towers into semantic parts of `dim` dimensions; they hold the other parts, generator and decoder."""
         total = self.epochs + self.fine_tune
         if self.snapshot and training.held is None:
             train, held = hold_out(train, seed, self.snapshot)
@@ -129,7 +129,7 @@ class MFSR(Method):
         return run.encoder()
 
     def terms(self, nets: Nets, lam: dict[str, float], batch: MiniBatch, epoch: Epoch) -> dict[str, Scalar]:
-        """Return the terms of L that count; before L_G, both discriminators take their steps."""
+        """Return the terms of L with a weight; before L_G, both discriminators take their steps."""
         v, l = nets.I(batch.image), nets.T(batch.text)
         terms = {"L_se": self.semantic(v[:, 1] @ l[:, 1].T, batch.item, epoch.number)}
         if lam["L_mo"]:
@@ -154,12 +154,12 @@ class MFSR(Method):
         return loss / len(S) if self.reduction == "mean" else loss
 
     def disjoint(self, sp: Float[Tensor, "m dim"], se: Float[Tensor, "m dim"]) -> Scalar:
-        """Return the term of L_sp that belongs to one modality."""
+        """Return the term of L_sp for one modality."""
         s = (sp * se).sum(1)
         return {"signed": s, "square": s.square(), "hinge": s.relu()}[self.specific].mean()
 
     def d_losses(self, D: Discriminators, x: Pictures, x1: Pictures, x2: Pictures, other: Tensor) -> dict[str, Scalar]:
-        """Return L_D1 and L_D2; a picture that is not another's counts for no x''."""
+        """Return L_D1 and L_D2; an x'' of the same item does not count."""
         L_D1 = real_loss(D["D1"](x)[0]) + fake_loss(D["D1"](x1)[0])
         if self.D2 == "swapped":
             return {"L_D1": L_D1, "L_D2": real_loss(D["D2"](x1)[0]) + fake_loss(D["D2"](x2)[0])}
@@ -178,13 +178,13 @@ class MFSR(Method):
         return loss
 
     def weights(self, train: Paired) -> dict[str, float]:
-        """Return the weight of every term; what cannot be rebuilt has none, and may not be asked for."""
+        """Return the weight of every term; one whose target is missing is 0, and cannot be set."""
         lam_img = net.weight("lam_img", self.lam_img, net.raw(train.image), "image=pixels")
         lam_cap = net.weight("lam_cap", self.lam_cap, train.vocabulary is not None, "text=words")
         return {"L_se": 1.0, "L_mo": self.lam_mo, "L_sp": self.lam_sp, "L_G": lam_img, "L_cap": lam_cap}
 
     def towers(self, train: Paired, dim: int, lam: dict[str, float]) -> tuple[nn.Sequential, nn.Sequential]:
-        """Return the tower of each modality, and in it what rebuilds its items."""
+        """Return the tower of each modality, with its generator or decoder."""
         image = net.image_features(train.image, self.d, self.convolutions, self.pooling, self.model)
         picture = {"side": self.side, "channels": self.channels} if lam["L_G"] else None
         text = net.text_features(train, self.d, self.width, self.layers)

@@ -1,4 +1,4 @@
-"""The networks of mFSR: features of both modalities, the discriminators, what these see of a picture; their steps."""
+"""The networks of mFSR: features of both modalities, discriminators and their inputs, optimisers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOMENTUM = (0.5, 0.999)
 
 
 class Nets(NamedTuple):
-    """The networks as they are called in training, and what moves them; an ablation does without some."""
+    """The networks of training and their optimisers; an ablation leaves some out."""
 
     I: nn.Module
     T: nn.Module
@@ -72,7 +72,7 @@ def image_features(items: Array, d: int, layers: int, pooling: Pooling, model: s
 
 
 def text_features(train: Paired, d: int, width: int, layers: int) -> nn.Sequential:
-    """Return a stack of GRUs that reads sentences; of texts that are vectors, a linear map of them at unit length."""
+    """Return a stack of GRUs for sentences, or a linear map at unit length for vectors."""
     return linear(train.text, d) if train.vocabulary is None else nn.Sequential(gru_encoder(train, width, d, layers))
 
 
@@ -82,9 +82,11 @@ def raw(items: Array) -> bool:
 
 
 def weight(name: str, asked: float | None, there: bool, features: str) -> float:
-    """Return the weight of a reconstruction: 1 where it is possible, unless another is asked for, and else 0."""
+    """Return the weight of a reconstruction: by default 1 where its target is there, else 0."""
     if asked and not there:
-        raise InputError(f"{name} is {asked}, but there is nothing to rebuild; take it, as in --features {features}")
+        raise InputError(
+            f"{name} is {asked}, but there is nothing to rebuild; take the raw items, as in --features {features}"
+        )
     return float(there) if asked is None else asked
 
 
@@ -95,7 +97,7 @@ def linear(items: Array, d: int) -> nn.Sequential:
 
 
 def xavier(layer: nn.Module) -> nn.Module:
-    """Return a linear layer that starts as those of VSE++."""
+    """Return a linear layer, initialised as in VSE++."""
     weight, bias = layer.parameters()
     nn.init.xavier_uniform_(weight)
     nn.init.zeros_(bias)
@@ -104,7 +106,7 @@ def xavier(layer: nn.Module) -> nn.Module:
 
 @final
 class Discriminator(nn.Module):
-    """DCGAN's: maps pictures of so many colour planes to a logit each, and to the features Phi that it stands on."""
+    """DCGAN's discriminator: maps pictures of so many colour planes to logits and to the features Phi below them."""
 
     def __init__(self, planes: int, side: int, channels: int) -> None:
         super().__init__()
@@ -124,13 +126,13 @@ class Discriminator(nn.Module):
 
 
 def target(pixels: UInt8[Tensor, "n h w 3"], side: int) -> Float[Tensor, "n 3 side side"]:
-    """Return the pictures that a tower sees, in -1 to 1 and at the size of those that are rebuilt."""
+    """Return the pictures in -1 to 1 at the size of the rebuilt ones."""
     x: Tensor = RescalePixels()(pixels)
     return x if x.shape[2:] == (side, side) else interpolate(x, (side, side), mode="bilinear", antialias=True)
 
 
 def augmented(x: Float[Tensor, "n 3 side side"]) -> Float[Tensor, "n 3 side side"]:
-    """Return pictures moved by up to a sixteenth of their side and lit up to a tenth otherwise, at random."""
+    """Return augmented pictures: random shifts by up to a sixteenth of the side, brightness by up to a tenth."""
     n, side = len(x), x.shape[2]
     reach = max(1, side // 16)
     down, right = torch.randint(0, 2 * reach + 1, (2, n, 1), device=x.device) + torch.arange(side, device=x.device)
@@ -147,7 +149,7 @@ def discriminators(side: int, channels: int, *, pair: bool) -> dict[str, nn.Modu
 
 
 def optimisers(towers: nn.Module, D: Discriminators, lr: float, lr_gan: float) -> dict[str, Adam]:
-    """Return what takes the steps down L, and what takes them down the loss of each discriminator."""
+    """Return the optimiser of L and that of each discriminator."""
     G = [w for name, w in towers.named_parameters() if ".picture." in name]
     others = [w for name, w in towers.named_parameters() if ".picture." not in name]
     painting: list[dict[str, Any]] = [{"params": G, "lr": lr_gan, "betas": MOMENTUM}] if G else []
@@ -156,6 +158,6 @@ def optimisers(towers: nn.Module, D: Discriminators, lr: float, lr_gan: float) -
 
 
 def scale_rates(steps: Iterable[Adam], by: float) -> None:
-    """Set every rate to a share of what it was at first."""
+    """Set every learning rate to a multiple of its first value."""
     for group in (group for each in steps for group in each.param_groups):
         group["lr"] = by * group.setdefault("first", group["lr"])

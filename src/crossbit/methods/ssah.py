@@ -68,12 +68,12 @@ class Network(nn.Module):
         return F, torch.tanh(self.code(F)), torch.sigmoid(self.label(F))
 
     def tower(self) -> nn.Sequential:
-        """Return what makes the codes."""
+        """Return the tower, up to the codes."""
         return nn.Sequential(self.features, self.code, nn.Tanh())
 
 
 class TrainingState(NamedTuple):
-    """The networks, the adversaries, and what is remembered of all training items."""
+    """The networks, the adversaries, and the memory banks of all training items."""
 
     nets: dict[str, nn.Module]
     D: dict[str, nn.Module]
@@ -156,7 +156,7 @@ class SSAH(Method):
         return {name: Network(each, self.width, dim, classes) for name, each in features.items()}
 
     def turns(self, epoch: int) -> Iterator[tuple[str, float, int]]:
-        """Yield whose turn it is, at what rate, and for at most how many passes, in an outer epoch counted from 0."""
+        """Yield the network in turn, its rate and its most passes in an outer epoch counted from 0."""
         for name, rate, passes, rates in (
             ("label", self.lr_label, self.label_passes, 2),
             ("D", self.lr_adversary, 1, 2),
@@ -167,7 +167,7 @@ class SSAH(Method):
                 yield name, rate / 10 ** ((epoch + i) / 2), max(1, passes // (i + 1))
 
     def agreement(self, name: str, batch: MiniBatch, state: TrainingState) -> Tensor:
-        """Return a network's J on a batch, whose codes, and features if it is the labels', are remembered first."""
+        """Return a network's J on a batch, whose codes (and features of labels) enter the memory banks first."""
         l = state.L[batch.rows]
         F, H, P = state.nets[name](l if name == "label" else getattr(batch, name))
         update_memory_bank(state.H[name], batch.rows, H)
@@ -180,7 +180,7 @@ class SSAH(Method):
         return J + self.delta * verdict(state.D[name](F), 1.0) if self.delta and name in state.D else J
 
     def judgement(self, batch: MiniBatch, state: TrainingState) -> Tensor:
-        """Return how wrong the adversaries are about the features of a batch, which they do not change."""
+        """Return the loss of the adversaries on the features of a batch, without gradient to the networks."""
         with torch.no_grad():
             F_l = state.nets["label"](state.L[batch.rows])[0]
             F = {name: state.nets[name](getattr(batch, name))[0] for name in state.D}
@@ -188,7 +188,7 @@ class SSAH(Method):
         return torch.stack(wrong).sum() / 4
 
     def pairs(self, A: Tensor, B: Tensor, S: Tensor) -> Tensor:
-        """Return the pair loss between fresh and remembered features or codes."""
+        """Return the pair loss between fresh features or codes and those of a memory bank."""
         if self.pair == "nll":
             return pairwise_nll(A, B, S)
         theta = A @ B.T / 2
@@ -196,5 +196,5 @@ class SSAH(Method):
 
 
 def verdict(logits: Tensor, truth: float) -> Tensor:
-    """Return the cross entropy, summed, of what an adversary says and the truth: 1 for labels, 0 for others."""
+    """Return the summed cross-entropy of an adversary's logits: the truth is 1 for labels, 0 for others."""
     return binary_cross_entropy_with_logits(logits, torch.full_like(logits, truth), reduction="sum")

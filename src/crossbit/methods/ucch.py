@@ -17,7 +17,7 @@ other pairs of the batch, and gently at those that may be alike after all.
     paper       here        shape       meaning
     h_x, h_y    H_I, H_T    m bits      rn(tanh Z), codes of unit length
     v           V           n bits      memory of the training pairs, at first random signs
-    k           keys        n bits      what codes are told apart by
+    k           keys        n bits      binary keys of the contrastive loss
     N_i         (drawn)     m K         rows of K negatives of each pair, uniform, its own row not excluded
     M           M           m m         cosines between images and texts of a batch
 
@@ -122,7 +122,7 @@ def binary(V: Float[Tensor, "n bits"]) -> Float[Tensor, "n bits"]:
 
 
 def everyone(rows: Int[Tensor, "m"]) -> Int[Tensor, "m m"]:
-    """Return the places in a batch of each pair and, after it, of all others."""
+    """Return the positions in a batch of each pair and, after it, of all others."""
     place = torch.arange(len(rows), device=rows.device)
     return (place[:, None] + place) % len(rows)
 
@@ -136,5 +136,5 @@ def contrast(
 
 
 def update_memory(V: Float[Tensor, "n bits"], rows: Int[Tensor, "m"], H: Float[Tensor, "m bits"], delta: float) -> None:
-    """Let the memory of some pairs follow, in place, the sums of their two codes."""
+    """Update the memory of some pairs in place, with momentum, by the sums of their two codes."""
     V[rows] = normalize(delta * V[rows] + (1 - delta) * normalize(H))

@@ -120,7 +120,7 @@ def hinge(
 @final
 @dataclass(frozen=True)
 class Game:
-    """The items, what is relevant to each, and a turn of either player with all images, then all texts as queries."""
+    """The items, the relevant items of each, and the turn of either player, with images and then texts as queries."""
 
     rules: UGACH
     train: Paired
@@ -131,7 +131,7 @@ class Game:
 
     @classmethod
     def of(cls, rules: UGACH, train: Paired, dim: int, rng: np.random.Generator, device: torch.device) -> Game:
-        """Return the game in which what is nearest in either modality is relevant, repeats weighing nothing."""
+        """Return the game in which nearest neighbours in either modality are relevant; repeats have weight 0."""
         if len(train) < 2 * rules.k:
             raise InputError(f"k={rules.k} needs {2 * rules.k} training pairs, not {len(train)}: take a smaller k")
         rows = torch.cat([nearest(train.of(m), rules.k) for m in MODALITIES], 1).sort(1).values.to(device)
@@ -139,7 +139,7 @@ class Game:
         return cls(rules, train, rows, weight, rng, rules.margin * dim)
 
     def discriminate(self, epoch: Epoch, D: Towers, descent: torch.optim.Optimizer, size: int, H_G: Tables) -> None:
-        """Let D learn that a neighbour of each query is nearer than what G picks."""
+        """Train D to place a neighbour of each query nearer than an item that G picks."""
         for source, target in CROSSINGS:
             for batch in epoch.batches(self.train, size, self.rng):
                 pos, pool = self.relevant(batch.rows, 1)[:, 0], self.pool()
@@ -150,7 +150,7 @@ class Game:
                 epoch.add(L_D=L_D)
 
     def generate(self, epoch: Epoch, G: Towers, descent: torch.optim.Optimizer, size: int, H_D: Tables) -> None:
-        """Let G learn to draw what D takes for relevant."""
+        """Train G to draw items that D takes for relevant."""
         for source, target in CROSSINGS:
             for batch in epoch.batches(self.train, size, self.rng):
                 pos, pool = self.relevant(batch.rows, self.rules.samples), self.pool()
@@ -163,11 +163,11 @@ class Game:
                 epoch.add(L_G=L_G, r=r.mean())
 
     def relevant(self, queries: Int[Tensor, "m"], count: int) -> Int[Tensor, "m count"]:
-        """Return neighbours of each query, drawn evenly."""
+        """Return neighbours of each query, drawn uniformly."""
         return self.neighbours[queries].gather(1, torch.multinomial(self.weight[queries], count, replacement=True))
 
     def pool(self) -> Int[Tensor, "pool"]:
-        """Return the rows of a random share of the items, more than anyone has neighbours."""
+        """Return the rows of a random share of the items, at least as many as an item has neighbours."""
         n, neighbours = self.neighbours.shape
         return torch.randperm(n, device=self.weight.device)[: max(n // self.rules.pool, neighbours)]
 

@@ -25,7 +25,7 @@ caption of the same image; here those are masked, and siblings="negative" is the
 The released code keeps the batch statistics of a frozen CNN learning and its vocabulary counts test captions; here
 features do not change and words are counted in training. Texts may also be vectors, such as a bag of words: then g is
 linear, which is ours, as is the trunk for pixels. The paper takes the snapshot with the best rsum on validation, which
-is what a `patience` of as many epochs does. Its joint space has 1,024 dimensions; here they are those asked for.
+is what a `patience` of as many epochs does. Its joint space has 1,024 dimensions; here it has `dim`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..progress import Log, silent
 from .checks import Labels, Searched, check_sides, checked_labels
 from .measure import Measure, parse_all
-from .ranking import Ranking, Similarity, similarity_rankings, stable_grades
+from .ranking import GradedRanking, Similarity, similarity_rankings, stable_grades
 from .tally import tally
 
 Values: TypeAlias = dict[Measure, Float[ndarray, "q"]]
@@ -111,7 +111,7 @@ def _values_of_codes(
 
 
 def _values_of_vectors(
-    rankings: Iterable[Ranking], queries: int, wanted: tuple[Measure, ...], log: Log
+    rankings: Iterable[GradedRanking], queries: int, wanted: tuple[Measure, ...], log: Log
 ) -> tuple[Values, Int[ndarray, "q"]]:
     values: Values = {m: np.empty(queries) for m in wanted}
     relevant = np.empty(queries, np.int64)

@@ -23,7 +23,7 @@ HELD = 1 << 22
 
 @final
 @dataclass(frozen=True, eq=False)
-class Ranking:
+class GradedRanking:
     """One query's database in order of rank; `grades` counts shared labels, equal numbers in `group` are tied."""
 
     grades: Integer[ndarray, "n"]
@@ -79,14 +79,14 @@ def similarity_rankings(
     query_labels: Bool[ndarray, "_ _"],
     database_labels: Bool[ndarray, "_ _"],
     similarity: Similarity,
-) -> Iterator[Ranking]:
+) -> Iterator[GradedRanking]:
     """Yield each query's ranking by falling similarity; items of equal score are tied, in database order."""
     for rows, scores in score_blocks(query, database, similarity):
         shared = _shared(query_labels[rows], database_labels)
         for row, grades in zip(scores, shared, strict=True):
             order = np.argsort(-row, kind="stable")
             falls = np.diff(row[order], prepend=row[order[0]]) != 0
-            yield Ranking(grades[order], np.cumsum(falls))
+            yield GradedRanking(grades[order], np.cumsum(falls))
 
 
 def score_blocks(
