@@ -16,7 +16,7 @@ PRINTED = {
     "new_method": r"interbattery\(power=0\)\+itq, and its difference from cca\+itq\n",
     "own_arrays": r"classes of its 5 nearest images: \[8, 8, 8, 8, 8\]\n",
     "own_photos": r"a red circle: red-circle-\d\d\.png, red-circle-",
-    "serve_collection": r"1 \d+ .*\n2 \d+ .*\n3 \d+ .*\nstopped\n",
+    "serve_collection": r"1 \d+ .*(violet|purple) circle.*\n2 \d+ .*\n3 \d+ .*\nstopped\n",
 }
 
 
