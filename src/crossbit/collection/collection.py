@@ -50,18 +50,18 @@ class Collection:
 
     def __init__(self, folder: str | PathLike[str], *, device: str = "auto") -> None:
         """Open a collection, to encode on a device; one whose model did not encode its items is refused."""
-        self.folder, self.device = (folder := Path(folder)), device
-        self.store = ItemStore(folder)
-        found = fingerprint(folder / MODEL)
+        self.folder, self.device = Path(folder), device
+        self.store = ItemStore(self.folder)
+        model, found = self.folder / MODEL, fingerprint(self.folder / MODEL)
         if found != self.store.facts["model"]:
             raise OtherModelError(
-                f"{folder / MODEL} is not the model that encoded this collection (its fingerprint is {found[:12]}, the"
+                f"{model} is not the model that encoded this collection (its fingerprint is {found[:12]}, the"
                 f" codes are of {self.store.facts['model'][:12]}): put that model back, or create a new collection with"
                 " this one and add the items to it"
             )
         self._snapshots = SnapshotCache(self.store)
         self._settings: tuple[Mapping[str, Any], Settings] = ({}, Settings())
-        self.planner = Planner(folder)
+        self.planner = Planner(self.folder)
 
     @classmethod
     def create(
