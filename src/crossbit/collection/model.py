@@ -1,18 +1,19 @@
-"""The model of a collection: identified by its fingerprint, and loaded when something must be encoded."""
+"""The model of a collection: identified by its fingerprint, loaded when something must be encoded, and asked for it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from ..data.pairs import Array, Modality
-from ..errors import InputError, extra_named
+from ..errors import InputError, ItemError, extra_named
 from ..features.base import file_sha256
 from ..features.featurise import Captions
 from ..features.pipeline import Pipeline
@@ -89,3 +90,24 @@ def fingerprint(folder: Path) -> str:
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise InputError(f"{path} is damaged: {fault!r}; copy the model again") from None
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+
+def embed_one(model: Model, raw: Any, modality: Modality) -> Float[ndarray, "dim"]:
+    """Return the real values of a raw text or picture; an unusable one is refused."""
+    try:
+        pipeline = model.pipelines[modality]
+        features = pipeline.apply(pipeline.extractor.compute([pipeline.extractor.prepare(raw)]))
+        values: ndarray = model.embed(features, modality)[0]
+        if not np.isfinite(values).all():
+            raise ItemError("the model gives it no finite values")
+    except ItemError as fault:
+        raise InputError(f"the {modality} of the query cannot be used: {fault}") from None
+    except OSError as fault:
+        raise InputError(f"the {modality} of the query cannot be used: {fault.strerror or fault}") from None
+    return values.astype(np.float32)
+
+
+def joined_text(texts: Sequence[str], captions: Captions) -> str | None:
+    """Return the text that stands for an item: all its texts, or the first if the model learned single ones."""
+    written = [text for text in texts if text.strip()]
+    return " ".join(written if captions == "join" else written[:1]) or None

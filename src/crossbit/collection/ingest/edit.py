@@ -11,9 +11,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from ...data.pairs import MODALITIES
-from ..encoding import embed_one, joined_text
 from ..item import Item, checked
-from ..model import Model
+from ..model import Model, embed_one, joined_text
 from ..storage.batch import FLAG, EncodedBatch
 from ..storage.filters import parse
 from ..storage.reads import items_of, number_of, numbers_matching

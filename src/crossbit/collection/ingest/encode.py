@@ -18,9 +18,8 @@ from ...errors import InputError, ItemError
 from ...features.cache import FeatureCache, ShardStore
 from ...features.extraction import content_key
 from ...features.raw import LoadedPicture
-from ..encoding import joined_text
 from ..item import Item, Picture, Raw
-from ..model import Model
+from ..model import Model, joined_text
 from ..storage.batch import EncodedBatch
 
 #: Items whose features are computed together, and threads that open them.

@@ -18,9 +18,8 @@ from PIL import Image
 
 from ...data.pairs import MODALITIES, Modality
 from ...errors import InputError, unknown_name
-from ..encoding import embed_one
 from ..item import Picture, described, picture_of
-from ..model import Model
+from ..model import Model, embed_one
 from ..storage.reads import number_of, vectors_of
 from ..storage.snapshot import Snapshot
 

@@ -78,17 +78,16 @@ class Snapshot:
     sides: Mapping[Modality, Side]
 
     @classmethod
-    def empty(cls, bits: int) -> Snapshot:
-        """Return the snapshot of nothing, older than any change."""
+    def empty(cls, bits: int, generation: int) -> Snapshot:
+        """Return the snapshot of nothing, older than any change of a generation."""
         none = Side(np.empty(0, np.int64), Codes(np.empty((0, -(-bits // 8)), np.uint8), bits))
-        return cls(Head(-1, -1, 0, 0, 0), {m: none for m in MODALITIES})
+        return cls(Head(-1, generation, 0, 0, 0), {m: none for m in MODALITIES})
 
     def refreshed(self, connection: sqlite3.Connection, head: Head) -> Snapshot:
         """Return the snapshot after the change of `head`; only what changed since is read."""
         bits = self.sides["image"].codes.bits
         if head.generation != self.head.generation:
-            base = Snapshot.empty(bits)
-            return Snapshot(Head(-1, head.generation, 0, 0, 0), base.sides).refreshed(connection, head)
+            return Snapshot.empty(bits, head.generation).refreshed(connection, head)
         rows = connection.execute("SELECT number FROM removed WHERE sequence > ?", (self.head.sequence,))
         removed = np.array([number for (number,) in rows], np.int64)
         fresh = read_segments(connection, self.head.next, bits)
@@ -122,7 +121,7 @@ class SnapshotCache:
         """Start with nothing read."""
         self._store = store
         self._lock = threading.Lock()
-        self._snapshot = Snapshot.empty(store.facts["bits"])
+        self._snapshot: Snapshot | None = None
         self._filters: dict[str, tuple[int, Int64[ndarray, "n"]]] = {}
 
     @contextmanager
@@ -149,12 +148,15 @@ class SnapshotCache:
 
     def _snapshot_of(self, connection: sqlite3.Connection) -> Snapshot:
         """Return the codes of the state that a connection sees, and keep them if they are the newest."""
-        head = Head.read(connection)
-        if head.sequence < self._snapshot.head.sequence:  # this thread began to read long before
-            return Snapshot.empty(self._store.facts["bits"]).refreshed(connection, head)
-        if head.sequence > self._snapshot.head.sequence:
-            self._snapshot = self._snapshot.refreshed(connection, head)
-        return self._snapshot
+        head, newest = Head.read(connection), self._snapshot
+        if newest is None or head.sequence < newest.head.sequence:  # nothing is read yet, or this thread began long ago
+            base = Snapshot.empty(self._store.facts["bits"], head.generation)
+        else:
+            base = newest
+        snapshot = base if head.sequence == base.head.sequence else base.refreshed(connection, head)
+        if newest is None or head.sequence > newest.head.sequence:
+            self._snapshot = snapshot
+        return snapshot
 
     def _keep(self, where: str, end: int, numbers: Int64[ndarray, "n"]) -> None:
         """Keep the result of a filter for the numbers below `end`, unless another thread has read further."""
