@@ -129,7 +129,7 @@ def test_every_page_of_the_guide_is_run():
     pages = {path.stem: blocks(path.read_text(encoding="utf-8")) for path in GUIDE.glob("*.md")}
     assert pages.keys() == {*RUN, "add-a-method"}
     for found in pages.values():
-        assert sum(block.language in ("console", "python") and not block.path for block in found) >= 2
+        assert any(block.language in ("console", "python") and not block.path for block in found)
 
 
 @pytest.mark.parametrize(
