@@ -22,10 +22,10 @@ from PIL.Image import Image
 from ..data.pairs import Array
 from ..errors import InputError, ItemError
 from ..progress import Log, silent
-from .base import Extractor, file_sha256
+from .base import Extractor
 from .cache import Shard, ShardStore
 from .matrix import finite, stacked
-from .raw import Picture, existing_file, open_picture
+from .raw import Picture, content_of, existing_file, open_picture
 
 OnError: TypeAlias = Literal["fail", "skip"]
 K = TypeVar("K")
@@ -176,16 +176,11 @@ class _Job:
 
 def content_key(raw: Picture | str) -> bytes:
     """Return the sha256 of an item's content: a file or its bytes, pixels with their shape, or a text."""
+    if isinstance(raw, str):
+        return hashlib.sha256(b"text " + raw.encode("utf-8", "surrogatepass")).digest()
     if isinstance(raw, Image):
         raw = np.asarray(open_picture(raw))
-    if isinstance(raw, Path):
-        return bytes.fromhex(file_sha256(existing_file(raw)))
-    if isinstance(raw, bytes):
-        return hashlib.sha256(raw).digest()
-    if isinstance(raw, ndarray):
-        head = f"pixels {raw.dtype} {raw.shape} ".encode()
-        return hashlib.sha256(head + raw.tobytes()).digest()
-    return hashlib.sha256(b"text " + raw.encode("utf-8", "surrogatepass")).digest()
+    return bytes.fromhex(content_of(existing_file(raw) if isinstance(raw, Path) else raw))
 
 
 def _ahead(

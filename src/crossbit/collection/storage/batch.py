@@ -62,7 +62,9 @@ class EncodedBatch:
     @classmethod
     def joined(cls, batches: Sequence[EncodedBatch]) -> EncodedBatch:
         """Return the items of several batches, at least one, that have vectors and thumbnails alike."""
-        first = batches[0]
+        first, *others = batches
+        if not others:
+            return first
         packed = {m: np.concatenate([each.codes[m].packed for each in batches]) for m in MODALITIES}
         codes = {m: Codes(packed[m], first.codes[m].bits) for m in MODALITIES}
         vectors = None

@@ -32,7 +32,7 @@ def commit(store: ItemStore, removals: Sequence[int] = (), batch: EncodedBatch |
 
 def storable_part(store: ItemStore, batch: EncodedBatch) -> EncodedBatch:
     """Return what a collection stores of a batch: with vectors, or without."""
-    return batch if store.facts["vectors"] else batch.without_vectors()
+    return batch if batch.vectors is None or store.facts["vectors"] else batch.without_vectors()
 
 
 def change(connection: sqlite3.Connection, removals: Sequence[int] = (), batch: EncodedBatch | None = None) -> Head:
