@@ -11,7 +11,7 @@ from PIL import Image
 
 from crossbit.errors import InputError
 from crossbit.reporting import plots
-from crossbit.reporting.page import Hit, ImageQuery, Plot, Report, Scores, TextQuery, render, save
+from crossbit.reporting.page import ImageQuery, Plot, Report, ScoreTable, ShownHit, TextQuery, render, save
 
 HOSTILE = """</title></style><script>alert('1')</script><img src=x onerror="alert(2)">"&'"""
 RED = np.full((64, 48, 3), (200, 30, 30), np.uint8)
@@ -49,12 +49,12 @@ class Page(HTMLParser):
 
 def full(text="a plain text", picture=RED):
     curves = {"scm": (np.arange(3), np.arange(3))}
-    hits = [Hit(True, 2, text, picture), Hit(False, 5, text, picture)]
+    hits = [ShownHit(True, 2, text, picture), ShownHit(False, 5, text, picture)]
     return Report(
         text,
         summary=text,
         facts={text: text, "bits": 16},
-        tables=[Scores(text, [(text, text)], {text: [0.5]}, chance=[0.25], note=text)],
+        tables=[ScoreTable(text, [(text, text)], {text: [0.5]}, chance=[0.25], note=text)],
         plots=[Plot(text, plots.svg(plots.topn_curves(curves, title=text)), note=text)],
         queries=[TextQuery(text, hits), ImageQuery(picture, hits, text)],
         right=text,
@@ -102,7 +102,9 @@ def test_whatever_comes_from_outside_is_only_ever_text():
 
 def test_right_and_wrong_are_told_apart_without_colour():
     page = Page(
-        render(Report("r", queries=[TextQuery("q", [Hit(True, 3, "yes"), Hit(False, 4, "no")])], right="it fits"))
+        render(
+            Report("r", queries=[TextQuery("q", [ShownHit(True, 3, "yes"), ShownHit(False, 4, "no")])], right="it fits")
+        )
     )
     marks = [attributes["title"] for attributes in page.all("b")]
     assert marks == ["right", "wrong", "right", "wrong"]
@@ -124,7 +126,7 @@ def table_cells(scores):
 
 def test_the_best_of_each_column_is_bold_and_what_prints_alike_ties():
     rows = {"a": [0.5, 0.70001, None], "b": [(0.6, 0.012), 0.70004, 0.1], "c": [None, 0.6, 0.05]}
-    assert table_cells(Scores("MAP", COLUMNS, rows, chance=[0.9, 0.2, 0.3])) == {
+    assert table_cells(ScoreTable("MAP", COLUMNS, rows, chance=[0.9, 0.2, 0.3])) == {
         "method a": ["0.5000", "<strong>0.7000</strong>", "–"],
         "method b": [
             "<strong>0.6000</strong><small>± 0.0120</small>",
@@ -137,7 +139,7 @@ def test_the_best_of_each_column_is_bold_and_what_prints_alike_ties():
 
 
 def test_columns_of_one_task_share_its_heading():
-    page = Page(render(Report("r", tables=[Scores("MAP", COLUMNS, {"a": [1.0, 1.0, 1.0]})])))
+    page = Page(render(Report("r", tables=[ScoreTable("MAP", COLUMNS, {"a": [1.0, 1.0, 1.0]})])))
     assert [head["colspan"] for head in page.all("th") if "colspan" in head] == ["2", "1"]
 
 
@@ -161,7 +163,11 @@ def test_pictures_are_drawn_anew_and_small(tmp_path):
 def test_a_picture_that_cannot_be_read_leaves_its_reason(tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff" + b"<script>" * 20)
-    hits = [Hit(True, 1, "gone", tmp_path / "gone.jpg"), Hit(True, 1, "broken", broken), Hit(True, 2, "none")]
+    hits = [
+        ShownHit(True, 1, "gone", tmp_path / "gone.jpg"),
+        ShownHit(True, 1, "broken", broken),
+        ShownHit(True, 2, "none"),
+    ]
     page = Page(render(Report("r", queries=[TextQuery("q", hits)])))
     reasons = [text for text in page.text if text.startswith("no picture")]
     assert reasons[0] == "no picture: the file does not exist"
@@ -178,8 +184,8 @@ def test_a_report_is_saved_where_no_folder_was(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Scores("MAP", COLUMNS, {"a": [1.0]}), "row 'a' has 1 scores for 3 columns"),
-        (lambda: Scores("MAP", COLUMNS, {}, chance=[1.0]), "row 'chance' has 1 scores for 3 columns"),
+        (lambda: ScoreTable("MAP", COLUMNS, {"a": [1.0]}), "row 'a' has 1 scores for 3 columns"),
+        (lambda: ScoreTable("MAP", COLUMNS, {}, chance=[1.0]), "row 'chance' has 1 scores for 3 columns"),
         (lambda: Plot("p", "<script>"), "plot 'p' needs an <svg> element, but got '<script>'"),
     ],
 )

@@ -174,19 +174,21 @@ class Demo:
         rows: list[int] = self.corpus.rows(self.data.split.query[:QUERIES]).tolist()
         return rows
 
-    def hits(self, collection: Collection, codes: Codes, target: Modality, rows: list[int]) -> list[list[page.Hit]]:
+    def hits(
+        self, collection: Collection, codes: Codes, target: Modality, rows: list[int]
+    ) -> list[list[page.ShownHit]]:
         """Return the hits for each query, marked right if they share a label with the query's item."""
         return [
             [self.hit(row, self.corpus.rows([hit.item.id])[0], hit.distance, target) for hit in hits]
             for row, hits in zip(rows, collection.search_codes(codes, target, HITS), strict=True)
         ]
 
-    def hit(self, query: int, found: int, distance: int, target: Modality) -> page.Hit:
+    def hit(self, query: int, found: int, distance: int, target: Modality) -> page.ShownHit:
         """Return one item of the corpus as a hit of the report."""
         labels, texts, images = self.corpus.labels, self.corpus.texts, self.corpus.images
         right = labels is not None and bool((labels[query] & labels[found]).any())
         text = "" if texts is None else texts[found][0]
-        return page.Hit(right, distance, text, images[found] if images is not None and target == "image" else None)
+        return page.ShownHit(right, distance, text, images[found] if images is not None and target == "image" else None)
 
     def page(
         self, fitted: list[Fitted], queries: list[page.TextQuery | page.ImageQuery], notes: list[str]
@@ -197,7 +199,7 @@ class Demo:
         levels = chance_levels(data, TABLES)
         names = {f"{source}->{target}": name for (source, target), name in zip(CROSSINGS, tasks, strict=True)}
         tables = [
-            page.Scores(
+            page.ScoreTable(
                 f"{measure} at {BITS} bits",
                 [(name, str(measure)) for name in tasks],
                 {f.recipe.name: [f.scores[task].mean(measure) for task in names] for f in fitted},

@@ -31,7 +31,7 @@ _SIDE = 256  # pixels of a picture's longer side; smaller pictures keep their si
 
 @final
 @dataclass(frozen=True)
-class Scores:
+class ScoreTable:
     """A table of one measure: a row per method, a column per task and number of bits.
 
     The best of each column is bold; `chance`, if known, is the last row.
@@ -68,7 +68,7 @@ class Plot:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Hit:
+class ShownHit:
     """One hit: whether it is right, its Hamming distance, and its picture, its text or both."""
 
     right: bool
@@ -83,7 +83,7 @@ class TextQuery:
     """A text and the pictures found for it, nearest first."""
 
     text: str
-    hits: Sequence[Hit]
+    hits: Sequence[ShownHit]
 
 
 @final
@@ -92,7 +92,7 @@ class ImageQuery:
     """A picture and the texts found for it, nearest first."""
 
     picture: Picture
-    hits: Sequence[Hit]
+    hits: Sequence[ShownHit]
     text: str = ""
 
 
@@ -108,7 +108,7 @@ class Report:
     title: str
     summary: str = ""
     facts: Facts | None = None
-    tables: Sequence[Scores] = ()
+    tables: Sequence[ScoreTable] = ()
     plots: Sequence[Plot] = ()
     queries: Sequence[TextQuery | ImageQuery] = ()
     right: str = "it shares a label with the query"
@@ -174,7 +174,7 @@ def _plot(plot: Plot) -> str:
     return f"<figure><figcaption>{escape(plot.title)}</figcaption>{plot.svg}{note}</figure>"
 
 
-def _scores(table: Scores) -> str:
+def _scores(table: ScoreTable) -> str:
     groups = [(task, len(list(columns))) for task, columns in groupby(table.columns, key=lambda column: column[0])]
     first = {sum(width for _, width in groups[:i]) for i in range(len(groups))}
     edges = [' class="edge"' if i in first else "" for i in range(len(table.columns))]
@@ -232,7 +232,7 @@ def _mark(right: bool) -> str:
     return f'<b class="mark" title="{_verdict(right)}">{"✓" if right else "✗"}</b>'
 
 
-def _count(hits: Sequence[Hit]) -> str:
+def _count(hits: Sequence[ShownHit]) -> str:
     return f'<p class="count">{sum(hit.right for hit in hits)} of {len(hits)} right</p>'
 
 

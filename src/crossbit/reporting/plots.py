@@ -26,7 +26,7 @@ from ..errors import InputError
 #: The points of each line by label: x, then y.
 Curves: TypeAlias = Mapping[str, tuple[Shaped[ndarray, "points"], Shaped[ndarray, "points"]]]
 #: Mean and standard deviation by method and number of bits.
-Scores: TypeAlias = Mapping[str, Mapping[int, tuple[float, float]]]
+ScoresByBits: TypeAlias = Mapping[str, Mapping[int, tuple[float, float]]]
 
 #: Okabe and Ito's colours for all kinds of colour vision, without their yellow and black, which vanish on a page.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -64,7 +64,7 @@ def epoch_curves(curves: Curves, measure: str = "MAP", title: str = "") -> Figur
     return _lines(curves, ("share of the epochs", measure), title)
 
 
-def score_curves(scores: Scores, measure: str = "MAP", chance: float | None = None, title: str = "") -> Figure:
+def score_curves(scores: ScoresByBits, measure: str = "MAP", chance: float | None = None, title: str = "") -> Figure:
     """Return a measure against the bits, a line per method with its deviations as error bars; chance is a level."""
     if not scores or not all(scores.values()):
         raise InputError("there are no scores to plot; give at least one per method")
