@@ -5,7 +5,7 @@
 
 A journey is the order in which functions, methods and generators are entered for the first time or again, each counted
 in the file that defines it. Module bodies, which imports run once, class bodies, lambdas and comprehensions do not
-count. A switch is an entry into another file than that of the entry before, in any thread.
+count. A switch is an entry into another file than that of the entry before in the same thread.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Journey:
 
     entries: Counter[str] = field(default_factory=Counter)
     switches: int = 0
-    last: str = ""
+    last: dict[int, str] = field(default_factory=dict)
 
     def step(self, frame: FrameType, event: str, argument: Any) -> None:
         """Take a step; `sys.setprofile` calls this for every call and return."""
@@ -49,8 +49,9 @@ class Journey:
             return
         file = code.co_filename.removeprefix(SOURCE)
         self.entries[file] += 1
-        self.switches += file != self.last != ""
-        self.last = file
+        thread = threading.get_ident()
+        self.switches += file != self.last.setdefault(thread, file)
+        self.last[thread] = file
 
     def facts(self) -> dict[str, Any]:
         """Return the journey as JSON values."""

@@ -12,6 +12,7 @@ from crossbit.errors import InputError
 from crossbit.features import featurise
 from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
+from crossbit.models.saved import SavedModel
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,19 @@ def test_one_item_alone_gets_the_code_it_gets_among_others(bundle, tiny_scenes):
     pictures = [tiny_scenes.images[i] for i in range(7)]
     together = bundle.encode(pictures, "image").packed
     assert (np.concatenate([bundle.encode([p], "image").packed for p in pictures]) == together).all()
+
+
+def test_of_a_saved_model_only_what_is_used_is_read(tmp_path, tiny_scenes, monkeypatch):
+    made = featurise(tiny_scenes, "hog", "bow")
+    encoder = Recipe.parse("cca(ridge=0.1)+itq").fit(made.dataset.train, 8)
+    bundle = Bundle(encoder, made.pipelines, made.dataset.split, Origin("cca+itq", {}, 0, "scenes"))
+    bundle.save(tmp_path / "model")
+    (tmp_path / "model" / "image" / "steps.safetensors").write_bytes(b"damaged")
+    (tmp_path / "model" / "split.json").write_text("damaged")
+    saved = SavedModel(tmp_path / "model")
+    features = saved.pipelines["text"](["a red circle"])
+    assert (saved.embed(features, "text") == bundle.embed(features, "text")).all()
+    assert (saved.dim, saved.captions) == (8, "join")
+    for read in (lambda: saved.pipelines["image"], saved.split, lambda: Bundle.load(tmp_path / "model")):
+        with pytest.raises(InputError, match=r"damaged|not a split file"):
+            read()

@@ -50,28 +50,34 @@ class Model(Protocol):
 
 
 def load(folder: Path, device: str = "auto") -> Model:
-    """Return the model saved in a folder, to encode on a device."""
-    return _bundle(folder, device)
+    """Return the model saved in a folder, to encode on a device; a pipeline is read when it is first needed."""
+    try:
+        from ..models.saved import SavedModel  # imports torch, which searching stored codes does without
+
+        return SavedModel(folder, device)
+    except ModuleNotFoundError as error:
+        raise extra_named(error) from None
+
+
+def load_whole(folder: Path) -> Bundle:
+    """Return the model saved in a folder after reading and checking all of it."""
+    try:
+        from ..models.bundle import Bundle
+
+        return Bundle.load(folder)
+    except ModuleNotFoundError as error:
+        raise extra_named(error) from None
 
 
 def install(source: Path, folder: Path) -> Model:
     """Copy a model into a collection and return it; one that makes no codes is refused."""
-    bundle = _bundle(source)
+    bundle = load_whole(source)
     if bundle.encoder.space != "hamming":
         raise InputError(
             f"{source} makes real-valued vectors, and a collection holds codes: fit it with a binariser, as in cca+itq"
         )
     bundle.save(folder)
     return bundle
-
-
-def _bundle(folder: Path, device: str = "auto") -> Bundle:
-    try:
-        from ..models.bundle import Bundle  # imports torch, which searching stored codes does without
-
-        return Bundle.load(folder, device)
-    except ModuleNotFoundError as error:
-        raise extra_named(error) from None
 
 
 def bundle_sha256(folder: Path) -> str:

@@ -32,10 +32,7 @@ from ..features.base import file_sha256
 from ..io.atomic import atomic_folder, refuse_unwritable
 from ..nn.towers import refuse_unopenable
 from .encoder import DualEncoder
-
-FORMAT = 1
-_PIPELINE = ("pipeline.json", "steps.safetensors")
-_PARTS = ("weights.safetensors", "split.json", *(f"{m}/{name}" for m in MODALITIES for name in _PIPELINE))
+from .saved import FORMAT, SavedModel, identity
 
 
 @final
@@ -113,7 +110,7 @@ class Bundle:
             "format": FORMAT,
             **dataclasses.asdict(self.origin),
             "split": {"name": self.split.name, "sha256": self.split.sha256},
-            "features": {modality: _identity(pipeline) for modality, pipeline in self.pipelines.items()},
+            "features": {modality: identity(pipeline) for modality, pipeline in self.pipelines.items()},
             "encoder": self.encoder.config(),
             "weights_sha256": file_sha256(partial / "weights.safetensors"),
         }
@@ -122,33 +119,13 @@ class Bundle:
     @classmethod
     def load(cls, folder: Path, device: str = AUTO) -> Bundle:
         """Return the bundle written by `save`, to encode on a device; a missing, damaged or newer one is refused."""
-        from safetensors.torch import load_file
-
-        spec = _read(folder)
-        absent = [name for name in _PARTS if not (folder / name).is_file()]
-        if absent:
-            raise InputError(f"{folder} lacks {', '.join(absent)}; copy the model again or refit it")
-        weights = folder / "weights.safetensors"
-        if file_sha256(weights) != spec["weights_sha256"]:
-            raise InputError(f"{weights}: its checksum differs: copy the model again or refit it")
+        saved = SavedModel(folder, device)
+        pipelines = {modality: saved.pipelines[modality] for modality in MODALITIES}
         try:
-            encoder = DualEncoder.build(spec["encoder"], device)
-            encoder.load_state_dict(load_file(weights))
-            origin = Origin(**{f.name: spec[f.name] for f in dataclasses.fields(Origin)})
-        except (KeyError, TypeError, RuntimeError) as fault:
-            raise InputError(f"{folder}: bundle.json does not describe its weights: {fault}; refit the model") from None
-        split = Split.load(folder / "split.json")
-        if split.sha256 != spec["split"]["sha256"]:
-            raise InputError(f"{folder}: split.json is not the split that the model was fitted on; restore it or refit")
-        pipelines = {modality: Pipeline.load(folder / modality).on(device) for modality in MODALITIES}
-        for modality, pipeline in pipelines.items():
-            fitted, found = spec["features"][modality], _identity(pipeline)
-            if found != fitted:
-                raise InputError(
-                    f"{folder}: the {modality} tower was fitted on {fitted}, but the saved pipeline is {found};"
-                    f" restore the folder {modality}/ or refit the model"
-                )
-        return cls(encoder, pipelines, split, origin)
+            origin = Origin(**{f.name: saved.description[f.name] for f in dataclasses.fields(Origin)})
+        except KeyError as fault:
+            raise InputError(f"{folder}: bundle.json does not say where the model came from: {fault}; refit") from None
+        return cls(saved.encoder, pipelines, saved.split(), origin)
 
 
 def refuse_other(folder: Path) -> None:
@@ -166,28 +143,3 @@ def versions() -> dict[str, str]:
 
     found = {"crossbit": __version__, "python": platform.python_version()}
     return found | {"numpy": numpy.__version__, "torch": str(torch.__version__)}
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    path = folder / "bundle.json"
-    if not path.is_file():
-        raise InputError(f"{folder} is no model: it has no bundle.json; `crossbit fit` writes one")
-    try:
-        spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        written = spec["format"]
-    except (ValueError, KeyError, TypeError, RecursionError) as fault:
-        raise InputError(f"{path} is damaged: {fault!r}; copy the model again or refit it") from None
-    if written != FORMAT:
-        raise InputError(
-            f"{path} has format {written}, this crossbit {__version__} reads format {FORMAT};"
-            " refit the model, or use the crossbit that wrote it"
-        )
-    needed = {"weights_sha256": str, "encoder": dict, "split": dict, "features": dict}
-    wrong = [name for name, kind in needed.items() if not isinstance(spec.get(name), kind)]
-    if wrong or "sha256" not in spec["split"] or spec["features"].keys() != {*MODALITIES}:
-        raise InputError(f"{path} is damaged: it does not say {', '.join(wrong) or 'its split or features'}; refit")
-    return spec
-
-
-def _identity(pipeline: Pipeline) -> str:
-    return f"{pipeline.spec} {pipeline.fingerprint}"

@@ -22,7 +22,7 @@ from numpy import ndarray
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
 from ...errors import DamagedError
-from ..model import fingerprint, load
+from ..model import fingerprint, load_whole
 from ..storage.batch import EncodedBatch
 from ..storage.schema import PAGE
 from ..storage.store import DATABASE, HEAD, MODEL, ItemStore, locked
@@ -107,7 +107,7 @@ def _completed(folder: Path, intact: Mapping[str, Any]) -> dict[str, Any]:
     if "model" not in facts:
         facts["model"] = fingerprint(folder / MODEL)
     if "bits" not in facts:
-        facts["bits"] = load(folder / MODEL).dim
+        facts["bits"] = load_whole(folder / MODEL).dim
     return {"thumbnail": 256, "vectors": True, **facts}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, final
 
 from ...errors import CrossbitError, DamagedError, InputError, MissingError
-from ..model import bundle_sha256, fingerprint, load
+from ..model import bundle_sha256, fingerprint, load_whole
 from ..storage import checksums
 from ..storage.schema import Head
 from ..storage.store import CLOSED, DATABASE, HEAD, MODEL, translated
@@ -148,7 +148,7 @@ def _model(folder: Path, facts: Mapping[str, Any], *, load_it: bool) -> list[Dam
         if "bundle" in facts and bundle_sha256(folder / MODEL) != facts["bundle"]:
             return [Damage(f"{MODEL}/bundle.json", "it has changed: put that one back")]
         if load_it:
-            load(folder / MODEL)
+            load_whole(folder / MODEL)
     except MissingError as error:
         logger.warning("the model is not loaded: %s", error)
     except (CrossbitError, OSError) as fault:
