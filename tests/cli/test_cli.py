@@ -134,7 +134,7 @@ def test_python_m_crossbit_is_the_command_line():
         ("index update {made}/items a", "an update needs --text, --set or --unset"),
         ("index update {made}/items", "give one of the two"),
         ("index update {made}/items a --set year", "--set is 'year', but should be key=value"),
-        ("index sync {made}/items {made}/nowhere", "is no folder; sync makes a collection hold"),
+        ("index sync {made}/items {made}/nowhere", "is not a folder; sync needs a folder of pictures"),
         ("index export {made}/items {made}/x.txt", "should end in .parquet, .faiss, .npy"),
         ("index export {made}/items {made}/x.npy --side sound", "'sound' is not one of 'image', 'text'"),
         ("index duplicates {made}/items --side sound", "'sound' is not one of 'image', 'text'"),

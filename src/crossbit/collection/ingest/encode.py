@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from ...data.pairs import MODALITIES, Array, Modality
 from ...errors import InputError, ItemError
+from ...features.base import Extractor
 from ...features.cache import FeatureCache, ShardStore
 from ...features.extraction import content_key
 from ...features.raw import LoadedPicture
@@ -62,16 +63,17 @@ class Encoder:
     """Encodes items by a model, with thumbnails of `thumbnail` pixels; cached features are read or added to."""
 
     model: Model
+    extractors: Mapping[Modality, Extractor]
     thumbnail: int
     caches: Mapping[Modality, FeatureCache]
 
     @classmethod
     def of(cls, model: Model, thumbnail: int, cache: Path | None) -> Encoder:
         """Return the encoder whose cache is a folder; features that cost little are not cached."""
-        extractors = {m: pipeline.extractor for m, pipeline in model.pipelines.items()} if cache else {}
-        costly = {m: extractor for m, extractor in extractors.items() if not extractor.cheap}
+        extractors = {m: pipeline.extractor for m, pipeline in model.pipelines.items()}
+        costly = {m: extractor for m, extractor in extractors.items() if cache and not extractor.cheap}
         stores = {m: ShardStore(Path(cache or ".") / extractor.fingerprint) for m, extractor in costly.items()}
-        return cls(model, thumbnail, {m: FeatureCache(store) for m, store in stores.items()})
+        return cls(model, extractors, thumbnail, {m: FeatureCache(store) for m, store in stores.items()})
 
     def __call__(self, raws: Sequence[Raw], stored: Mapping[str, Item]) -> Encoded:
         """Return items encoded, except those that are among the `stored`, by id, as they are."""
@@ -107,7 +109,7 @@ class Encoder:
 
     def _brought(self, raws: Sequence[Raw], modality: Modality) -> dict[str, Any]:
         """Return the features that items bring, by id, where the model reads them; stored facts do not record them."""
-        if not self.model.pipelines[modality].extractor.precomputed:
+        if not self.extractors[modality].precomputed:
             return {}
         return {raw.id: raw.features[modality] for raw in raws if raw.features.get(modality) is not None}
 
@@ -126,9 +128,11 @@ class Encoder:
                 return None
             opened = _Opened(item)
             if picture is not None and item.id not in brought["image"]:
-                extractor, key = self.model.pipelines["image"].extractor, bytes.fromhex(picture.content)
+                key = bytes.fromhex(picture.content)
                 opened.keys["image"] = key
-                opened.inputs["image"] = None if key in cached else extractor.prepare(np.asarray(picture.image))
+                opened.inputs["image"] = (
+                    None if key in cached else self.extractors["image"].prepare(np.asarray(picture.image))
+                )
             if picture is not None and self.thumbnail:
                 opened.thumbnail = picture.thumbnail(self.thumbnail)
         except ItemError as error:
@@ -141,7 +145,7 @@ class Encoder:
 
     def _prepare(self, outcomes: dict[str, _Outcome], sources: Mapping[str, Any], modality: Modality) -> None:
         """Prepare the texts of opened items, or the features that they bring."""
-        extractor, cache = self.model.pipelines[modality].extractor, self.caches.get(modality)
+        extractor, cache = self.extractors[modality], self.caches.get(modality)
         for id_, source in sources.items():
             outcome = outcomes[id_]
             if not isinstance(outcome, _Opened):
@@ -179,7 +183,7 @@ class Encoder:
 
     def _features(self, opened: Sequence[_Opened], modality: Modality) -> Array:
         """Return the features of one modality, computed or read from the cache."""
-        extractor, cache = self.model.pipelines[modality].extractor, self.caches.get(modality)
+        extractor, cache = self.extractors[modality], self.caches.get(modality)
         if cache is None:
             return extractor.compute([each.inputs[modality] for each in opened])
         fresh = {each.keys[modality]: each.inputs[modality] for each in opened if each.keys[modality] not in cache}
