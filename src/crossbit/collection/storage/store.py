@@ -15,6 +15,7 @@ import json
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +47,7 @@ class ItemStore:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
+        weakref.finalize(self, _close, self._opened)  # where nobody calls `close`, as in Collection(folder).search()
         self.facts: Mapping[str, Any] = {}
         with self.reading():
             pass
@@ -123,9 +125,7 @@ class ItemStore:
 
     def close(self) -> None:
         """Close every connection."""
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
+        _close(self._opened)
         self._local = threading.local()
 
     def _refresh(self, connection: sqlite3.Connection) -> None:
@@ -231,6 +231,12 @@ def translated(folder: Path, fault: sqlite3.Error) -> Exception:
             " full, a limit or permission is in the way, or a log was left where nothing can be written"
         )
     return fault
+
+
+def _close(connections: list[sqlite3.Connection]) -> None:
+    for connection in connections:
+        connection.close()
+    connections.clear()
 
 
 def acknowledge(folder: Path, head: Head) -> None:
