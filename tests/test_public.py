@@ -13,7 +13,7 @@ import crossbit
 #: What the package promises to offer.
 FACE = {
     *("Codes", "hamming", "evaluate", "Measure", "load_dataset", "featurise", "fit", "Recipe", "Method", "Source"),
-    *("DualEncoder", "binarise", "load_model", "Collection", "Item", "text", "image", "like", "register_method"),
+    *("DualEncoder", "binarise", "load_model", "Collection", "Item", "Raw", "text", "image", "like", "register_method"),
     *("register_extractor", "register_layer", "register_dataset", "register_index", "InputError", "StorageError"),
 }
 
@@ -88,7 +88,7 @@ def test_features_in_every_form_are_fitted_alike(tiny_scenes, tmp_path):
     codes = [model.encoder.encode(ready.dataset.query.image, "image").packed.tobytes() for model in models]
     assert len(set(codes)) == 1
     means = [
-        crossbit.evaluate(model, data, ["MAP"]).mean("MAP", "text->image")
+        crossbit.evaluate(model, data, "MAP").mean("MAP", "text->image")
         for model, data in zip([*models, models[0].encoder], [tiny_scenes, ready, ready.dataset, ready], strict=True)
     ]
     assert len(set(means)) == 1

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .codes import hamming as hamming
     from .collection import Collection as Collection
     from .collection import Item as Item
+    from .collection import Raw as Raw
     from .collection import image as image
     from .collection import like as like
     from .collection import text as text
@@ -65,6 +66,7 @@ _PLACES = {
     "Item": "collection:Item",
     "Measure": "metrics:Measure",
     "Method": "methods.base:Method",
+    "Raw": "collection:Raw",
     "Recipe": "methods.recipe:Recipe",
     "Source": "methods.base:Source",
     "StorageError": "errors:StorageError",
@@ -95,6 +97,7 @@ __all__ = [
     "Item",
     "Measure",
     "Method",
+    "Raw",
     "Recipe",
     "Source",
     "StorageError",

@@ -85,6 +85,10 @@ def test_a_measure_that_does_not_exist_is_refused(text, message):
         Measure.parse(text)
 
 
+def test_a_single_measure_is_taken_as_the_only_one():
+    assert parse_all("MAP@50") == parse_all(Measure("MAP", 50)) == parse_all(["MAP@50"]) == (Measure("MAP", 50),)
+
+
 def test_a_choice_that_does_not_exist_is_refused():
     measure = Measure("MAP")
     object.__setattr__(measure, "ties", "random")  # the tests' own check of types would come first

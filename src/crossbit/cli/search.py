@@ -52,7 +52,6 @@ def search(
     from dataclasses import replace
 
     from ..collection import Collection
-    from ..collection.search.query import warning
 
     parts = _parts({"text": text, "image": image, "like": like}, {"text": minus, "image": minus_image})
     with Collection(collection, device=device) as opened:
@@ -60,10 +59,10 @@ def search(
         found = opened.search(*parts, target=target or "", k=k, radius=radius, where=where, settings=settings)
         summary = f"{len(found.hits)} of {found.searched:,} items, {opened.bits} bits"
         summary += "; no good match" if found.doubtful else ""
-        if unknown_words := warning(parts, lambda: opened.model):
-            logger.warning("%s", unknown_words)
+    if found.warning:
+        logger.warning("%s", found.warning)
     if json:
-        print_json({**_explained(found), "warning": unknown_words} if explain else _as_json(found))
+        print_json(_explained(found) if explain else _as_json(found))
         return
     print_table([_row(rank, hit) for rank, hit in enumerate(found.hits, 1)])
     if explain:
@@ -98,7 +97,11 @@ def _weighted(value: str) -> tuple[str, float]:
 
 
 def _explained(found: SearchResults) -> dict[str, Any]:
-    return {"hits": _as_json(found), "stages": [stage._asdict() for stage in found.stages]}
+    return {
+        "hits": _as_json(found),
+        "stages": [stage._asdict() for stage in found.stages],
+        "warning": found.warning,
+    }
 
 
 def _as_json(found: SearchResults) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from .errors import NoItemError, OtherModelError
 from .item import Item, Raw, strings
 from .model import Model, bundle_sha256, fingerprint, install, load
 from .search.planner import Planner
-from .search.query import Askable, checked_target, embed_parts, part_of, query_vector
+from .search.query import Askable, checked_target, embed_parts, part_of, query_vector, warning
 from .search.relevance import DOUBT, Calibration, features_of
 from .search.settings import Settings
 from .search.stages import Hit, SearchResults, Stage, StagedSearch
@@ -32,6 +32,7 @@ from .storage.snapshot import Side, Snapshot, SnapshotCache
 from .storage.store import MODEL, ItemStore, refuse_full
 
 if TYPE_CHECKING:
+    from ..models.bundle import Bundle
     from .ingest.add import AddOptions, AddResult
     from .storage.batch import EncodedBatch
 
@@ -67,7 +68,7 @@ class Collection:
     def create(
         cls,
         folder: str | PathLike[str],
-        model: str | PathLike[str],
+        model: str | PathLike[str] | Bundle,
         *,
         thumbnail: int = THUMBNAIL,
         vectors: bool = False,
@@ -75,13 +76,13 @@ class Collection:
     ) -> Collection:
         """Make an empty collection in an empty or new folder, whole or not at all, and open it.
 
-        `thumbnail` is the longer side of thumbnails in pixels, 0 for none; `vectors` stores the model's real values as
-        float16, for the last stage of a search.
+        `model` is one of `crossbit.fit`, or the folder of a saved one; `thumbnail` is the longer side of thumbnails in
+        pixels, 0 for none; `vectors` stores the model's real values as float16, for the last stage of a search.
         """
         folder = Path(folder)
         refuse_full(folder)
         with atomic_folder(folder) as new:
-            bits = install(Path(model), new / MODEL).dim
+            bits = install(model, new / MODEL).dim
             facts = {"model": fingerprint(new / MODEL), "bits": bits, "thumbnail": thumbnail, "vectors": vectors}
             facts["bundle"] = bundle_sha256(new / MODEL)
             ItemStore.create(new, facts)
@@ -213,6 +214,7 @@ class Collection:
             None if relevance is None else not probabilities or probabilities[0] < DOUBT,
             (encoding, *search.stages),
             self.thumbnail,
+            warning(parts, lambda: self.model),
         )
 
     def nearest(self, queries: Codes, target: Modality, k: int, *, settings: Settings | None = None) -> Neighbours:
@@ -237,18 +239,15 @@ class Collection:
             for numbers, distances in zip(rows, found.distances.tolist(), strict=True)
         ]
 
-    def add(self, raws: Iterable[Raw], **options: Unpack[AddOptions]) -> AddResult:
-        """Add items, replacing those that have changed; return the counts, with a reason for each that was left out.
-
-        `options` are those of `add_batches`.
-        """
+    def add(self, raws: Raw | Iterable[Raw], **options: Unpack[AddOptions]) -> AddResult:
+        """Add items as `add_batches` does; return the counts, with a reason for each item that was left out."""
         from .ingest.add import AddResult
 
         *_, counts = [AddResult(), *self.add_batches(raws, **options)]
         return counts
 
-    def add_batches(self, raws: Iterable[Raw], **options: Unpack[AddOptions]) -> Iterator[AddResult]:
-        """Add items; yield the counts so far after each batch that is on the disk.
+    def add_batches(self, raws: Raw | Iterable[Raw], **options: Unpack[AddOptions]) -> Iterator[AddResult]:
+        """Add one item or several, replacing changed ones; yield the counts after each batch that is on the disk.
 
         `on_error="fail"` ends the work at the first item that cannot be used, `log` is told of progress, and `cache` is
         a folder of features: those of the items are read from it, or added to it.

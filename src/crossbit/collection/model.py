@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ from ..errors import InputError, ItemError, extra_named
 from ..features.base import file_sha256
 from ..features.featurise import Captions
 from ..features.pipeline import Pipeline
+from .item import described
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
@@ -69,15 +71,27 @@ def load_whole(folder: Path) -> Bundle:
         raise extra_named(error) from None
 
 
-def install(source: Path, folder: Path) -> Model:
-    """Copy a model into a collection and return it; one that makes no codes is refused."""
-    bundle = load_whole(source)
+def install(source: str | PathLike[str] | Bundle, folder: Path) -> Model:
+    """Save a model, or copy a saved one, into a collection and return it; one that makes no codes is refused."""
+    bundle = load_whole(Path(source)) if isinstance(source, str | PathLike) else _bundle(source)
     if bundle.encoder.space != "hamming":
         raise InputError(
-            f"{source} makes real-valued vectors, and a collection holds codes: fit it with a binariser, as in cca+itq"
+            f"{source if isinstance(source, str | PathLike) else bundle.origin.method} makes real-valued vectors, and a"
+            " collection holds codes: fit it with a binariser, as in cca+itq"
         )
     bundle.save(folder)
     return bundle
+
+
+def _bundle(value: Any) -> Bundle:
+    from ..models.bundle import Bundle
+
+    if not isinstance(value, Bundle):
+        raise InputError(
+            "the model of a collection is one of crossbit.fit, or the folder in which model.save(folder) saved it, not"
+            f" {described(value)}"
+        )
+    return value
 
 
 def bundle_sha256(folder: Path) -> str:

@@ -92,7 +92,7 @@ class Evaluation:
 def evaluate(
     model: AnyModel,
     data: Data,
-    measures: Iterable[Measure | str] | None = None,
+    measures: Measure | str | Iterable[Measure | str] | None = None,
     *,
     against: AnyModel | None = None,
     fold: int | None = None,

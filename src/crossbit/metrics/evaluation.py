@@ -63,7 +63,7 @@ def evaluate(
     database: Searched,
     query_labels: Labels | None,
     database_labels: Labels | None,
-    measures: Iterable[Measure | str] = ("MAP",),
+    measures: Measure | str | Iterable[Measure | str] = ("MAP",),
     *,
     similarity: Similarity = "cosine",
     log: Log = silent,

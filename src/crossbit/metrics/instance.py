@@ -46,7 +46,7 @@ def evaluate_instances(
     database: Searched,
     query_items: Int[ndarray, "_"],
     database_items: Int[ndarray, "_"],
-    measures: Iterable[Measure | str] = MEASURES,
+    measures: Measure | str | Iterable[Measure | str] = MEASURES,
     *,
     similarity: Similarity = "cosine",
     log: Log = silent,
@@ -98,7 +98,7 @@ def evaluate_pairs(
     text: Searched,
     image_items: Int[ndarray, "_"],
     text_items: Int[ndarray, "_"],
-    measures: Iterable[Measure | str] = MEASURES,
+    measures: Measure | str | Iterable[Measure | str] = MEASURES,
     *,
     similarity: Similarity = "cosine",
 ) -> InstanceScores:

@@ -125,9 +125,14 @@ class Measure:
         return self.k
 
 
-def parse_all(measures: Iterable[Measure | str]) -> tuple[Measure, ...]:
-    """Return measures that are given as values or as text, each once."""
-    return tuple(dict.fromkeys(m if isinstance(m, Measure) else Measure.parse(m) for m in measures))
+def parse_all(measures: Measure | str | Iterable[Measure | str]) -> tuple[Measure, ...]:
+    """Return measures that are given as values or as text, each once; a single one is taken as the only one.
+
+    >>> parse_all("MAP") == parse_all(["MAP", Measure.parse("MAP")])
+    True
+    """
+    several = [measures] if isinstance(measures, str | Measure) else measures
+    return tuple(dict.fromkeys(m if isinstance(m, Measure) else Measure.parse(m) for m in several))
 
 
 def kind_of(name: str) -> Kind:

@@ -152,9 +152,7 @@ def item_fields(served: ServedCollection, item: Item) -> dict[str, Any]:
     return {"id": item.id, "texts": list(item.texts), "metadata": dict(item.metadata), "thumbnail": url}
 
 
-def search_response(
-    served: ServedCollection, found: SearchResults, seconds: float, warning: str | None, *, explain: bool
-) -> SearchResponse:
+def search_response(served: ServedCollection, found: SearchResults, seconds: float, *, explain: bool) -> SearchResponse:
     """Return the response to a search."""
     hits = [
         HitResponse(
@@ -172,7 +170,7 @@ def search_response(
         searched=found.searched,
         seconds=seconds,
         doubtful=found.doubtful,
-        warning=warning,
+        warning=found.warning,
         hits=hits,
         stages=[StageResponse(**stage._asdict()) for stage in found.stages] if explain else None,
     )

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from .. import __version__
 from ..collection import Part, image
-from ..collection.search.query import warning
 from ..errors import InputError
 from .assets import tag
 from .dependencies import RequiresKey, Served, Server, ServerState
@@ -164,7 +163,6 @@ async def _search(
         )
         server.metrics.searched(served.name, found)
         seconds = time.perf_counter() - start
-        unknown_words = warning(query, lambda: collection.model)
-        return search_response(served, found, seconds, unknown_words, explain=options.explain)
+        return search_response(served, found, seconds, explain=options.explain)
 
     return await server.search.run(work)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypedDict, final
+from typing import Any, Literal, TypedDict, final
 
 import numpy as np
 
 from ...errors import InputError
 from ...progress import Log, silent
-from ..item import Raw, storable
+from ..item import Raw, described, storable
 from ..model import Model
 from ..storage.batch import EncodedBatch
 from ..storage.reads import Digests, digests_of, items_named
@@ -52,7 +52,7 @@ class AddOptions(TypedDict, total=False):
 def add_items(
     store: ItemStore,
     model: Model,
-    raws: Iterable[Raw],
+    raws: Raw | Iterable[Raw],
     *,
     on_error: OnError = "skip",
     log: Log = silent,
@@ -66,7 +66,7 @@ def add_items(
     encoder = Encoder.of(model, store.facts["thumbnail"], cache)
     counts = AddResult()
     total = len(raws) if isinstance(raws, Sized) else 0
-    rest = iter(raws)
+    rest = _checked(raws)
     with store.locked():
         while part := list(islice(rest, BATCH)):
             _add_batch(store, encoder, part, counts)
@@ -87,6 +87,27 @@ def add_batch(store: ItemStore, batch: EncodedBatch) -> AddResult:
     with store.locked():
         _write(store, batch, counts)
     return counts
+
+
+def _checked(raws: Raw | Iterable[Raw]) -> Iterator[Raw]:
+    """Return the items to be added, a single one as the only one; other kinds are refused."""
+    if isinstance(raws, Raw):
+        return iter([raws])
+    if not isinstance(raws, Iterable) or isinstance(raws, str | bytes | Mapping):
+        raise _no_item(raws)
+    return map(_item, raws)
+
+
+def _item(value: Any) -> Raw:
+    if not isinstance(value, Raw):
+        raise _no_item(value)
+    return value
+
+
+def _no_item(value: Any) -> InputError:
+    return InputError(
+        f"items to be added are crossbit.Raw(id, picture=..., texts=...), one or several, not {described(value)}"
+    )
 
 
 def _add_batch(store: ItemStore, encoder: Encoder, raws: Sequence[Raw], counts: AddResult) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from html import escape
+from numbers import Integral
 from typing import Any, NamedTuple, final, overload
 
 import numpy as np
@@ -26,7 +27,7 @@ from ...codes import Codes
 from ...data.pairs import Modality
 from ...errors import CrossbitError, InputError
 from ...io.tables import cell, text_table, to_pandas
-from ..item import Item
+from ..item import Item, described
 from ..storage.reads import vectors_of
 from ..storage.snapshot import Side
 from .planner import Planner
@@ -61,7 +62,8 @@ class SearchResults(Sequence[Hit]):
     """The hits of a search, best first, shown as a table; a notebook shows their thumbnails.
 
     `doubtful` says that there is no good match: the best hit is more probably irrelevant. It is None where the
-    collection is not calibrated for such queries.
+    collection is not calibrated for such queries. `warning` names the texts of the query without a word in the model's
+    vocabulary.
     """
 
     hits: tuple[Hit, ...]
@@ -70,6 +72,7 @@ class SearchResults(Sequence[Hit]):
     doubtful: bool | None = None
     stages: tuple[Stage, ...] = ()
     thumbnail: Callable[[str], bytes | None] = field(default=lambda id_: None, compare=False)
+    warning: str | None = None
 
     def __len__(self) -> int:
         """Return the number of hits."""
@@ -131,7 +134,7 @@ class SearchResults(Sequence[Hit]):
 
     def _summary(self) -> str:
         doubt = "; no good match" if self.doubtful else ""
-        return f"{len(self):,} of {self.searched:,} items{doubt}"
+        return f"{len(self):,} of {self.searched:,} items{doubt}" + (f"; {self.warning}" if self.warning else "")
 
 
 class Ranking(NamedTuple):
@@ -168,6 +171,8 @@ class StagedSearch:
         connection: sqlite3.Connection,
     ) -> Ranking:
         """Return the `k` best, or with a radius the `k` best of all within it."""
+        if not isinstance(k, Integral):
+            raise InputError(f"k is a whole number, not {described(k)}")
         code = Codes.from_signs(values[None])
         rows, distances = self._within(code, radius, allowed) if radius is not None else self._near(code, k, allowed)
         if self.asking:
