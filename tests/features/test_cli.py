@@ -63,6 +63,38 @@ def test_extract_again_leaves_no_file_of_another_extractor(toy, tmp_path):
     assert not (out / "text.npz").exists()
 
 
+def test_extract_refuses_a_folder_of_something_else(toy, tmp_path):
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    words = ("extract", "-d", "toy", "-o", out, "--cache", cache)
+    out.mkdir()
+    run(*words)
+    (out / "note.txt").write_text("mine")
+    for folder, name in ((out, "note.txt"), (tmp_path / "model", "bundle.json"), (tmp_path / "own", "split.json")):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        with pytest.raises(InputError, match=f"{folder.name} exists and is not a folder of extracted features; choose"):
+            run(*words[:4], folder, "--cache", cache)
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    with pytest.raises(InputError, match="note.txt exists and is not"):
+        run(*words[:4], out / "note.txt", "--cache", cache)
+
+
+def test_a_failed_extract_keeps_the_earlier_one(toy, tmp_path, monkeypatch):
+    words = ("extract", "-d", "toy", "-o", tmp_path / "out", "--cache", tmp_path / "cache")
+    run(*words)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+
+    def failing(self, folder):
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(Pipeline, "save", failing)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(*words, "-f", "image=pixels(size=8),text=bow")
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+    assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == ["out"]
+
+
 def test_extract_counts_and_names_what_it_leaves_out(toy, tmp_path):
     toy.images[4].write_bytes(b"")
     words = ("extract", "-d", "toy", "-o", tmp_path / "out", "--cache", tmp_path / "cache")

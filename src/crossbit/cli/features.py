@@ -61,7 +61,7 @@ def show(
 
 
 def extract(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the features; an earlier extract is replaced.")],
     dataset: DatasetOption,
     features: FeaturesOption = "",
     captions: CaptionsOption = "join",
@@ -77,11 +77,12 @@ def extract(
     CSR). The folder also holds labels.npy, ids.json with the item of each row, split.json and the fitted pipelines. An
     interrupted run resumes where it stopped.
     """
-    from ..features.export import export
+    from ..features.export import export, refuse_other
     from .setup import featurised, read_setup
 
+    refuse_other(out)
     setup = read_setup(dataset, features, captions)
-    corpus = setup.corpus(data_dir)
+    corpus = setup.corpus(data_dir, scored=False)
     facts = export(featurised(setup, corpus, cache, on_error, data_dir=data_dir, device=device), corpus, out)
     if json:
         print_json({"dataset": dataset, "folder": str(out), **facts})

@@ -11,21 +11,42 @@ from numpy import ndarray
 
 from ..data.corpus import Corpus
 from ..data.pairs import Array, Dataset, Paired
-from ..io.atomic import atomic_file, atomic_write
+from ..errors import InputError
+from ..io.atomic import atomic_folder, refuse_unwritable
 from .featurise import Featurised
 from .matrix import stacked
+
+#: What every folder of extracted features holds, and what it may hold besides.
+_ALWAYS = {"ids.json", "split.json", "pipelines"}
+_FILES = {f"{name}{suffix}" for name in ("image", "text", "labels") for suffix in (".npy", ".npz")}
 
 
 def export(features: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]:
     """Write features, labels, ids, split and pipelines into a folder and return what was written.
 
     `image` and `text` become .npy, or SciPy's .npz where they are CSR, one row per pair in the order of the corpus;
-    `ids.json` gives the item of each row.
+    `ids.json` gives the item of each row. The folder is written whole or not at all, and replaces an earlier extract.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    refuse_other(folder)
+    with atomic_folder(folder) as partial:
+        return _write(features, corpus, partial)
+
+
+def refuse_other(folder: Path) -> None:
+    """Refuse a folder that holds something other than extracted features, or cannot be written."""
+    if folder.exists():
+        names = {place.name for place in folder.iterdir()} if folder.is_dir() else {folder.name}
+        if names and not _ALWAYS <= names <= _ALWAYS | _FILES:
+            raise InputError(
+                f"{folder} exists and is not a folder of extracted features; choose another folder or empty it"
+            )
+    refuse_unwritable(folder)
+
+
+def _write(features: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]:
     pairs = every_pair(features.dataset)
     ids = [corpus.ids[item] for item in pairs.item]
-    atomic_write(folder / "ids.json", json.dumps(ids, ensure_ascii=False, indent=0) + "\n")
+    (folder / "ids.json").write_text(json.dumps(ids, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     features.dataset.split.save(folder / "split.json")
     if pairs.labels is not None:
         _save(pairs.labels, folder, "labels")
@@ -56,14 +77,10 @@ def every_pair(data: Dataset) -> Paired:
 
 
 def _save(rows: Array, folder: Path, name: str) -> str:
-    suffix = ".npy" if isinstance(rows, ndarray) else ".npz"
-    for other in (".npy", ".npz"):
-        (folder / f"{name}{other}").unlink(missing_ok=True)  # of an earlier run with another extractor
-    with atomic_file(folder / f"{name}{suffix}") as partial, partial.open("wb") as file:
-        if isinstance(rows, ndarray):
-            np.save(file, rows)
-        else:
-            from scipy.sparse import save_npz
+    if isinstance(rows, ndarray):
+        np.save(folder / f"{name}.npy", rows)
+        return f"{name}.npy"
+    from scipy.sparse import save_npz
 
-            save_npz(file, rows)
-    return f"{name}{suffix}"
+    save_npz(folder / f"{name}.npz", rows)
+    return f"{name}.npz"
