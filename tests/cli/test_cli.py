@@ -207,6 +207,34 @@ def test_long_texts_and_measures_are_shortened_or_broken_between_words(crossbit_
     assert "…" in crossbit_cli("search", str(made / "items"), "-t", "red").out
 
 
+@pytest.mark.parametrize("direction", [[], ["--by", "labels"]])
+def test_a_calibration_fits_80_columns(direction, crossbit_cli, made, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = crossbit_cli("index", "calibrate", made / "items", *direction).out.splitlines()
+    labels = [line.split("  ")[0].strip() for line in lines if ".0" in line or "0." in line or "–" in line]
+    assert labels == [
+        *("relevant hits", "Brier score", "calibration error", "good match", "risk, good match"),
+        *("risk at 100%", "risk at 75%", "risk at 50%", "risk at 25%"),
+    ]
+
+
+def test_statistics_are_in_words(crossbit_cli, made):
+    out = crossbit_cli("index", "stats", made / "items").out
+    assert "settings: index auto, probes 64, shortlist 200, rescore yes\n" in out
+    assert "{" not in out
+
+
+def test_the_version_is_printed(crossbit_cli):
+    ended = crossbit_cli("--version")
+    assert (ended.status, ended.out) == (0, f"crossbit {crossbit.__version__}\n")
+
+
+def test_only_what_scores_warns_of_memorisation(crossbit_cli, made, tmp_path):
+    words = ("-d", "scenes(train=40,database=40,query=10)")
+    assert "memorisation" not in crossbit_cli("fit", "cca+itq", *words, "-b", "8", "-o", tmp_path / "m").err
+    assert "memorisation" in crossbit_cli("evaluate", made / "fitted", *words).err
+
+
 def test_an_interrupt_ends_with_status_130(crossbit_cli, monkeypatch):
     def interrupted(name):
         raise KeyboardInterrupt

@@ -76,7 +76,7 @@ def test_extract_refuses_a_folder_of_something_else(toy, tmp_path):
         with pytest.raises(InputError, match=f"{folder.name} exists and is not a folder of extracted features; choose"):
             run(*words[:4], folder, "--cache", cache)
         assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    with pytest.raises(InputError, match="note.txt exists and is not"):
+    with pytest.raises(InputError, match=r"note\.txt exists and is not"):
         run(*words[:4], out / "note.txt", "--cache", cache)
 
 

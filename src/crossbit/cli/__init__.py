@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
+from .. import __version__
 from ..errors import CrossbitError, extra_named
 from . import (
     compare,
@@ -31,12 +33,27 @@ from .output import visible
 from .warnings import shown_once
 
 app = typer.Typer(
-    help="Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"crossbit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def global_options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Cross-modal retrieval in Hamming space: learn codes from pairs, evaluate them honestly, search them."""
+
 
 app.command()(demo.demo)
 app.add_typer(datasets.app, name="datasets")

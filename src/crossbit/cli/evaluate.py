@@ -34,7 +34,13 @@ class ModelByDefault(TyperGroup):
         return super().resolve_command(ctx, args if explicit else ["model", *args])
 
 
-app = typer.Typer(cls=ModelByDefault, help="Score a model on a dataset, or score saved codes.", no_args_is_help=True)
+app = typer.Typer(
+    cls=ModelByDefault,
+    help="Score a model on a dataset, or score saved codes.\n\n"
+    "`crossbit evaluate MODEL` is short for `crossbit evaluate model MODEL`; `crossbit evaluate model --help`"
+    " shows its options.",
+    no_args_is_help=True,
+)
 
 
 @app.command()

@@ -39,7 +39,11 @@ def search(
     where: Annotated[str, typer.Option("--where", "-w", help="A filter, such as 'year >= 2020'.")] = "",
     index: Annotated[
         str,
-        typer.Option(help="Index: auto, flat or ivf.  [default: tuned]", show_default=False, autocompletion=indexes),
+        typer.Option(
+            help="Index: auto, exact, flat, ivf or that of a plug-in.  [default: tuned]",
+            show_default=False,
+            autocompletion=indexes,
+        ),
     ] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Show the work and time of each stage.")] = False,
     device: DeviceOption = "auto",

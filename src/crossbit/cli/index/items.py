@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from ..options import CacheOption, DataDirOption, DeviceOption, OnError, OnErrorOption, OptionalDatasetOption
+from ..options import CacheOption, DataDirOption, DatasetOption, DeviceOption, OnError, OnErrorOption
 from ..output import JsonFlag, print_json
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ CaptionListOption = Annotated[
 def create(
     collection: Annotated[Path, typer.Argument(help="The folder to create; it must be new or empty.")],
     model: Annotated[Path, typer.Option("--model", "-m", help="A model saved by `crossbit fit`.")],
-    dataset: OptionalDatasetOption = "",
+    dataset: DatasetOption = "",
     part: PartOption = "all",
     thumbnail: Annotated[int, typer.Option(help="Longer side of thumbnails in pixels; 0 keeps none.", min=0)] = 256,
     vectors: Annotated[bool, typer.Option("--vectors", help="Store real values too, 2 bytes per bit.")] = False,
@@ -74,7 +74,7 @@ def add(
         typer.Argument(help="A folder of pictures, a .csv, .tsv, .jsonl or .parquet file, or - for JSON lines."),
     ] = "",
     captions: CaptionListOption = None,
-    dataset: OptionalDatasetOption = "",
+    dataset: DatasetOption = "",
     part: PartOption = "all",
     data_dir: DataDirOption = None,
     cache: CacheOption = None,

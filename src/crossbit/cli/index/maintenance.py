@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,16 @@ import typer
 from ..options import Side
 from ..output import JsonFlag, print_json, print_table, visible
 from .items import FolderArgument
+
+#: The rows of a calibration's table; those of the risks follow.
+_CALIBRATED = {
+    "queries": "queries",
+    "relevant": "relevant hits",
+    "brier": "Brier score",
+    "error": "calibration error",
+    "answered": "good match",
+    "risk_answered": "risk, good match",
+}
 
 
 def compact(collection: FolderArgument, json: JsonFlag = False) -> None:
@@ -73,7 +84,22 @@ def stats(collection: FolderArgument, json: JsonFlag = False) -> None:
         print_json(facts)
         return
     for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}")
+        typer.echo(f"{name.replace('_', ' ')}: {_in_words(value)}")
+
+
+def _in_words(value: Any) -> str:
+    """Return a fact as people read it.
+
+    >>> _in_words({"index": "auto", "rescore": True}), _in_words(1760), _in_words(())
+    ('index auto, rescore yes', '1,760', 'none')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_in_words, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def export_(
@@ -133,9 +159,10 @@ def calibrate(
 ) -> None:
     """Calibrate the probability that a hit is relevant.
 
-    The fit uses half of the items that the model was not trained on; the table is measured on the other half. Without
-    --by, a hit is relevant if it is the other side of the query's own item. Searches then show a probability, and say
-    when there is no good match.
+    The fit uses half of the items that the model was not trained on; the table is measured on the other half. In it,
+    the risk at 25% is the share of wrong best hits among the surest quarter of the queries. Without --by, a hit is
+    relevant if it is the other side of the query's own item. Searches then show a probability, and say when there is no
+    good match.
     """
     from ...collection import Collection
     from ...collection.operations.calibrate import COVERAGES
@@ -146,10 +173,15 @@ def calibrate(
     if json:
         print_json([asdict(result) for result in results])
         return
-    rows = []
-    for result in results:
-        row = {name: value for name, value in asdict(result).items() if name not in ("risks", "area")}
-        rows.append(row | {f"risk at {share:.0%}": risk for share, risk in zip(COVERAGES, result.risks, strict=True)})
+    direct = {result.direction: asdict(result) for result in results}
+    rows = [
+        {"measure": label, **{direction: facts[name] for direction, facts in direct.items()}}
+        for name, label in _CALIBRATED.items()
+    ]
+    for number, share in enumerate(COVERAGES):
+        rows.append(
+            {"measure": f"risk at {share:.0%}", **{result.direction: result.risks[number] for result in results}}
+        )
     print_table(rows)
 
 
