@@ -23,4 +23,4 @@ for method in METHODS:
     print(f"{method:<20}" + "".join(f"{mean:>10.4f} ±{sd:.3f}" for mean, sd in scores[method].values()))
 
 plots.save(plots.score_curves(scores, "MAP", title="Text to image on scenes"), Path("comparison.png"))
-print("comparison.png")
+print("figure written to comparison.png")

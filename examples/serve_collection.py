@@ -22,7 +22,9 @@ with crossbit.Collection.create(FOLDER / "scenes", FOLDER / "model") as collecti
     collection.add(dataset_of(corpus))
     with serving(create_app([collection])) as address:
         print(f"serving {len(collection)} items at {address}")
-        query = urlencode({"text": "a purple circle", "k": 3})
+        text = "a purple circle"
+        print(f"query: {text}")
+        query = urlencode({"text": text, "k": 3})
         with urlopen(f"{address}/api/collections/scenes/search?{query}") as response:
             for hit in json.load(response)["hits"]:
                 print(hit["rank"], hit["distance"], hit["texts"][0])

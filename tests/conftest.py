@@ -25,7 +25,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real data sets; its tests are marked `data` and skipped, aloud, without it."""
+    """The folder of real datasets; its tests are marked `data` and skipped, aloud, without it."""
     folder = Path(os.environ.get("CROSSBIT_DATA", "../shared/data"))
     if not folder.is_dir():
         pytest.skip(f"real data not found: CROSSBIT_DATA={folder} is no folder")

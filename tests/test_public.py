@@ -101,7 +101,7 @@ def test_features_in_every_form_are_fitted_alike(tiny_scenes, tmp_path):
     [
         (
             lambda scenes: crossbit.fit("cca+itq", 3),
-            "a data set is its name, a Corpus, Featurised or a D.*, not int",
+            "a dataset is its name, a Corpus, Featurised or a D.*, not int",
         ),
         (lambda scenes: crossbit.fit("ccx", scenes), "no method 'ccx'; there are adah, cca"),
         (lambda scenes: crossbit.fit("cca", scenes, features={"picture": "hog"}), "no modality 'picture'"),

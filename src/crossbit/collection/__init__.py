@@ -3,7 +3,7 @@
 ::
 
     COLLECTION/items.db    items and codes: SQLite in WAL mode    storage
-    COLLECTION/model/      the bundle that encodes everything     model, encoding
+    COLLECTION/model/      the bundle that encodes everything     model, ingest/encode
     COLLECTION/head.json   the last acknowledged change           integrity
     COLLECTION/indexes/    saved indexes of large collections     search
     in memory              codes, and indexes over them           storage/snapshot, search

@@ -27,7 +27,7 @@ AnyModel: TypeAlias = Bundle | DualEncoder | str | Path
 @final
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The scores of a model on a data set, by direction (`image->text`, `text->image`) and query.
+    """The scores of a model on a dataset, by direction (`image->text`, `text->image`) and query.
 
     Printed, it is a table of means with 95 % intervals and what a search costs; in a notebook, an HTML table.
     `scores` and `searches` hold an entry for each fold: one, or each gallery of its own.
@@ -99,7 +99,7 @@ def evaluate(
     data_dir: Path | str | None = None,
     **options: Unpack[ExtractionOptions],
 ) -> Evaluation:
-    """Return how well a model finds texts by images and images by texts among the database of a data set's split.
+    """Return how well a model finds texts by images and images by texts among the database of a dataset's split.
 
     By default the measures are MAP and precision@10 or, where a picture's own captions are searched, R@1, R@5 and R@10.
     The model extracts its own features, unless `data` are features already. `against` names another model whose

@@ -74,7 +74,7 @@ def featurise(
 ) -> Featurised:
     """Return the features of the items that a corpus' split names, by two pipelines or their specs.
 
-    An empty spec means the features that came with the data set, else the extractor that needs no weights: hog, bow.
+    An empty spec means the features that came with the dataset, else the extractor that needs no weights: hog, bow.
     Pipelines are fitted to the training items; one that is already fitted, such as a model's, is used as it is.
     With `on_error="skip"` an item with an unusable image or caption is left out of the split, whose name then says
     how many are missing, and reported among the `failures`. `Paired.item` is the row of the item in the corpus.

@@ -1,4 +1,4 @@
-"""Fitting in one call: a recipe, a data set and a code length in; a model that saves itself out."""
+"""Fitting in one call: a recipe, a dataset and a code length in; a model that saves itself out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..spec import parse_call
 from ..training.run import PLAIN, Training
 from .recipe import Recipe
 
-#: The name of a data set, as in `scenes(train=200)`, what its loader found, or the features taken from it.
+#: The name of a dataset, as in `scenes(train=200)`, what its loader found, or the features taken from it.
 Data: TypeAlias = str | Corpus | Featurised | Dataset
 #: The feature spec of each modality; one that is absent stands for the default.
 Specs: TypeAlias = Mapping[Modality, str]
@@ -35,15 +35,15 @@ def fit(
     data_dir: Path | str | None = None,
     **extraction: Unpack[ExtractionOptions],
 ) -> Bundle:
-    """Return the model that a recipe such as `cca+itq` learns from the training part of a data set.
+    """Return the model that a recipe such as `cca+itq` learns from the training part of a dataset.
 
     The model holds its feature pipelines, its split and its origin: `model.save("folder")` writes a folder that
     `load_model`, `Collection.create` and the command line open. `features` maps `image` and `text` to specs such as
-    `onnx(size=160)|pca256`; by default features that come with the data set are taken, else hog and bow. `training`
-    reports, resumes and stops the fit, and `data_dir` holds the files of a data set that is given by name.
+    `onnx(size=160)|pca256`; by default features that come with the dataset are taken, else hog and bow. `training`
+    reports, resumes and stops the fit, and `data_dir` holds the files of a dataset that is given by name.
 
     Raises:
-        InputError: where the recipe, the data set or a feature spec is unknown, or an item cannot be used.
+        InputError: where the recipe, the dataset or a feature spec is unknown, or an item cannot be used.
 
     """
     chosen = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
@@ -57,10 +57,10 @@ def fit(
 def featurised(
     data: Data, features: Specs = NO_SPECS, data_dir: Path | str | None = None, **extraction: Unpack[ExtractionOptions]
 ) -> Featurised:
-    """Return a data set in any form as features; those that are features already are taken as they are."""
+    """Return a dataset in any form as features; those that are features already are taken as they are."""
     if isinstance(data, Featurised | Dataset):
         if features:
-            raise InputError("these data are features already: leave features= out, or give the data set's name")
+            raise InputError("these data are features already: leave features= out, or give the dataset's name")
         return data if isinstance(data, Featurised) else precomputed(data)
     folder = None if data_dir is None else Path(data_dir)
     corpus = loaded(data, folder)
@@ -75,13 +75,13 @@ def featurised(
 
 
 def loaded(data: str | Corpus, data_dir: Path | None) -> Corpus:
-    """Return a data set that is given by name, with options if need be, or as what its loader found."""
+    """Return a dataset that is given by name, with options if need be, or as what its loader found."""
     if isinstance(data, str):
         call = parse_call(data)
         return load(call.name, data_dir, **call.options)
     if not isinstance(data, Corpus):
         raise InputError(
-            f"a data set is its name, a Corpus, Featurised or a Dataset, not {type(data).__name__};"
+            f"a dataset is its name, a Corpus, Featurised or a Dataset, not {type(data).__name__};"
             " crossbit.load_dataset and crossbit.featurise make one"
         )
     return data

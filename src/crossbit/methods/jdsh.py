@@ -68,7 +68,7 @@ class Spread(NamedTuple):
     most: float
 
 
-#: Released for features of AlexNet, by data set.
+#: Released for features of AlexNet, by dataset.
 RELEASED = {"mirflickr": Spread(-0.49, 0.019, 0.088, -0.52, 0.68), "nuswide": Spread(-0.62, 0.0128, 0.086, -0.64, 0.75)}
 
 

@@ -1,6 +1,6 @@
 """Scenes: generated pictures of coloured shapes, each with five captions and labels. It needs no download.
 
-Item `i` depends on the seed and on `i` alone, so a data set of any size is read at any place, in any process.
+Item `i` depends on the seed and on `i` alone, so a dataset of any size is read at any place, in any process.
 A class is a colour with a shape, such as "red circle"; 18 % of pairs of scenes share one.
 """
 
