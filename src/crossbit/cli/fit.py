@@ -77,9 +77,8 @@ def fit(
     refuse_other(out)
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
-    extracted = featurised(
-        setup, setup.corpus(data_dir, scored=False), cache, on_error, data_dir=data_dir, device=device
-    )
+    corpus = setup.corpus(data_dir, scored=False)
+    extracted = featurised(setup, corpus, cache, on_error, data_dir=data_dir, device=device)
     data = extracted.dataset
     kept = training or out.with_name(f"{out.name}.training")
     run = {
