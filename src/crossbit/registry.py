@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from inspect import isabstract
 from typing import Any, Generic, TypeVar, final
 
 from .errors import InputError, extra_named, unknown_name
@@ -138,6 +139,9 @@ class Registry(Mapping[str, T], Generic[T]):
             raise InputError(
                 f"{self.kind} {name!r} is {value!r}, but must be a class derived from {module}.{attribute}"
             )
+        if isabstract(value):
+            lacking = ", ".join(sorted(vars(value)["__abstractmethods__"]))
+            raise InputError(f"{self.kind} {name!r} is {value!r}, which is abstract: it must define {lacking}")
 
 
 def distribution_of(point: EntryPoint) -> str:

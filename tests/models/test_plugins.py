@@ -1,5 +1,6 @@
 """Models with extractors and layers from elsewhere: saved only if they open again, and what is missing is named."""
 
+import inspect
 import json
 import sys
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from crossbit.errors import InputError
 from crossbit.features import EXTRACTORS, Pipeline, featurise, register_extractor
 from crossbit.features.base import Extractor
 from crossbit.features.raw import open_picture
+from crossbit.indexes import register_index
+from crossbit.methods import Method, register_method
 from crossbit.methods.recipe import Recipe
 from crossbit.models.bundle import Bundle, Origin
 from crossbit.models.encoder import DualEncoder
@@ -170,3 +173,16 @@ def test_a_model_whose_layer_cannot_be_rebuilt_is_not_saved(bundle, tmp_path, ma
         with_layer(bundle, Scaled(3)).save(tmp_path / "model")
     assert (torch.get_rng_state() == before).all()
     assert not (tmp_path / "model").exists()
+
+
+def test_what_cannot_work_is_not_registered():
+    layer = inspect.unwrap(register_layer)  # the tests' own check of types would come first
+    for call, message in (
+        (lambda: register_extractor("average", Mean), r"Mean\.name is 'mean', so it cannot be registered as 'average'"),
+        (lambda: register_index("mine", 5), "index 'mine' is 5, but must be a class"),
+        (lambda: layer("mine", Mean, Scaled, vars), r"must be a class derived from torch\.nn\.Module"),
+        (lambda: layer("mine", Scaled, 5, vars), "layer 'mine': make is 5, but must be a function"),
+        (lambda: register_method("mine", Method), "which is abstract: it must define fit"),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()

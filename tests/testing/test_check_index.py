@@ -135,6 +135,18 @@ def test_a_broken_promise_is_named(case):
         check_index(engine)
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda codes, ids: None, "an index has recall, saved, .*, but NoneType has not"),
+        (lambda codes: None, r"make\(codes, ids\) returns an index, but TypeError"),
+    ],
+)
+def test_a_factory_without_an_index_is_told_in_a_sentence(make, message):
+    with pytest.raises(AssertionError, match=message):
+        check_index(make)
+
+
 def test_an_approximate_engine_is_held_to_its_recall():
     class Lossy(Remote):
         recall = 0.95

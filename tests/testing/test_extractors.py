@@ -116,7 +116,7 @@ def test_a_class_that_is_not_registered_is_refused():
     with pytest.raises(AssertionError, match="Lengths is not registered under its name 'lengths'"):
         check_extractor(Lengths)
     with pytest.raises(InputError, match="crossbit has a feature extractor 'hog' already"):
-        register_extractor("hog", Lengths)
+        register_extractor("hog", type("Mine", (Lengths,), {"name": "hog"}))
 
 
 def test_a_class_whose_options_have_no_default_is_checked_as_an_instance():

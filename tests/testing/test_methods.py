@@ -103,6 +103,35 @@ class Short(Sound):
         return DualEncoder(encoder.image, encoder.text, "hamming", dim - 1)
 
 
+class Long(Sound):
+    def fit(self, train, dim, *, seed=0, training=PLAIN):
+        return Sound.fit(self, train, 16)
+
+
+class Outdated(Sound):
+    def fit(self, train, dim):
+        return Sound.fit(self, train, dim)
+
+
+class Needing(Sound):
+    def fit(self, train, dim, *, seed=0, training=PLAIN):
+        len(train.labels)
+        return Sound.fit(self, train, dim)
+
+
+class Crashing(Sound):
+    supervised: ClassVar = True
+
+    def fit(self, train, dim, *, seed=0, training=PLAIN):
+        train.labels.sum()
+        return Sound.fit(self, train, dim)
+
+
+class Unfinished(Method):
+    source: ClassVar = SOURCE
+    supervised: ClassVar = False
+
+
 class Blind(Sound):
     def fit(self, train, dim, *, seed=0, training=PLAIN):
         return Sound.fit(self, Paired(train.image, train.text[::-1].copy()), dim)
@@ -127,11 +156,16 @@ def test_a_sound_method_passes_as_a_class_and_as_an_instance(toy):
         (Growing, "fit changes the method"),
         (Sociable, "images encoded 1 at a time have other embeddings than all at once"),
         (Unopenable, "Unopenable: Softsign is not a layer that a model can be saved with"),
-        (Short, "codes have 15 bits instead of 16"),
+        (Short, "fit returns 15 dimensions where 16 were asked for"),
+        (Long, "fit returns 16 dimensions where 12 were asked for"),
+        (Outdated, r"fit\(train, 1., seed=1, training=...\) fails: TypeError: .*unexpected keyword argument 'seed'"),
+        (Needing, r"fit\(.*\) without labels fails: TypeError"),
+        (Crashing, "without labels, fit raises InputError, not AttributeError"),
+        (Unfinished, r"Unfinished\(\) without parameters fails: .* abstract"),
         (Blind, r"image to text has precision 0\.\d\d among the ten nearest, chance is 0\.\d\d"),
     ],
 )
 def test_a_broken_method_is_told_what_is_broken(broken, message, monkeypatch):
     monkeypatch.setitem(LAYERS.builtin, "crowd", Layer(Crowd, Crowd, lambda crowd: {}))
     with pytest.raises(AssertionError, match=message):
-        check_method(broken)
+        check_method(broken, bits=12 if broken is Long else 16)

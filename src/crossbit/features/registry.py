@@ -50,7 +50,13 @@ def register_extractor(name: str, cls: type[Extractor]) -> None:
     A model that uses it can be opened again only where the name is registered or installed as a plug-in.
 
     Raises:
-        InputError: where the name is taken, or the class is not derived from `Extractor`.
+        InputError: where the name is taken or is not the class's own, or it is not derived from `Extractor`.
 
     """
+    own = getattr(cls, "name", name)
+    if own != name:
+        raise InputError(
+            f"{cls.__qualname__}.name is {own!r}, so it cannot be registered as {name!r}: make both the same, since"
+            " saved models name the extractor by the former"
+        )
     EXTRACTORS.register(name, cls)

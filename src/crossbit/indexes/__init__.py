@@ -56,5 +56,12 @@ def scan_name() -> str:
 
 
 def register_index(name: str, index: type[Index]) -> None:
-    """Make an index known by name in this process."""
+    """Make an index known by name in this process.
+
+    Raises:
+        InputError: where the name is taken, or the index cannot be called.
+
+    """
+    if not callable(index):
+        raise InputError(f"index {name!r} is {index!r}, but must be a class, called with codes and ids")
     INDEXES.register(name, index)

@@ -165,9 +165,14 @@ def register_layer(
     loaded. A package declares the `Layer` of the three in the entry points `crossbit.layers`.
 
     Raises:
-        InputError: where the kind is taken.
+        InputError: where the kind is taken, `cls` is no class of modules, or the others cannot be called.
 
     """
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        raise InputError(f"layer {kind!r} is {cls!r}, but must be a class derived from torch.nn.Module")
+    for argument, value in (("make", make), ("describe", describe)):
+        if not callable(value):
+            raise InputError(f"layer {kind!r}: {argument} is {value!r}, but must be a function")
     LAYERS.register(kind, Layer(cls, make, describe))
 
 

@@ -20,6 +20,7 @@ from ..indexes import Index
 
 #: A function of codes and their ids, or None for row numbers, that returns an index of them.
 Make: TypeAlias = Callable[[Codes, Any], Index]
+_MEMBERS = ("recall", "saved", "bits", "add", "remove", "entries", "search", "within", "save", "load")
 
 
 def check_index(make: Make, seed: int = 0) -> None:
@@ -30,7 +31,7 @@ def check_index(make: Make, seed: int = 0) -> None:
     """
     rng = np.random.default_rng(seed)
     for content, queries, k, radius in _cases(rng):
-        index = make(content.codes, content.ids)
+        index = _made(make, content)
         _expect(0 < index.recall <= 1, f"recall is a share above 0 and up to 1, but it is {index.recall}")
         _expect(index.saved in (True, False), f"saved is True or False, but it is {index.saved!r}")
         _check_searches(index, content, queries, k, radius)
@@ -41,6 +42,16 @@ def check_index(make: Make, seed: int = 0) -> None:
         _check_persistence(index, content, queries, k, radius)
     rows = make(content.codes, None).entries()[0]
     _expect(np.array_equal(rows, np.arange(len(rows))), "without ids, the ids are the row numbers of the codes")
+
+
+def _made(make: Make, content: _Content) -> Index:
+    try:
+        index = make(content.codes, content.ids)
+    except Exception as error:  # whatever the index of a stranger raises
+        raise AssertionError(f"make(codes, ids) returns an index, but {type(error).__name__}: {error}") from error
+    absent = [name for name in _MEMBERS if not hasattr(index, name)]
+    _expect(not absent, f"an index has {', '.join(absent)}, but {type(index).__name__} has not")
+    return index
 
 
 @dataclass(frozen=True, eq=False)

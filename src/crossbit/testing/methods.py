@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -15,12 +16,12 @@ from numpy import ndarray
 from ..codes import hamming
 from ..data.pairs import CROSSINGS, MODALITIES, Array, Dataset, Modality, Paired
 from ..data.splits import Split
-from ..errors import InputError
+from ..errors import InputError, MissingError
 from ..methods.base import Method, Source
 from ..models.binarise import binarise
 from ..models.encoder import DualEncoder
 from ..nn.towers import refuse_unopenable
-from ..training.run import Training
+from ..training.run import PLAIN, Training
 
 #: By how much the precision among the ten nearest must exceed chance. Ours: a fit that does nothing stays below 0.05.
 MARGIN = 0.2
@@ -42,8 +43,7 @@ def check_method(method: Method | type[Method], *, bits: int = 16, data: Dataset
         AssertionError: where the contract is broken; the message says which part.
 
     """
-    instance = method() if isinstance(method, type) else method
-    name = type(instance).__name__
+    instance, name = _instance(method)
     _check_class(instance, name)
     toy = toy_dataset() if data is None else data
     encoder = _fitted(instance, toy.train, bits, name)
@@ -52,6 +52,15 @@ def check_method(method: Method | type[Method], *, bits: int = 16, data: Dataset
     _check_saved(encoder, toy.query, name)
     _check_neighbours(encoder, toy.query, name)
     _check_codes(encoder, toy, bits, name)
+
+
+def _instance(method: Method | type[Method]) -> tuple[Method, str]:
+    if not isinstance(method, type):
+        return method, type(method).__name__
+    try:
+        return method(), method.__name__
+    except TypeError as error:
+        raise AssertionError(f"{method.__name__}() without parameters fails: {error}; give each a default") from error
 
 
 def toy_dataset() -> Dataset:
@@ -87,18 +96,36 @@ def _fitted(method: Method, train: Paired, bits: int, name: str) -> DualEncoder:
     """Return the encoder of a first fit, which must leave the method and its data as they were."""
     parameters = dataclasses.asdict(method)  # type: ignore[call-overload]
     before = [part.copy() for part in _parts(train)]
-    encoder = method.fit(train, bits, seed=1)
+    encoder: DualEncoder = _fit(method, train, bits, name)
     _require(isinstance(encoder, DualEncoder), f"{name}: fit returns {type(encoder).__name__} and not a DualEncoder")
     unchanged = all(_bytes(old) == _bytes(part) for old, part in zip(before, _parts(train), strict=True))
     _require(unchanged, f"{name}: fit changes its training data")
     _require(dataclasses.asdict(method) == parameters, f"{name}: fit changes the method")  # type: ignore[call-overload]
+    least = min(bits, *(x.shape[1] for _, x in _sides(train)))  # the dimensions that any data of this width have
+    _require(
+        least <= encoder.dim <= bits,
+        f"{name}: fit returns {encoder.dim} dimensions where {bits} were asked for; fewer are allowed only where the"
+        f" data have fewer, and these have {least}",
+    )
     return encoder
+
+
+def _fit(method: Method, train: Paired, bits: int, name: str, where: str = "", training: Training = PLAIN) -> Any:
+    """Return what a fit returns; its errors are broken promises."""
+    try:
+        return method.fit(train, bits, seed=1, training=training)
+    except MissingError:
+        raise
+    except Exception as error:  # whatever the method of a stranger raises
+        raise AssertionError(
+            f"{name}: fit(train, {bits}, seed=1, training=...){where} fails: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _check_labels(method: Method, train: Paired, bits: int, encoder: DualEncoder, name: str) -> None:
     """Check that a second fit gives the same bytes; an unsupervised method gets no labels for it."""
-    again = method.fit(train if method.supervised else train.unlabelled(), bits, seed=1)
     why = "" if method.supervised else " without labels"
+    again = _fit(method, train if method.supervised else train.unlabelled(), bits, name, why)
     _require(_equal(encoder, again), f"{name}: two fits with the same seed{why} differ")
     if not method.supervised:
         return
@@ -106,6 +133,10 @@ def _check_labels(method: Method, train: Paired, bits: int, encoder: DualEncoder
         method.fit(train.unlabelled(), bits, seed=1)
     except InputError:
         return
+    except Exception as error:  # whatever the method of a stranger raises
+        raise AssertionError(
+            f"{name}: without labels, fit raises InputError, not {type(error).__name__}: {error}"
+        ) from error
     raise AssertionError(f"{name} is supervised and takes pairs without labels; it must raise InputError")
 
 
@@ -122,9 +153,9 @@ def _check_resumed(method: Method, train: Paired, bits: int, encoder: DualEncode
 
     with TemporaryDirectory() as folder:
         try:
-            method.fit(train, bits, seed=1, training=Training(folder=Path(folder), interval=0.0, watch=interrupt))
+            _fit(method, train, bits, name, "", Training(folder=Path(folder), interval=0.0, watch=interrupt))
         except _Interruption:
-            resumed = method.fit(train, bits, seed=1, training=Training(folder=Path(folder)))
+            resumed = _fit(method, train, bits, name, " after an interruption", Training(folder=Path(folder)))
             _require(_equal(encoder, resumed), f"{name}: a fit that was interrupted resumes to other bytes")
 
 
