@@ -12,11 +12,11 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 PRINTED = {
-    "compare_and_plot": r"scm +0\.\d+ .*\ncomparison\.png\n",
+    "compare_and_plot": r"scm +0\.\d+ .*\nfigure written to comparison\.png\n",
     "new_method": r"interbattery\(power=0\)\+itq, and its difference from cca\+itq\n",
     "own_arrays": r"classes of its 5 nearest images: \[8, 8, 8, 8, 8\]\n",
     "own_photos": r"a red circle: red-circle-\d\d\.png, red-circle-",
-    "serve_collection": r"1 \d+ .*(violet|purple) circle.*\n2 \d+ .*\n3 \d+ .*\nstopped\n",
+    "serve_collection": r"query: a purple circle\n1 \d+ .*(violet|purple) circle.*\n2 \d+ .*\n3 \d+ .*\nstopped\n",
 }
 
 
