@@ -78,7 +78,8 @@ def test_fit_save_load_evaluate_in_four_lines(tmp_path):
     assert found.mean("MAP", "image->text") == pytest.approx(found.rows[0]["value"])
     assert [row["difference"] for row in found.differences] == [0, 0]
     assert model.origin.dataset == scenes
-    assert "image->text" in str(found)
+    assert "image->text" in str(found) == repr(found)
+    assert repr(model) == f"Bundle({model.origin.method} fitted on {scenes}: {model.dim} bits)"
     assert found._repr_html_().count("<tr>") == 6
 
 
@@ -103,6 +104,12 @@ def test_features_in_every_form_are_fitted_alike(tiny_scenes, tmp_path):
             lambda scenes: crossbit.fit("cca+itq", 3),
             "a dataset is its name, a Corpus, Featurised or a D.*, not int",
         ),
+        (
+            lambda scenes: crossbit.fit(None, scenes),
+            r"a recipe is a string such as 'cca\+itq', or a Recipe, not NoneType",
+        ),
+        (lambda scenes: crossbit.fit("cca", scenes, bits="32"), "bits is a whole number such as 64, not the str '32'"),
+        (lambda scenes: crossbit.load_model(5), "a saved model is named by its folder, .* not by int"),
         (lambda scenes: crossbit.fit("ccx", scenes), "no method 'ccx'; there are adah, cca"),
         (lambda scenes: crossbit.fit("cca", scenes, features={"picture": "hog"}), "no modality 'picture'"),
         (lambda scenes: crossbit.fit("cca", crossbit.featurise(scenes), features={"image": "hog"}), "features already"),
@@ -112,6 +119,12 @@ def test_features_in_every_form_are_fitted_alike(tiny_scenes, tmp_path):
 def test_bad_input_is_told(call, message, tiny_scenes):
     with pytest.raises(crossbit.InputError, match=message):
         call(tiny_scenes)
+
+
+def test_codes_of_a_list_are_told_what_makes_them():
+    """In a process of its own: the tests' check of types would come first."""
+    told = run("import crossbit\ntry: crossbit.Codes([1, 2], 8)\nexcept crossbit.InputError as error: print(error)")
+    assert told.startswith("codes are an array of packed bits, not a list: Codes.from_bits and")
 
 
 def test_an_encoder_alone_takes_features_only(tiny_scenes):

@@ -30,6 +30,11 @@ class Codes:
 
     def __post_init__(self) -> None:
         """Refuse a packing that is not the one described above."""
+        if not isinstance(self.packed, ndarray):
+            raise InputError(
+                f"codes are an array of packed bits, not a {type(self.packed).__name__}: Codes.from_bits and"
+                " Codes.from_signs make them of arrays of bits or numbers"
+            )
         width = -(-self.bits // 8)
         if self.bits < 1:
             raise InputError(f"a code has at least one bit, not {self.bits}")

@@ -81,7 +81,7 @@ class Evaluation:
         """Return the rows as a `pandas.DataFrame`."""
         return to_pandas(self.rows)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return the tables as text."""
         return "\n\n".join(text_table(rows) for rows in (for_people(self.rows), self.differences) if rows)
 
@@ -146,6 +146,8 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Bundle:
             and where there is no such device.
 
     """
+    if not isinstance(folder, str | Path):
+        raise InputError(f"a saved model is named by its folder, a string or a path, not by {type(folder).__name__}")
     return Bundle.load(Path(folder), device)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import TypeAlias, Unpack
 
@@ -47,6 +48,10 @@ def fit(
 
     """
     chosen = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
+    if not isinstance(chosen, Recipe):
+        raise InputError(f"a recipe is a string such as 'cca+itq', or a Recipe, not {type(recipe).__name__}")
+    if not isinstance(bits, Integral):
+        raise InputError(f"bits is a whole number such as 64, not the {type(bits).__name__} {bits!r}")
     ready = featurised(data, features, data_dir, **extraction)
     encoder = chosen.fit(ready.dataset.train, bits, seed=seed, training=training)
     name = data if isinstance(data, str) else ready.dataset.name

@@ -62,6 +62,11 @@ class Bundle:
         """Return the codes of raw images (paths, bytes or pixels) or texts."""
         return self.encoder.encode(self.pipelines[modality](raws), modality)
 
+    def __repr__(self) -> str:
+        """Return the recipe, the length of a code and the data set in one line."""
+        unit = "bits" if self.encoder.space == "hamming" else "dimensions"
+        return f"Bundle({self.origin.method} fitted on {self.origin.dataset}: {self.dim} {unit})"
+
     @property
     def dim(self) -> int:
         """The bits of a code, or the dimensions of a vector."""
