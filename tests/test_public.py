@@ -113,7 +113,7 @@ def test_features_in_every_form_are_fitted_alike(tiny_scenes, tmp_path):
         (lambda scenes: crossbit.fit("ccx", scenes), "no method 'ccx'; there are adah, cca"),
         (lambda scenes: crossbit.fit("cca", scenes, features={"picture": "hog"}), "no modality 'picture'"),
         (lambda scenes: crossbit.fit("cca", crossbit.featurise(scenes), features={"image": "hog"}), "features already"),
-        (lambda scenes: crossbit.evaluate("no/such/model", scenes), "no model"),
+        (lambda scenes: crossbit.evaluate("no/such/model", scenes), "is not a model"),
     ],
 )
 def test_bad_input_is_told(call, message, tiny_scenes):

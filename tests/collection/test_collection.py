@@ -99,5 +99,5 @@ def test_a_place_that_is_taken_or_is_no_collection_is_refused(folder, model, tmp
     (tmp_path / "full" / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match="is not empty"):
         Collection.create(tmp_path / "full", model)
-    with pytest.raises(InputError, match="is no collection"):
+    with pytest.raises(InputError, match="is not a collection"):
         Collection(tmp_path / "full")

@@ -85,7 +85,7 @@ def test_unusable_folders_are_refused(tmp_path, folder, monkeypatch):
         Clip("text", model=str(tmp_path / "pickled"))(["a"])
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "model.safetensors").write_bytes(b"")
-    with pytest.raises(InputError, match="no model that transformers can load"):
+    with pytest.raises(InputError, match="not a model that transformers can load"):
         Clip("text", model=str(tmp_path / "half"))(["a"])
     with pytest.raises(InputError, match="neither a folder nor a name on the hub"):
         Clip("text", model=str(tmp_path / "none"))(["a"])

@@ -33,7 +33,7 @@ def test_hog_tells_colours_and_edges_apart():
 def test_an_item_at_fault_is_named(pixels, tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.png cannot be used: the file does not exist"):
         Hog()([tmp_path / "nowhere.png"])
-    with pytest.raises(InputError, match="image 2 of 2 cannot be used: it is no image"):
+    with pytest.raises(InputError, match="image 2 of 2 cannot be used: it is not an image"):
         Hog()([pixels[0], b"no picture"])
 
 

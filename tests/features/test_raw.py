@@ -77,7 +77,7 @@ def test_the_size_of_a_picture_is_known_before_it_is_decoded(tmp_path, monkeypat
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     assert pixels_of(huge) == 42_000_000
     assert pixels_of(tmp_path / "a.png") == 48
-    with pytest.raises(InputError, match="no image in a known format"):
+    with pytest.raises(InputError, match="not an image in a known format"):
         pixels_of(b"hello")
 
 
@@ -105,7 +105,7 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path):
     for name, reason in (
         ("none.jpg", "does not exist"),
         ("empty.jpg", "0 bytes"),
-        ("text.jpg", "no image"),
+        ("text.jpg", "not an image"),
         (".", "not a file"),
     ):
         with pytest.raises(InputError, match=reason):
@@ -113,7 +113,7 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path):
 
 
 def test_postscript_is_never_interpreted():
-    with pytest.raises(InputError, match="no image in a known format"):
+    with pytest.raises(InputError, match="not an image in a known format"):
         open_picture(encoded(RED, "EPS"))
 
 
@@ -121,7 +121,7 @@ def test_postscript_is_never_interpreted():
 def test_a_truncated_file_is_refused(kind, rng):
     noise = Image.fromarray(rng.integers(0, 256, (64, 64, 3)).astype(np.uint8))
     data = encoded(noise, kind)
-    with pytest.raises(InputError, match=r"truncated|no image"):
+    with pytest.raises(InputError, match=r"truncated|not an image"):
         open_picture(data[: len(data) // 2])
 
 

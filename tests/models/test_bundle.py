@@ -56,10 +56,10 @@ def test_saving_again_replaces_the_model(bundle, saved):
 def test_a_folder_that_is_no_model_is_left_alone(bundle, tmp_path):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").write_text("dear")
-    with pytest.raises(InputError, match="exists and is no model"):
+    with pytest.raises(InputError, match="exists and is not a model"):
         bundle.save(tmp_path / "letters")
     assert (tmp_path / "letters" / "dear.txt").read_text() == "dear"
-    with pytest.raises(InputError, match="exists and is no model"):
+    with pytest.raises(InputError, match="exists and is not a model"):
         bundle.save(tmp_path / "letters" / "dear.txt")
 
 

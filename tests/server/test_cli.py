@@ -37,7 +37,7 @@ def test_it_serves_until_interrupted(folders):
 
 def test_what_cannot_be_served_is_said(crossbit_cli, folders, tmp_path, address):
     ended = crossbit_cli("serve", tmp_path / "none", "--port", "0")
-    assert (ended.status, "is no collection" in ended.err) == (2, True)
+    assert (ended.status, "is not a collection" in ended.err) == (2, True)
     taken = crossbit_cli("serve", folders[0], "--port", address.rpartition(":")[2])
     assert (taken.status, "choose another --port" in taken.err) == (2, True)
     assert crossbit_cli("serve", folders[0], "--api-key-file", tmp_path / "none").status == 2

@@ -65,7 +65,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_added(writable, own):
     assert answer.status_code == 200
     assert answer.json()["added"] == 1
     assert answer.json()["failures"][0]["id"] == "bad"
-    assert "no image in a known format" in refused(add(writable, bad), 422, "input")
+    assert "not an image in a known format" in refused(add(writable, bad), 422, "input")
 
 
 def test_an_unknown_id_removes_nothing(writable, own):

@@ -106,7 +106,7 @@ def fingerprint(folder: Path) -> str:
         spec = json.loads(path.read_text(encoding="utf-8"))
         deciding = {name: spec[name] for name in _DECIDE}
     except FileNotFoundError:
-        raise InputError(f"{folder} is no model: it has no bundle.json; `crossbit fit` writes one") from None
+        raise InputError(f"{folder} is not a model: it has no bundle.json; `crossbit fit` writes one") from None
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise InputError(f"{path} is damaged: {fault!r}; copy the model again") from None
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()

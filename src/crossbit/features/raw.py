@@ -109,7 +109,7 @@ def _opened(raw: Path | bytes | Image.Image) -> Iterator[Image.Image]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ItemError(f"it has more than the {MAX_PIXELS:,} pixels allowed") from None
     except UnidentifiedImageError:
-        raise ItemError(f"it is no image in a known format ({', '.join(FORMATS)})") from None
+        raise ItemError(f"it is not an image in a known format ({', '.join(FORMATS)})") from None
     except Exception as fault:  # a damaged file can raise nearly anything in a decoder
         raise ItemError(f"it is damaged or truncated: {fault}") from None
 

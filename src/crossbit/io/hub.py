@@ -31,7 +31,7 @@ def load_pretrained(folder: Path, kind: str, **options: Any) -> Any:
     except InputError:
         raise
     except Exception as fault:  # transformers raises many types for a folder it cannot read
-        raise InputError(f"{folder} is no model that transformers can load: {fault}") from None
+        raise InputError(f"{folder} is not a model that transformers can load: {fault}") from None
 
 
 def model_folder(name: str, revision: str) -> Path:

@@ -137,7 +137,7 @@ def refuse_other(folder: Path) -> None:
     """Refuse a folder that holds something other than a model, or cannot be written."""
     free = not folder.exists() or (folder / "bundle.json").is_file() or (folder.is_dir() and not any(folder.iterdir()))
     if not free:
-        raise InputError(f"{folder} exists and is no model; choose another folder or empty it")
+        raise InputError(f"{folder} exists and is not a model; choose another folder or empty it")
     refuse_unwritable(folder)
 
 

@@ -99,7 +99,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     """Return what a model's bundle.json says of it; a missing, damaged or newer one is refused."""
     path = folder / "bundle.json"
     if not path.is_file():
-        raise InputError(f"{folder} is no model: it has no bundle.json; `crossbit fit` writes one")
+        raise InputError(f"{folder} is not a model: it has no bundle.json; `crossbit fit` writes one")
     try:
         spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         written = spec["format"]

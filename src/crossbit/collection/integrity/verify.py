@@ -42,7 +42,7 @@ def verify(folder: Path, *, model: bool = True) -> IntegrityReport:
     Without `model` its model is identified, but not loaded.
     """
     if not (folder / DATABASE).is_file():
-        raise InputError(f"{folder} is no collection: it has no {DATABASE}")
+        raise InputError(f"{folder} is not a collection: it has no {DATABASE}")
     damage: list[Damage] = []
     items = 0
     try:

@@ -42,7 +42,7 @@ class ItemStore:
     def __init__(self, folder: Path) -> None:
         """Open a file that `create` has made."""
         if not (folder / DATABASE).is_file():
-            raise InputError(f"{folder} is no collection: it has no {DATABASE}; `crossbit index create` makes one")
+            raise InputError(f"{folder} is not a collection: it has no {DATABASE}; `crossbit index create` makes one")
         self.folder = folder
         self._local = threading.local()
         self._lock = threading.Lock()
