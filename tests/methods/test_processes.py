@@ -31,7 +31,7 @@ import sys
 import torch
 
 from crossbit.datasets import load
-from crossbit.training.distributed import joined
+from crossbit.training.distributed import process_group
 from crossbit.features import featurise
 from crossbit.methods.recipe import Recipe
 
