@@ -39,7 +39,7 @@ def data(data_dir, tmp_path, monkeypatch):
 @pytest.mark.data
 def test_the_walk_of_the_readme(data, crossbit_cli, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    section = README.read_text(encoding="utf-8").partition("## A collection that is kept")[2].partition("\n## ")[0]
+    section = README.read_text(encoding="utf-8").partition("## Persistent collections")[2].partition("\n## ")[0]
     commands = [shlex.split(line) for line in re.findall(r"^    crossbit (.+)$", section, re.MULTILINE)]
     assert [words[0] for words in commands].count("serve") == 1
     (picture,) = (Path(words[words.index("--image") + 1]) for words in commands if "--image" in words)
