@@ -77,10 +77,10 @@ def extract(
     CSR). The folder also holds labels.npy, ids.json with the item of each row, split.json and the fitted pipelines. An
     interrupted run resumes where it stopped.
     """
-    from ..features.export import export, refuse_other
+    from ..features.export import export, refuse_other_than_extract
     from .setup import featurised, read_setup
 
-    refuse_other(out)
+    refuse_other_than_extract(out)
     setup = read_setup(dataset, features, captions)
     corpus = setup.corpus(data_dir, scored=False)
     facts = export(featurised(setup, corpus, cache, on_error, data_dir=data_dir, device=device), corpus, out)

@@ -67,14 +67,14 @@ def fit(
     """
     from ..methods.fitting import fit as fit_model
     from ..methods.recipe import Recipe
-    from ..models.bundle import refuse_other
+    from ..models.bundle import refuse_other_than_model
     from ..progress import bar
     from ..spec import options
     from ..training.distributed import process_group, rank
     from ..training.run import CHECKPOINT, Training
     from .setup import featurised, read_setup
 
-    refuse_other(out)
+    refuse_other_than_model(out)
     recipe = Recipe.parse(method, options(set_ or []))
     setup = read_setup(dataset, features, captions, protocol, split)
     corpus = setup.corpus(data_dir, scored=False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeAlias, Unpack, final
 
 from ..data.corpus import Corpus
@@ -51,9 +53,9 @@ class Evaluation:
     def mean(self, measure: Measure | str, task: str) -> float:
         """Return the mean of a measure over the queries of one direction, averaged over the folds."""
         (wanted,) = parse_all([measure])
-        return sum(fold.mean(wanted) for fold in self.of(task)) / len(self.scores)
+        return fmean(fold.mean(wanted) for fold in self.of(task))
 
-    @property
+    @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """A row for each direction and measure: mean, 95 % interval over queries, cost; rsum where its recalls are."""
         rows = [
@@ -66,7 +68,7 @@ class Evaluation:
             rows.append({**dict.fromkeys(rows[0]), "task": "both", "metric": "rsum", "value": total})
         return rows
 
-    @property
+    @cached_property
     def differences(self) -> list[dict[str, Any]]:
         """A row for each direction and measure: the difference from the other model and the p of a paired test."""
         if self.other is None:

@@ -11,8 +11,7 @@ from numpy import ndarray
 
 from ..data.corpus import Corpus
 from ..data.pairs import Array, Dataset, Paired
-from ..errors import InputError
-from ..io.atomic import atomic_folder, refuse_unwritable
+from ..io.atomic import atomic_folder, refuse_other
 from .featurise import Featurised
 from .matrix import stacked
 
@@ -27,20 +26,15 @@ def export(features: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]
     `image` and `text` become .npy, or SciPy's .npz where they are CSR, one row per pair in the order of the corpus;
     `ids.json` gives the item of each row. The folder is written whole or not at all, and replaces an earlier extract.
     """
-    refuse_other(folder)
+    refuse_other_than_extract(folder)
     with atomic_folder(folder) as partial:
         return _write(features, corpus, partial)
 
 
-def refuse_other(folder: Path) -> None:
+def refuse_other_than_extract(folder: Path) -> None:
     """Refuse a folder that holds something other than extracted features, or cannot be written."""
-    if folder.exists():
-        names = {place.name for place in folder.iterdir()} if folder.is_dir() else {folder.name}
-        if names and not _ALWAYS <= names <= _ALWAYS | _FILES:
-            raise InputError(
-                f"{folder} exists and is not a folder of extracted features; choose another folder or empty it"
-            )
-    refuse_unwritable(folder)
+    names = {place.name for place in folder.iterdir()} if folder.is_dir() else set()
+    refuse_other(folder, "a folder of extracted features", replaceable=_ALWAYS <= names <= _ALWAYS | _FILES)
 
 
 def _write(features: Featurised, corpus: Corpus, folder: Path) -> dict[str, Any]:

@@ -29,6 +29,17 @@ def refuse_unwritable(folder: Path) -> None:
         raise InputError(f"{folder} cannot be written: {nearest} is not a writable folder")
 
 
+def refuse_other(folder: Path, kind: str, *, replaceable: bool) -> None:
+    """Refuse a folder that cannot be written, or that holds anything else than what may be replaced.
+
+    `kind` is what lies in a `replaceable` folder, with its article, as in "a model".
+    """
+    free = not folder.exists() or replaceable or (folder.is_dir() and not any(folder.iterdir()))
+    if not free:
+        raise InputError(f"{folder} exists and is not {kind}; choose another folder or empty it")
+    refuse_unwritable(folder)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a hidden path beside `path`; its file takes the place of `path` if the block ends without an error.

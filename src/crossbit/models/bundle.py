@@ -29,7 +29,7 @@ from ..devices import AUTO
 from ..errors import InputError
 from ..features import Captions, Pipeline
 from ..features.base import file_sha256
-from ..io.atomic import atomic_folder, refuse_unwritable
+from ..io.atomic import atomic_folder, refuse_other
 from ..nn.towers import refuse_unopenable
 from .encoder import DualEncoder
 from .saved import FORMAT, SavedModel, identity
@@ -98,7 +98,7 @@ class Bundle:
 
         """
         folder = Path(folder)
-        refuse_other(folder)
+        refuse_other_than_model(folder)
         for modality in MODALITIES:
             refuse_unopenable(modality, self.encoder.image if modality == "image" else self.encoder.text)
         with atomic_folder(folder) as partial:
@@ -133,12 +133,9 @@ class Bundle:
         return cls(saved.encoder, pipelines, saved.split(), origin)
 
 
-def refuse_other(folder: Path) -> None:
+def refuse_other_than_model(folder: Path) -> None:
     """Refuse a folder that holds something other than a model, or cannot be written."""
-    free = not folder.exists() or (folder / "bundle.json").is_file() or (folder.is_dir() and not any(folder.iterdir()))
-    if not free:
-        raise InputError(f"{folder} exists and is not a model; choose another folder or empty it")
-    refuse_unwritable(folder)
+    refuse_other(folder, "a model", replaceable=(folder / "bundle.json").is_file())
 
 
 def versions() -> dict[str, str]:
