@@ -190,6 +190,7 @@ def faiss_module() -> Any:
         import faiss
     except ModuleNotFoundError:
         raise MissingError(
-            "faiss is missing, which the indexes flat and ivf need: pip install faiss-cpu, or use the index exact"
+            "faiss is missing, which the indexes flat and ivf and files of FAISS need: pip install faiss-cpu, or use"
+            " the index exact"
         ) from None
     return faiss

@@ -13,6 +13,7 @@ import numpy as np
 from ...codes import Codes
 from ...data.pairs import MODALITIES, Modality
 from ...errors import CrossbitError, InputError
+from ...indexes.base import faiss_module
 from ...io.atomic import atomic_file, atomic_write
 from ...progress import Log, silent
 from ..collection import Collection
@@ -187,8 +188,7 @@ def _batch(path: Path, rows: Sequence[Mapping[str, Any]], bits: int) -> EncodedB
 
 
 def _faiss(codes: Codes, path: Path) -> None:
-    import faiss
-
+    faiss = faiss_module()
     index = faiss.IndexBinaryFlat(8 * codes.packed.shape[1])
     index.add(codes.packed)
     atomic_write(path, faiss.serialize_index_binary(index).data)
