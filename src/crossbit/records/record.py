@@ -1,0 +1,128 @@
+"""Records: one item each of people's own files, with an account of what was taken for what and what was not read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias, final
+
+from ..io.text import LazySequence
+
+#: What happens to a row without its picture: it is left out, counted and named, or it ends the work.
+OnMissing: TypeAlias = Literal["skip", "fail"]
+#: The name of a picture as a list writes it, or what returns the bytes of one that the list holds.
+Named: TypeAlias = str | Callable[[], bytes]
+#: A picture file, or the bytes of one.
+ImageData: TypeAlias = Path | bytes
+
+
+@final
+@dataclass(frozen=True)
+class ReadOptions:
+    """The options of reading, the same wherever records are read; an empty one means the documented names."""
+
+    image: str = ""
+    """The column that names the picture."""
+    text: str = ""
+    """The columns that hold texts, between plus signs."""
+    labels: str = ""
+    """The columns that hold labels, between plus signs."""
+    id: str = ""
+    """The column that holds ids; by default an item's id is the path of its picture."""
+    types: str = ""
+    """Declared types of metadata, as in `year=int,price=float`; others are converted only without loss."""
+    listing: str = ""
+    """The list of a folder, below it; by default captions.csv, metadata.csv and the like, if there is one."""
+    root: str = ""
+    """The folder of the pictures, below that of the list."""
+    include: tuple[str, ...] = ()
+    """Globs of the files to read; by default all."""
+    exclude: tuple[str, ...] = ()
+    """Globs of files and folders to leave out."""
+    missing: OnMissing = "skip"
+    """Whether rows without their picture are left out, counted and named, or refused."""
+
+
+@final
+@dataclass
+class Entry:
+    """A row of a list, before its picture is looked for: `where` says which, as in `captions.csv, line 7`."""
+
+    where: str
+    image: Named | None = None
+    id: str | None = None
+    texts: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Record:
+    """An item of a source: `key` names it there, and is the path of its picture below the source, or its own id."""
+
+    key: str
+    image: ImageData | None = None
+    texts: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
+
+
+class Unread(NamedTuple):
+    """A file or row that was not read, the kind it is counted under, and why, or what would help.
+
+    `Unread("IMG_1.HEIC", "HEIC", "install crossbit[photos]")`, `Unread("a/@eaDir/x.jpg", "in @eaDir", "")`.
+    """
+
+    name: str
+    kind: str
+    reason: str
+
+
+@final
+@dataclass
+class ReadingReport:
+    """What was taken for what, as statements, and what was not read."""
+
+    taken: list[str] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+    def summary(self) -> list[str]:
+        """Return a line for each kind of what was not read: its count, its kind, the reason.
+
+        >>> ReadingReport(unread=[Unread("a.HEIC", "HEIC", "install crossbit[photos]")] * 2).summary()
+        ['2 HEIC: install crossbit[photos]']
+        """
+        counts: dict[tuple[str, str], int] = {}
+        for each in self.unread:
+            counts[each.kind, each.reason] = counts.get((each.kind, each.reason), 0) + 1
+        return [f"{count:,} {kind}" + (f": {reason}" if reason else "") for (kind, reason), count in counts.items()]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Records:
+    """The records of a source, each made on access, and the report on them.
+
+    `classes` are those of all labels, in the order in which they are numbered; `root` is the folder of the pictures.
+    """
+
+    records: Sequence[Record]
+    report: ReadingReport
+    classes: tuple[str, ...] = ()
+    root: Path | None = None
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Record:
+        """Return one record."""
+        return self.records[index]
+
+    @classmethod
+    def of(cls, length: int, make: Callable[[int], Record], report: ReadingReport) -> Records:
+        """Return records that are made on access."""
+        return cls(LazySequence(length, make), report)
