@@ -1,4 +1,4 @@
-"""Warnings on stderr: one line each, which starts with `warning:` and appears once per run."""
+"""Notes and warnings on stderr: one line each, which starts with `note:` or `warning:` and appears once per run."""
 
 from __future__ import annotations
 
@@ -14,38 +14,41 @@ from .output import visible
 
 @final
 class OnceHandler(logging.Handler):
-    """Prints every warning of the library once, and every error with its traceback."""
+    """Prints every note and warning of the library once, and every error with its traceback."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self._shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        if record.levelno < logging.ERROR:
-            self.warn(record.getMessage())
-        else:
+        if record.levelno >= logging.ERROR:
             print(visible(f"error: {self.format(record)}"), file=sys.stderr)
+        else:
+            self.say("warning" if record.levelno >= logging.WARNING else "note", record.getMessage())
 
-    def warn(self, message: str) -> None:
-        """Print one warning, unless this run has shown it already."""
+    def say(self, kind: str, message: str) -> None:
+        """Print one note or warning, unless this run has shown it already."""
         if message not in self._shown:
             self._shown.add(message)
-            print(visible(f"warning: {message}"), file=sys.stderr)
+            print(visible(f"{kind}: {message}"), file=sys.stderr)
 
 
 @contextmanager
 def shown_once() -> Iterator[None]:
-    """Within it, warnings of crossbit's loggers and of other packages go to stderr, each once."""
+    """Within it, notes and warnings of crossbit's loggers and warnings of other packages go to stderr, each once."""
     handler, logger = OnceHandler(), logging.getLogger("crossbit")
+    notes, level = logging.getLogger("crossbit.records"), logging.getLogger("crossbit.records").level
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        handler.warn(str(message))
+        handler.say("warning", str(message))
 
     logger.addHandler(handler)
+    notes.setLevel(logging.INFO)
     with warnings.catch_warnings():
         warnings.showwarning = show
         try:
             yield
         finally:
             logger.removeHandler(handler)
+            notes.setLevel(level)

@@ -28,8 +28,8 @@ CROSSINGS: tuple[tuple[Modality, Modality], ...] = (("image", "text"), ("text", 
 
 #: A numpy array or a SciPy CSR array; only its first axis, the items, is ours.
 Array: TypeAlias = Any
-#: An image file, or RGB pixels.
-RawImage: TypeAlias = Path | UInt8[ndarray, "h w 3"]
+#: An image file, the bytes of one, or RGB pixels.
+RawImage: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"]
 
 #: The token ids that stand for no word of the vocabulary; those of words follow.
 PADDING, UNKNOWN, BEGIN, END = range(4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 from ..io.text import LazySequence
 
+logger = logging.getLogger("crossbit.records")
+
 #: What happens to a row without its picture: it is left out, counted and named, or it ends the work.
 OnMissing: TypeAlias = Literal["skip", "fail"]
 #: The name of a picture as a list writes it, or what returns the bytes of one that the list holds.
 Named: TypeAlias = str | Callable[[], bytes]
-#: A picture file, or the bytes of one.
-ImageData: TypeAlias = Path | bytes
+#: A picture file, or what returns the bytes of one inside another file: looking at a record reads no picture.
+ImageData: TypeAlias = Path | Callable[[], bytes]
 
 
 @final
@@ -73,7 +76,8 @@ class Record:
 class Unread(NamedTuple):
     """A file or row that was not read, the kind it is counted under, and why, or what would help.
 
-    `Unread("IMG_1.HEIC", "HEIC", "install crossbit[photos]")`, `Unread("a/@eaDir/x.jpg", "in @eaDir", "")`.
+    `Unread("IMG_1.HEIC", "HEIC", "install crossbit[photos]")`; `Unread("a/@eaDir/x.jpg", "in @eaDir", "")`, without a
+    reason, is what nobody misses.
     """
 
     name: str
@@ -99,6 +103,15 @@ class ReadingReport:
         for each in self.unread:
             counts[each.kind, each.reason] = counts.get((each.kind, each.reason), 0) + 1
         return [f"{count:,} {kind}" + (f": {reason}" if reason else "") for (kind, reason), count in counts.items()]
+
+    def log(self) -> None:
+        """Log what was taken for what, and what was not read: as a warning where something can be done about it."""
+        for statement in self.taken:
+            logger.info(statement)
+        for missed in (True, False):
+            part = ReadingReport(unread=[each for each in self.unread if bool(each.reason) == missed])
+            if part.unread:
+                logger.log(logging.WARNING if missed else logging.INFO, "not read: %s", "; ".join(part.summary()))
 
 
 @final
