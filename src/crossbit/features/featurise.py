@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..progress import Log, silent
 from .extraction import Extracted, OnError, extract
 from .pipeline import Pipeline
+from .trained_on import TrainedOn
 
 #: One text of all captions; the first alone; or every caption a row of its own, its image repeated.
 Captions: TypeAlias = Literal["join", "first", "each"]
@@ -48,13 +49,17 @@ class Failure(NamedTuple):
 @final
 @dataclass(frozen=True, eq=False)
 class Featurised:
-    """A dataset of features, the fitted pipelines that produced it, and the items left out of it."""
+    """A dataset of features, the fitted pipelines that produced it, and the items left out of it.
+
+    `trained_on` hashes the contents of the training items, which it reads again.
+    """
 
     dataset: Dataset
     image: Pipeline
     text: Pipeline
     failures: tuple[Failure, ...] = ()
     captions: Captions = "join"
+    trained_on: Callable[[], TrainedOn] = TrainedOn
 
     @property
     def pipelines(self) -> dict[Modality, Pipeline]:
@@ -95,7 +100,8 @@ def featurise(
     split = _without(corpus.split, {failure.id for failure in failures})
     parts = {part: _paired(corpus, getattr(split, part), images, texts) for part in _PARTS if getattr(split, part)}
     dataset = Dataset(corpus.name, split=split, classes=corpus.classes, **parts)
-    return Featurised(dataset, images.pipeline, texts.pipeline, tuple(failures), captions)
+    trained_on = partial(TrainedOn.of, corpus.images, corpus.texts, corpus.rows(split.train))
+    return Featurised(dataset, images.pipeline, texts.pipeline, tuple(failures), captions, trained_on)
 
 
 def default_specs(corpus: Corpus) -> dict[Modality, str]:

@@ -56,7 +56,7 @@ def fit(
     encoder = chosen.fit(ready.dataset.train, bits, seed=seed, training=training)
     name = data if isinstance(data, str) else ready.dataset.name
     origin = Origin(chosen.name, chosen.parameters, seed, name, ready.captions)
-    return Bundle(encoder, ready.pipelines, ready.dataset.split, origin)
+    return Bundle(encoder, ready.pipelines, ready.dataset.split, origin, ready.trained_on())
 
 
 def featurised(

@@ -2,10 +2,11 @@
 
 ::
 
-    MODEL/bundle.json           what it is: method, parameters, features, split, seed, versions, checksums
-    MODEL/weights.safetensors   the towers' weights
-    MODEL/split.json            the ids it was trained on, so that it is never tested on them
-    MODEL/image/  MODEL/text/   the feature pipelines with their model files
+    MODEL/bundle.json              what it is: method, parameters, features, split, seed, versions, checksums
+    MODEL/weights.safetensors      the towers' weights
+    MODEL/split.json               the ids it was trained on, so that it is never tested on them
+    MODEL/trained_on.safetensors   hashes of the pictures and texts it was trained on, where those are known
+    MODEL/image/  MODEL/text/      the feature pipelines with their model files
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..devices import AUTO
 from ..errors import InputError
 from ..features import Captions, Pipeline
 from ..features.base import file_sha256
+from ..features.trained_on import TrainedOn
 from ..io.atomic import atomic_folder, refuse_other
 from ..nn.towers import refuse_unopenable
 from .encoder import DualEncoder
@@ -57,6 +59,7 @@ class Bundle:
     pipelines: Mapping[Modality, Pipeline]
     split: Split
     origin: Origin
+    trained_on: TrainedOn = field(default_factory=TrainedOn)
 
     def encode(self, raws: Sequence[Any], modality: Modality) -> Codes:
         """Return the codes of raw images (paths, bytes or pixels) or texts."""
@@ -119,6 +122,7 @@ class Bundle:
             "encoder": self.encoder.config(),
             "weights_sha256": file_sha256(partial / "weights.safetensors"),
         }
+        spec |= self.trained_on.save(partial)
         (partial / "bundle.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
@@ -130,7 +134,7 @@ class Bundle:
             origin = Origin(**{f.name: saved.description[f.name] for f in dataclasses.fields(Origin)})
         except KeyError as fault:
             raise InputError(f"{folder}: bundle.json does not say where the model came from: {fault}; refit") from None
-        return cls(saved.encoder, pipelines, saved.split(), origin)
+        return cls(saved.encoder, pipelines, saved.split(), origin, saved.trained_on())
 
 
 def refuse_other_than_model(folder: Path) -> None:

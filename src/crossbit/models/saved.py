@@ -17,6 +17,7 @@ from ..devices import AUTO
 from ..errors import InputError
 from ..features import Captions, Pipeline
 from ..features.base import file_sha256
+from ..features.trained_on import TrainedOn
 from .encoder import DualEncoder
 
 FORMAT = 1
@@ -63,6 +64,10 @@ class SavedModel:
                 f"{self.folder}: split.json is not the split that the model was fitted on; restore it or refit"
             )
         return split
+
+    def trained_on(self) -> TrainedOn:
+        """Return the contents that the model was trained on, none where it does not record them."""
+        return TrainedOn.load(self.folder, self.description)
 
 
 @final

@@ -108,7 +108,7 @@ class Demo:
                 notes.append(f"{recipe.name} is left out: {error}")
         shown = fitted[0]
         origin = Origin(shown.recipe.name, shown.recipe.parameters, 0, self.setup.dataset, self.setup.captions)
-        bundle = Bundle(shown.encoder, self.features.pipelines, self.data.split, origin)
+        bundle = Bundle(shown.encoder, self.features.pipelines, self.data.split, origin, self.features.trained_on())
         with atomic_folder(folder / "model") as model, atomic_folder(folder / "collection") as home:
             bundle.save(model)
             with Collection.create(home, model) as collection:
