@@ -102,6 +102,21 @@ def test_class_numbers_are_matched_across_both_sides(tmp_path, save):
     assert how == "class numbers, 3 classes"
 
 
+@pytest.mark.parametrize("save", SAVERS)
+def test_a_column_of_0_and_1_is_flags_or_numbers_as_the_user_says(tmp_path, save):
+    q, d = (str(save(tmp_path / n, np.array(v)[:, None])) for n, v in (("q", [1, 0]), ("d", [1, 0, 0])))
+    with pytest.raises(InputError, match=r"flags of one class, .*; choose --label-form flags or --label-form numbers"):
+        read_labels(q, d, (2, 3))
+    query, database, how = read_labels(q, d, (2, 3), "flags")
+    assert (query @ database.T).tolist() == [[True, False, False], [False, False, False]]
+    assert how == "flags of one class"
+    query, database, how = read_labels(q, d, (2, 3), "numbers")
+    assert (query @ database.T).tolist() == [[True, False, False], [False, True, True]]
+    assert how == "class numbers, 2 classes"
+    with pytest.raises(InputError, match="no form of labels 'words'; choose numbers or flags"):
+        read_labels(q, d, (2, 3), "words")
+
+
 def test_a_row_vector_of_class_numbers_is_read_as_matlab_means_it(tmp_path):
     path = str(save_mat5(tmp_path / "l", np.array([[1, 2, 1]])))
     assert read_labels(path, path, (3, 3)).query.shape == (3, 2)
@@ -119,8 +134,8 @@ def test_sparse_labels_of_matlab(tmp_path):
         (np.array([0, 1.5, 2]), np.arange(3), "class numbers are whole, but 1 are not, such as 1.5"),
         (np.array([0, np.nan, 2]), np.arange(3), "1 are not, such as nan"),
         (np.array([0, -1, 2]), np.arange(3), "1 class numbers are negative"),
-        (np.eye(3) * 2, np.eye(3), "multi-hot labels are 0 or 1, but 3 are not, such as 2.0"),
-        (np.ones((3, 2, 2)), np.ones((3, 2, 2)), r"a matrix or a vector, but this has shape \(3, 2, 2\)"),
+        (np.eye(3) * 2, np.eye(3), "multi-hot labels are 0 or 1, or else -1 or 1, but 3 are not, such as 2.0"),
+        (np.ones((3, 2, 2)), np.ones((3, 2, 2)), r"a matrix or a vector, but there is .* \(3, 2, 2\)"),
     ],
 )
 def test_what_is_no_label_is_refused(tmp_path, query, database, message):

@@ -122,6 +122,9 @@ def codes(
     measure: MeasuresOption = None,
     conventions: ConventionsOption = "",
     task: Annotated[str, typer.Option("--task", help="Name of this direction.")] = "query->database",
+    label_form: Annotated[
+        str, typer.Option("--label-form", help="What a column of 0 and 1 alone holds: numbers (of classes) or flags.")
+    ] = "",
     json: JsonFlag = False,
 ) -> None:
     """Score saved codes in .npy, .npz or .mat files.
@@ -138,7 +141,7 @@ def codes(
     measures = parse_all(measure or ([] if chosen else ["MAP", "MAP@50(over=hits)", "precision@100"]))
     sides = read_codes(query_codes, bits), read_codes(database_codes, bits)
     rows = len(sides[0].codes), len(sides[1].codes)
-    labels = read_labels(query_labels, database_labels, rows)
+    labels = read_labels(query_labels, database_labels, rows, label_form)
     for what, side in zip(("queries", "database"), sides, strict=True):
         print(f"{what}: {side.how}", file=sys.stderr)
     print(f"labels: {labels.how}", file=sys.stderr)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Shaped
 from numpy import ndarray
 
 from ..codes import Codes
+from ..data.label_arrays import decide_arrays
 from ..errors import InputError
 from ..io.arrays import Array, read_array
 
@@ -65,46 +66,17 @@ def _recognised(place: str, array: Shaped[ndarray, "n bits"]) -> tuple[Bool[ndar
     return plus, "-1/+1" if counts["-1"] or not counts["0"] else "0/1"
 
 
-def read_labels(query: str, database: str, rows: tuple[int, int]) -> ReadLabels:
-    """Return both sides' labels: multi-hot matrices (0/1 or bool), or a class number per item."""
-    places = query, database
-    arrays = [_upright(read_array(place), n) for place, n in zip(places, rows, strict=True)]
-    vectors = [array.ndim == 1 for array in arrays]
-    if vectors[0] != vectors[1]:
-        shapes = [f"{place} {array.shape}" for place, array in zip(places, arrays, strict=True)]
-        raise InputError(f"one side's labels are multi-hot, the other's class numbers: {' and '.join(shapes)}")
-    if vectors[0]:
-        a, b = (_class_numbers(place, array) for place, array in zip(places, arrays, strict=True))
-        classes = np.union1d(a, b)
-        if len(classes) * max(len(a), len(b)) > 1 << 32:
-            raise InputError(f"{len(classes):,} classes are too many: these are ids of items rather than labels")
-        return ReadLabels(a[:, None] == classes, b[:, None] == classes, f"class numbers, {len(classes)} classes")
-    hot = [_multi_hot(place, array) for place, array in zip(places, arrays, strict=True)]
-    return ReadLabels(hot[0], hot[1], f"multi-hot, {hot[0].shape[1]} classes")
+def read_labels(query: str, database: str, rows: tuple[int, int], form: str = "") -> ReadLabels:
+    """Return both sides' labels: multi-hot matrices, or a class number per item.
+
+    A column of 0 and 1 alone can be either, and is refused unless `form` says `numbers` or `flags`.
+    """
+    sides = {f"{side} labels {place}": place for side, place in (("query", query), ("database", database))}
+    arrays = {name: _upright(read_array(place), n) for (name, place), n in zip(sides.items(), rows, strict=True)}
+    of_query, of_database = decide_arrays(arrays, form, "--label-form ")
+    return ReadLabels(of_query.matrix, of_database.matrix, of_query.form)
 
 
 def _upright(array: Array, rows: int) -> Array:
-    """Return a matrix of one column, or one row for `rows` items as MATLAB keeps a vector, as a vector."""
-    column = array.ndim == 2 and (array.shape[1] == 1 or (array.shape == (1, rows) and rows > 1))
-    return array.ravel() if column else array
-
-
-def _class_numbers(place: str, array: Shaped[ndarray, "n"]) -> Shaped[ndarray, "n"]:
-    odd = ~np.isfinite(array) | (array != np.round(array))
-    if odd.any():
-        raise InputError(f"{place}: class numbers are whole, but {odd.sum():,} are not, such as {array[odd][0]}")
-    if array.dtype != bool and (array < 0).any():
-        raise InputError(f"{place}: {(array < 0).sum():,} class numbers are negative; leave unlabelled items out")
-    return array.astype(np.int64)
-
-
-def _multi_hot(place: str, array: Array) -> Bool[ndarray, "n classes"]:
-    if array.ndim != 2:
-        raise InputError(f"{place}: labels are a matrix or a vector, but this has shape {array.shape}")
-    odd = (array != 0) & (array != 1)
-    if odd.any():
-        raise InputError(
-            f"{place}: multi-hot labels are 0 or 1, but {odd.sum():,} are not, such as {array[odd].flat[0]}"
-        )
-    hot: ndarray = array == 1
-    return hot
+    """Return a matrix of one row for `rows` items, as MATLAB may keep a vector, as one of one column."""
+    return array.T if array.shape == (1, rows) and rows > 1 else array
