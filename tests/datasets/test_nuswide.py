@@ -139,6 +139,19 @@ def test_the_matlab_lists_of_iapr(tmp_path):
         load("iaprtc12", tmp_path)
 
 
+@pytest.mark.parametrize("said", [True, False])
+def test_names_in_a_file_of_version_73(tmp_path, said):
+    iapr(tmp_path)
+    with h5py.File(tmp_path / "imgList.mat", "w") as file:
+        refs, names = file.create_group("#refs#"), file.create_dataset("imgs", (1, 6), dtype=h5py.ref_dtype)
+        for n in range(6):
+            refs[f"r{n}"] = np.array([[ord(letter)] for letter in f"0{n}/é{n}.jpg"], np.uint16)
+            if said:
+                refs[f"r{n}"].attrs["MATLAB_class"] = np.bytes_("char")
+            names[0, n] = refs[f"r{n}"].ref
+    assert load("iaprtc12", tmp_path, query=2, train=3).ids[1] == "01/é1"
+
+
 def test_the_descriptions_of_iapr(tmp_path, caplog):
     for n in range(5):
         for folder, name in (("images", f"{n}.jpg"), ("annotations_complete_eng", f"{n}.eng")):

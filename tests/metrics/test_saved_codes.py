@@ -8,10 +8,10 @@ import pytest
 import scipy.io
 import scipy.sparse
 
+from crossbit.codes import hamming
 from crossbit.errors import InputError
-from crossbit.io import arrays
-from crossbit.io.arrays import read_array
-from crossbit.metrics.saved_codes import read_codes, read_labels
+from crossbit.io.arrays import read_array, stored
+from crossbit.metrics.saved_codes import read_codes, read_labels, read_sides
 
 SIGNS = np.array([[1, -1, 1, 1, -1, -1, 1, 1, 1, -1], [-1, -1, -1, 1, 1, 1, 1, -1, 1, 1]])
 
@@ -58,6 +58,31 @@ def test_every_form_in_every_format(tmp_path, save, form, bits, said):
     assert (codes.signs() == SIGNS).all()
     assert said.replace("\\", "") in how
     assert "2 codes of 10 " in how
+
+
+@pytest.mark.parametrize("bits", [4, 10, 12, 16])
+def test_bits_packed_from_the_low_end_are_recognised_by_their_padding(tmp_path, bits):
+    codes = np.random.default_rng(0).random((20, bits)) < 0.5
+    low, high = (np.packbits(codes, axis=1, bitorder=order) for order in ("little", "big"))
+    low, high = str(save_npy(tmp_path / "low", low)), str(save_npy(tmp_path / "high", high))
+    few = str(save_npy(tmp_path / "few", np.zeros((2, -(-bits // 8)), np.uint8)))
+    for place in (low, high):
+        read = read_codes(place, bits)
+        assert (hamming(read.codes, read.codes) == (codes[:, None] != codes).sum(2)).all()
+        zeros, whole = read_sides([few, place], bits)
+        assert (hamming(zeros.codes, whole.codes) == codes.sum(1)).all()
+    if bits % 8:
+        assert "the low bit of a byte first" in read_codes(low, bits).how
+        with pytest.raises(
+            InputError, match=r"high.npy is packed with the high bit of a byte first, .*low.npy with the"
+        ):
+            read_sides([low, high], bits)
+
+
+def test_padding_that_is_set_at_both_ends_is_refused(tmp_path):
+    path = save_npy(tmp_path / "x", np.full((2, 2), 255, np.uint8))
+    with pytest.raises(InputError, match=r"12-bit codes leave 4 bits of their last byte 0, .* check --bits"):
+        read_codes(str(path), 12)
 
 
 def test_bool_codes_are_said_to_be_bool(tmp_path):
@@ -194,16 +219,16 @@ def linked(path, outside):
 
 
 def test_hostile_files_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "LARGEST", 1 << 20)
+    monkeypatch.setattr(stored, "LARGEST", 1 << 20)
     cases = {
         bomb(tmp_path / "b.npz"): "unpacks to 2,097,152 bytes, more than",
-        objects(tmp_path / "o.npy"): "cannot be read as .npy: .*Python objects",
+        objects(tmp_path / "o.npy"): "holds Python objects, which are never unpickled",
         claimed(tmp_path / "c.npy"): "cannot be read as .npy",
         linked(tmp_path / "l.mat", tmp_path / "outside.h5"): "holds no array",
         save_mat5(tmp_path / "cells", np.array(["a", 1], object)): "holds object and not numbers",
         save_mat73(tmp_path / "huge", np.ones((2, 1 << 20))): "codes unpacks to 16,777,216 bytes, more than",
         save_mat5(tmp_path / "zeros", np.zeros((1 << 9, 1 << 9))): "codes unpacks to 2,097,152 bytes, more than",
-        save_mat5(tmp_path / "sparse", scipy.sparse.csc_matrix((1 << 20, 1 << 20))): "unpacks to 8,796,093,022,208",
+        save_mat5(tmp_path / "sparse", scipy.sparse.csc_matrix((1 << 20, 1 << 20))): "codes unpacks to 8,388,608 bytes",
     }
     for path, message in cases.items():
         name = "" if path.suffix != ".mat" or path.stem == "l" else ":codes"
@@ -223,7 +248,7 @@ def test_damaged_files_are_refused(tmp_path, suffix, content):
 
 
 def test_other_files_and_missing_ones(tmp_path):
-    with pytest.raises(InputError, match=r"arrays are read from .npy, .npz, .mat, not .pkl"):
+    with pytest.raises(InputError, match="is a pickle, which can run any code and is never read"):
         read_array(str(tmp_path / "x.pkl"))
     with pytest.raises(FileNotFoundError):
         read_array(str(tmp_path / "x.npy"))

@@ -127,19 +127,19 @@ def codes(
     ] = "",
     json: JsonFlag = False,
 ) -> None:
-    """Score saved codes in .npy, .npz or .mat files.
+    """Score saved codes in .npy, .npz, .mat, HDF5 or .pt files.
 
-    Codes are packed bits, 0/1, -1/+1 or bool; FILE:NAME selects one of several arrays. Labels are multi-hot matrices
-    or class numbers. Each value has a 95 % interval over queries.
+    Codes are packed bits, 0/1, -1/+1 or bool; FILE:NAME selects one of several arrays, FILE:a.b one in
+    a struct. Labels are multi-hot matrices or class numbers. Each value has a 95 % interval over queries.
     """
     from ..evaluation.tables import by_convention, for_people, quality, read_conventions
     from ..metrics import evaluate, parse_all
-    from ..metrics.saved_codes import read_codes, read_labels
+    from ..metrics.saved_codes import read_labels, read_sides
     from ..progress import bar
 
     chosen = read_conventions(conventions)
     measures = parse_all(measure or ([] if chosen else ["MAP", "MAP@50(over=hits)", "precision@100"]))
-    sides = read_codes(query_codes, bits), read_codes(database_codes, bits)
+    sides = read_sides([query_codes, database_codes], bits)
     rows = len(sides[0].codes), len(sides[1].codes)
     labels = read_labels(query_labels, database_labels, rows, label_form)
     for what, side in zip(("queries", "database"), sides, strict=True):

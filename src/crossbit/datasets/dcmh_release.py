@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from ..errors import InputError
 from .base import DatasetFolder
-from .matlab import read_matrix, read_names, stacked_images
+from .matlab import read_flag_matrix, read_matrix, read_names, stacked_images
 
 
 def release_layout(stem: str, *, tags: int, classes: int) -> str:
@@ -30,12 +30,12 @@ def read_release(
     folder: DatasetFolder, stem: str, *, tags: int, classes: int
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the ids, which are the pictures' names without ending or else row numbers, and columns for a `Corpus`."""
-    labels = read_matrix(folder.find(f"{stem}-lall.mat"), "LAll", classes) > 0
+    labels = read_flag_matrix(folder.find(f"{stem}-lall.mat"), "LAll", classes)
     bag = read_matrix(folder.find(f"{stem}-yall.mat"), "YAll", tags)
     fall, iall = (folder.path / f"{stem}-{letter}all.mat" for letter in "fi")
     names = read_names(fall, "FAll") if fall.exists() else [f"{row:06d}" for row in range(len(labels))]
-    if len(names) != len(labels) or len(bag) != len(labels):
-        raise InputError(f"{folder.path}: {len(labels)} rows of LAll, {len(bag)} of YAll, {len(names)} names")
+    if len(names) != len(labels) or bag.shape[0] != len(labels):
+        raise InputError(f"{folder.path}: {len(labels)} rows of LAll, {bag.shape[0]} of YAll, {len(names)} names")
     return tuple(PureWindowsPath(name).stem for name in names), {
         "labels": labels,
         "features": {"text": csr_array(bag, dtype=np.float32)},

@@ -15,7 +15,7 @@ from ..data.splits import instance_split, random_split
 from ..errors import InputError
 from ..io.text import leave_out, path_below
 from .base import DatasetFolder, DatasetInfo, Loader
-from .matlab import read_matrix, read_names
+from .matlab import read_flag_matrix, read_matrix, read_names
 
 WORDS, CLASSES = 2912, 255
 ANNOTATIONS = "annotations_complete_eng"
@@ -62,7 +62,7 @@ images/00/25.jpg ...
         return self._from_descriptions(folder) if folder.has(ANNOTATIONS) else self._from_mat(folder)
 
     def _from_mat(self, folder: DatasetFolder) -> Corpus:
-        labels = read_matrix(folder.find("labelList.mat"), "labels", CLASSES) > 0
+        labels = read_flag_matrix(folder.find("labelList.mat"), "labels", CLASSES)
         words = read_matrix(folder.find("tagList.mat"), "tags", WORDS)
         names = read_names(folder.find("imgList.mat"), "imgs")
         ids = tuple(name.removesuffix(".jpg") for name in names)

@@ -6,35 +6,52 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Bool, UInt8
 from numpy import ndarray
 from scipy.sparse import csr_array
 
 from ..data.pairs import Array
 from ..errors import InputError
-from ..io.arrays import open_hdf5, read_named, refuse_size
+from ..io.arrays import open_hdf5, plain_rows, read_named, refuse_size
 from ..io.text import LazySequence
 
+#: Numbers that are checked at a time.
+_BLOCK = 1 << 23
 
-def read_matrix(path: Path, key: str, columns: int) -> Shaped[ndarray, "n columns"]:
-    """Return a matrix of a MATLAB file with one row per item, whether it is stored so or transposed."""
+
+def read_matrix(path: Path, key: str, columns: int) -> Array:
+    """Return a matrix of a MATLAB file with one row per item, whether it is stored so or transposed; sparse as CSR."""
     matrix = read_named(path, key)
-    if columns not in matrix.shape or matrix.ndim != 2:
-        raise InputError(f"{path}: {key} must have {columns} columns, but its shape is {matrix.shape}")
-    rows: Shaped[ndarray, "n columns"] = matrix if matrix.shape[1] == columns else matrix.T
-    finite(rows, f"{path}: {key}")
-    return rows
+    shape: tuple[int, ...] = getattr(matrix, "shape", ())
+    if len(shape) != 2 or columns not in shape:
+        raise InputError(f"{path}: {key} must have {columns} columns, but its shape is {shape}")
+    rows = matrix if shape[1] == columns else matrix.T
+    return finite(rows if isinstance(rows, ndarray) else rows.tocsr(), f"{path}: {key}")
+
+
+def read_flag_matrix(path: Path, key: str, columns: int) -> Bool[ndarray, "n columns"]:
+    """Return such a matrix as flags: whether each number is above 0."""
+    flags: ndarray = plain_rows(read_matrix(path, key, columns), f"{path}: {key}") > 0
+    return flags
 
 
 def read_names(path: Path, key: str) -> tuple[str, ...]:
-    """Return a cell array of strings of a MATLAB file of version 5."""
-    cells = np.ravel(read_named(path, key))
-    if any(np.size(cell) != 1 or np.asarray(cell).dtype.kind != "U" for cell in cells):
+    """Return a cell array of strings of a MATLAB file, or the rows of its array of characters."""
+    names = [_name(cell) for cell in np.ravel(np.array(read_named(path, key), object))]
+    if any(name is None for name in names):
         raise InputError(f"{path}: {key} must be a cell array of names")
-    return tuple(str(np.ravel(cell)[0]).strip() for cell in cells)
+    return tuple(str(name).strip() for name in names)
+
+
+def _name(cell: Any) -> str | None:
+    """Return a text; MATLAB's characters are units of UTF-16, which other programs write without saying so."""
+    if isinstance(cell, ndarray) and cell.dtype == np.uint16 and cell.size == max(cell.shape, default=0):
+        return cell.astype("<u2").tobytes().decode("utf-16-le", "replace")
+    return cell if isinstance(cell, str) else None
 
 
 def stacked_images(path: Path, key: str) -> LazySequence[UInt8[ndarray, "h w 3"]]:
@@ -69,12 +86,22 @@ def indicator(rows: Iterable[Iterable[str]], vocabulary: Sequence[str]) -> csr_a
 
 
 def finite(matrix: Array, what: str) -> Array:
-    """Return a matrix whose every value is a finite number; others are refused with their place."""
+    """Return a matrix whose every value is a finite number; others are refused with their place, block by block."""
     if matrix.dtype.kind not in "biuf":
         raise InputError(f"{what} must be numbers, but its type is {matrix.dtype}")
-    bad = ~np.isfinite(matrix).all(axis=tuple(range(1, matrix.ndim)))
-    if bad.any():
-        raise InputError(
-            f"{what}: {bad.sum()} of {len(matrix)} rows hold NaN or infinity, the first is row {bad.argmax()}"
-        )
+    if matrix.dtype.kind == "f":
+        step = max(_BLOCK // max(int(np.prod(matrix.shape[1:])), 1), 1)
+        blocks = [_finite_rows(matrix[at : at + step]) for at in range(0, matrix.shape[0], step)]
+        bad = ~np.concatenate([np.ones(0, bool), *blocks])
+        if bad.any():
+            raise InputError(
+                f"{what}: {bad.sum()} of {len(bad)} rows hold NaN or infinity, the first is row {bad.argmax()}"
+            )
     return matrix
+
+
+def _finite_rows(block: Array) -> Bool[ndarray, "m"]:
+    if isinstance(block, ndarray):
+        return np.asarray(np.isfinite(block).all(axis=tuple(range(1, block.ndim))))
+    wrong = csr_array((~np.isfinite(block.data), block.indices, block.indptr), block.shape)
+    return np.asarray(wrong.sum(axis=1) == 0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Shaped
@@ -12,6 +13,9 @@ from ..codes import Codes
 from ..data.label_arrays import decide_arrays
 from ..errors import InputError
 from ..io.arrays import Array, read_array
+
+#: Whether the first of eight bits is the highest of a byte, or the lowest.
+Order: TypeAlias = Literal["big", "little"]
 
 
 class ReadCodes(NamedTuple):
@@ -31,18 +35,66 @@ class ReadLabels(NamedTuple):
 
 def read_codes(place: str, bits: int | None = None) -> ReadCodes:
     """Return the codes in a file: packed bits (uint8, with `bits`), 0/1, -1/+1 or bool, an item per row."""
+    return read_sides([place], bits)[0]
+
+
+def read_sides(places: Sequence[str], bits: int | None = None) -> list[ReadCodes]:
+    """Return the codes of several files that are compared; packed bits are taken in one order in all of them."""
+    sides = [(place, _matrix(place, bits)) for place in places]
+    packed = [side for side in sides if _packed(side[1], bits)]
+    order = _order(packed, bits) if packed and bits else "big"
+    return [_read(place, array, bits, order) for place, array in sides]
+
+
+def _matrix(place: str, bits: int | None) -> Array:
     array = read_array(place)
     if array.ndim != 2:
         raise InputError(f"{place}: codes are a matrix with an item per row, but this has shape {array.shape}")
-    if bits is not None and array.dtype == np.uint8 and array.shape[1] == -(-bits // 8) != bits:
-        return ReadCodes(Codes(array, bits), f"{len(array):,} codes of {bits} packed bits")
-    if bits is not None and array.shape[1] != bits:
+    if bits is not None and array.shape[1] != bits and not _packed(array, bits):
         raise InputError(
             f"{place}: {bits}-bit codes have {bits} columns, or {-(-bits // 8)} of packed uint8;"
             f" this is {array.dtype} with {array.shape[1]}"
         )
-    positive, kind = _recognised(place, array)
-    return ReadCodes(Codes.from_bits(positive), f"{len(array):,} codes of {array.shape[1]} bits, given as {kind}")
+    return array
+
+
+def _packed(array: Array, bits: int | None) -> bool:
+    return bits is not None and array.dtype == np.uint8 and array.shape[1] == -(-bits // 8) != bits
+
+
+def _read(place: str, array: Array, bits: int | None, order: Order) -> ReadCodes:
+    if not _packed(array, bits):
+        positive, kind = _recognised(place, array)
+        return ReadCodes(Codes.from_bits(positive), f"{len(array):,} codes of {array.shape[1]} bits, given as {kind}")
+    how = f"{len(array):,} codes of {bits} packed bits"
+    if order == "big":
+        return ReadCodes(Codes(array, bits or 0), how)
+    unpacked = np.unpackbits(array, axis=1, count=bits, bitorder="little")
+    return ReadCodes(
+        Codes.from_bits(unpacked > 0), f"{how}, the low bit of a byte first: its padding is at the other end"
+    )
+
+
+def _order(packed: Sequence[tuple[str, Array]], bits: int) -> Order:
+    """Return the order in which bits lie in bytes, which the padding of the last byte tells: it must be 0 everywhere.
+
+    Where there is no padding, or only zeros, both orders give the same distances.
+    """
+    padding = -bits % 8
+    masks: dict[Order, int] = {"big": 0xFF >> (8 - padding), "little": 0xFF & ~(0xFF >> padding)}
+    wrong = {order: [place for place, array in packed if (array[:, -1] & mask).any()] for order, mask in masks.items()}
+    for order in wrong:
+        if not wrong[order]:
+            return order
+    if {*wrong["big"]} & {*wrong["little"]}:
+        raise InputError(
+            f"{wrong['big'][0]}: {bits}-bit codes leave {padding} bits of their last byte 0, the lowest (as"
+            " numpy.packbits does) or the highest (bitorder='little'), but here both have ones; check --bits"
+        )
+    raise InputError(
+        f"{wrong['little'][0]} is packed with the high bit of a byte first, {wrong['big'][0]} with the low bit first:"
+        " pack both in one order, as numpy.packbits does"
+    )
 
 
 def _recognised(place: str, array: Shaped[ndarray, "n bits"]) -> tuple[Bool[ndarray, "n bits"], str]:
