@@ -10,7 +10,7 @@ import crossbit.datasets
 from crossbit.datasets import LOADERS, describe, load, loader, loader_class
 from crossbit.errors import InputError
 
-SHARED = {"base", "captioned", "dcmh_release", "matlab", "own_rows"}
+SHARED = {"base", "captioned", "dcmh_release", "image_features", "matlab", "own_rows"}
 
 
 def test_the_table_names_every_loader():

@@ -98,7 +98,7 @@ def test_damaged_lists_are_refused(folder, features, name, content, message):
         ({"image_feature": np.array([["a"], ["b"]]), "ids": np.array([1, 2])}, "must be numbers, but its type is <U1"),
         (
             {"image_feature": np.array([None, {}]), "ids": np.array([1, 2])},
-            "image_feature holds Python objects, which are never unpickled",
+            r"holds image_feature \(2,\), ids \(2,\), and image features are one matrix",
         ),
     ],
 )
@@ -130,6 +130,46 @@ def test_the_matlab_release(release):
     assert corpus.ids[-1] == "000005"
     savemat(folder / "mirflickr25k-fall.mat", {"FAll": np.array([[f"im{n}.jpg"] for n in NUMBERS], object)})
     assert load("mirflickr25k", folder, **SIZES).ids[-1] == "im10"
+
+
+def test_the_features_that_are_handed_out_beside_the_release(release):
+    folder, tags = release
+    vgg = np.random.default_rng(4).random((6, 8)).astype(np.float32)
+    savemat(folder / "mirflickr25k-iall-vgg.mat", {"XAll": vgg})
+    corpus = load("mirflickr25k", folder, **SIZES)
+    assert (corpus.features["image"] == vgg).all()
+    assert (corpus.features["text"].toarray() == tags).all()
+    assert "image" not in load("mirflickr25k", folder, precomputed=False, **SIZES).features
+    np.save(folder / "my-resnet.npy", vgg.T)
+    with pytest.raises(InputError, match=r"choose features=mirflickr25k-iall-vgg.mat or features=my-resnet.npy"):
+        load("mirflickr25k", folder, **SIZES)
+    turned = load("mirflickr25k", folder, features="my-resnet.npy", **SIZES)
+    assert (turned.features["image"] == vgg).all()
+    with pytest.raises(InputError, match=r"features=absent.npy: .*absent.npy does not exist"):
+        load("mirflickr25k", folder, features="absent.npy", **SIZES)
+
+
+@pytest.mark.parametrize("kind", ["pixels", "features"])
+def test_the_release_in_one_file(tmp_path, kind):
+    tags, rng = np.random.default_rng(2).integers(0, 2, (6, 1386)), np.random.default_rng(3)
+    images = rng.integers(0, 256, (6, 3, 5, 4), np.uint8) if kind == "pixels" else rng.random((4096, 6))
+    with h5py.File(tmp_path / "FLICKR-25K.mat", "w") as file:
+        file["YAll"], file["LAll"], file["images"] = tags.T, LABELS.T, images
+    corpus = load("mirflickr25k", tmp_path, **SIZES)
+    assert (corpus.labels == LABELS).all()
+    assert (corpus.features["text"].toarray() == tags).all()
+    if kind == "pixels":
+        assert (corpus.images[2] == images[2].transpose(2, 1, 0)).all()
+    else:
+        assert (corpus.features["image"] == images.T).all()
+
+
+def test_any_file_of_features_will_do_beside_the_lists(folder):
+    image = np.random.default_rng(1).random((6, 4))
+    np.save(folder / "resnet50.npy", image)
+    corpus = load("mirflickr25k", folder, **SIZES)
+    assert len(corpus) == 6
+    assert np.allclose(corpus.features["image"], image)
 
 
 @pytest.mark.parametrize(

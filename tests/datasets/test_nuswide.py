@@ -115,6 +115,23 @@ def test_the_matlab_release(tmp_path):
     assert corpus.ids[0] == "000000"
 
 
+def test_the_features_and_the_one_file_of_nus_wide(tmp_path):
+    rng = np.random.default_rng(0)
+    labels, tags, vgg = rng.integers(0, 2, (60, 10)), rng.integers(0, 2, (60, 1000)), rng.random((60, 8))
+    labels[:, 0] = 1
+    (tmp_path / "ucch").mkdir()
+    for name, key, value in (("xall-vgg", "XAll", vgg), ("yall", "YAll", tags), ("lall", "LAll", labels)):
+        savemat(tmp_path / "ucch" / f"nus-wide-tc10-{name}.mat", {key: value})
+    (tmp_path / "one").mkdir()
+    with h5py.File(tmp_path / "one" / "NUS-WIDE-TC10.mat", "w") as file:
+        file["text"], file["label"], file["image"] = tags.T, labels.T, vgg.T
+    for folder in ("ucch", "one"):
+        corpus = load("nuswide", tmp_path / folder, concepts=10, query=10, train=20)
+        assert (corpus.labels == labels).all()
+        assert (corpus.features["text"].toarray() == tags).all()
+        assert (corpus.features["image"] == vgg).all()
+
+
 def iapr(folder):
     rng = np.random.default_rng(0)
     labels, words = rng.integers(0, 2, (6, 255)), rng.integers(0, 2, (6, 2912))
@@ -150,6 +167,24 @@ def test_names_in_a_file_of_version_73(tmp_path, said):
                 refs[f"r{n}"].attrs["MATLAB_class"] = np.bytes_("char")
             names[0, n] = refs[f"r{n}"].ref
     assert load("iaprtc12", tmp_path, query=2, train=3).ids[1] == "01/é1"
+
+
+def test_features_of_iapr(tmp_path):
+    iapr(tmp_path)
+    vgg = np.random.default_rng(1).random((6, 8))
+    np.save(tmp_path / "features.npy", vgg)
+    assert (load("iaprtc12", tmp_path, query=2, train=3).features["image"] == vgg).all()
+
+
+def test_the_one_file_of_iapr(tmp_path):
+    rng = np.random.default_rng(1)
+    image, words, labels = rng.random((6, 8)), rng.integers(0, 2, (6, 2912)), rng.integers(0, 2, (6, 255))
+    parts = {"VDatabase": image[:4], "VTest": image[4:], "YDatabase": words[:4], "YTest": words[4:]}
+    savemat(tmp_path / "iapr-tc12-rand.mat", {**parts, "databaseL": labels[:4], "testL": labels[4:]})
+    corpus = load("iaprtc12", tmp_path, query=2, train=3)
+    assert (corpus.features["image"] == image).all()
+    assert (corpus.features["text"].toarray() == words).all()
+    assert (corpus.labels == labels).all()
 
 
 def test_the_descriptions_of_iapr(tmp_path, caplog):

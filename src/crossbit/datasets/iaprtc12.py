@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import ClassVar, final
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from ..data.corpus import Corpus
 from ..data.splits import instance_split, random_split
 from ..errors import InputError
+from ..io.arrays import plain_rows, read_named
 from ..io.text import leave_out, path_below
 from .base import DatasetFolder, DatasetInfo, Loader
-from .matlab import read_flag_matrix, read_matrix, read_names
+from .image_features import image_features
+from .matlab import finite, read_flag_matrix, read_matrix, read_names
 
 WORDS, CLASSES = 2912, 255
 ANNOTATIONS = "annotations_complete_eng"
+#: The file of UCCH's authors and its arrays, read in their code; its rows are shuffled, the queries last.
+UCCH_FILE = "iapr-tc12-rand.mat"
 
 
 @final
@@ -32,6 +36,8 @@ class IaprTc12(Loader):
     query: int = 2000
     train: int = 10_000
     seed: int = 0
+    features: str = ""
+    """A file of image features, as FILE or FILE:NAME below the folder; by default the one that looks like one."""
 
     info: ClassVar[DatasetInfo] = DatasetInfo(
         name="iaprtc12",
@@ -47,6 +53,10 @@ class IaprTc12(Loader):
 tagList.mat    tags, pairs x {WORDS} words
 imgList.mat    imgs, the pictures' names, e.g. 00/25.jpg
 images/        optional: the pictures
+*features*.npy, or another such file  optional: image features, a row per pair
+
+or, in one file:
+{UCCH_FILE}  VDatabase and VTest: image features; YDatabase and YTest: {WORDS} words; databaseL and testL
 
 or, as ImageCLEF hands it out:
 images/00/25.jpg ...
@@ -59,20 +69,42 @@ images/00/25.jpg ...
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pairs; an item's id is its picture's name, e.g. 00/25."""
         folder = DatasetFolder.of(self.info, data_dir)
+        if folder.has(UCCH_FILE):
+            return self._from_ucch(folder.path / UCCH_FILE)
         return self._from_descriptions(folder) if folder.has(ANNOTATIONS) else self._from_mat(folder)
+
+    def _from_ucch(self, path: Path) -> Corpus:
+        labels = np.concatenate([read_flag_matrix(path, name, CLASSES) for name in ("databaseL", "testL")])
+        words = vstack([csr_array(read_matrix(path, name, WORDS)) for name in ("YDatabase", "YTest")], format="csr")
+        images = np.concatenate([plain_rows(read_named(path, name), str(path)) for name in ("VDatabase", "VTest")])
+        ids = tuple(f"{row:06d}" for row in range(len(labels)))
+        return Corpus(
+            self.info.name,
+            ids,
+            random_split("random", ids, query=self.query, train=self.train, seed=self.seed),
+            labels=labels,
+            features={
+                "image": finite(images, f"{path}: VDatabase and VTest"),
+                "text": csr_array(words, dtype=np.float32),
+            },
+        )
 
     def _from_mat(self, folder: DatasetFolder) -> Corpus:
         labels = read_flag_matrix(folder.find("labelList.mat"), "labels", CLASSES)
         words = read_matrix(folder.find("tagList.mat"), "tags", WORDS)
         names = read_names(folder.find("imgList.mat"), "imgs")
         ids = tuple(name.removesuffix(".jpg") for name in names)
+        given = image_features(folder, self.features)
         return Corpus(
             self.info.name,
             ids,
             random_split("random", ids, query=self.query, train=self.train, seed=self.seed),
             images=[path_below(folder.path / "images", name) for name in names] if folder.has("images") else None,
             labels=labels,
-            features={"text": csr_array(words, dtype=np.float32)},
+            features={
+                "text": csr_array(words, dtype=np.float32),
+                **({"image": given.of(len(ids))} if given else {}),
+            },
         )
 
     def _from_descriptions(self, folder: DatasetFolder) -> Corpus:

@@ -15,11 +15,11 @@ from ..data.corpus import Corpus
 from ..data.pairs import Modality
 from ..data.splits import random_split
 from ..errors import InputError
-from ..io.arrays import read_named
 from ..io.text import leave_out, read_flags, read_lines
 from .base import DatasetFolder, DatasetInfo, Loader
-from .dcmh_release import has_release, read_release, release_layout
-from .matlab import finite, indicator
+from .dcmh_release import ReleaseParts, find_release, read_release, release_layout
+from .image_features import ImageFeatures, image_features
+from .matlab import indicator
 
 # fmt: off
 CLASSES = (
@@ -29,7 +29,7 @@ CLASSES = (
 )
 # fmt: on
 TAGS = 1386
-FEATURES = "mobilenet_features_15677.npz"
+MERGED = ("FLICKR-25K.mat", "MIRFLICKR25K.mat")
 IMAGES = ("images128", "mirflickr")
 
 
@@ -46,7 +46,9 @@ class Mirflickr25k(Loader):
     train: int = 5000
     seed: int = 0
     precomputed: bool = True
-    """Whether the feature file, where it is there, says which pairs make up the corpus."""
+    """Whether a file of image features, where there is one, is read; its `ids` say which pairs make up the corpus."""
+    features: str = ""
+    """That file, as FILE or FILE:NAME below the folder; by default the one that looks like one."""
 
     info: ClassVar[DatasetInfo] = DatasetInfo(
         name="mirflickr25k",
@@ -60,10 +62,10 @@ all_tags.txt           its tags, between commas
 all_labels.txt         its 24 labels, 0 or 1, between blanks
 TagList.txt            the vocabulary: one tag per line
 {" or ".join(f"{folder}/" for folder in IMAGES)}  the pictures, im1.jpg ...
-{FEATURES}  optional: image_feature and ids, the numbers of the pictures
+*features*.npz, or another file of features  optional: a row per pair, or ids, the numbers of the pictures
 
 or, as released with DCMH:
-{release_layout("mirflickr25k", tags=TAGS, classes=len(CLASSES))}""",
+{release_layout("mirflickr25k", tags=TAGS, classes=len(CLASSES), merged=MERGED[0])}""",
         contents="20,015 pairs of a photo and its tags (as many of them as have pictures or features), 24 classes, one"
         " or more per pair; split, drawn with seed 0: 2,000 query, the rest the database, 5,000 of it train",
     )
@@ -71,7 +73,8 @@ or, as released with DCMH:
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the pairs in the order of their lists; a pair's text is its tags between blanks."""
         folder = DatasetFolder.of(self.info, data_dir)
-        return self._from_mat(folder) if has_release(folder, "mirflickr25k") else self._from_lists(folder)
+        release = find_release(folder, "mirflickr25k", MERGED)
+        return self._from_mat(folder, release) if release else self._from_lists(folder)
 
     def _from_lists(self, folder: DatasetFolder) -> Corpus:
         names = [Path(line).stem for line in read_lines(folder.find("all_imgs.txt"))]
@@ -79,8 +82,9 @@ or, as released with DCMH:
         labels = read_flags(folder.find("all_labels.txt"), (len(names), len(CLASSES)))
         vocabulary = read_lines(folder.find("TagList.txt"))
         features: dict[Modality, Float[ndarray, "n d"]] = {}
-        if self.precomputed and folder.has(FEATURES):
-            kept, features["image"] = _features(folder.find(FEATURES), names)
+        given = image_features(folder, self.features) if self.precomputed else None
+        if given:
+            kept, features["image"] = _features(given, names)
             listed = [names[row] for row in kept]
             pictures = _pictures(folder, listed) if any(map(folder.has, IMAGES)) else {}
         else:
@@ -99,23 +103,26 @@ or, as released with DCMH:
             features={**features, "text": indicator(chosen, vocabulary)},
         )
 
-    def _from_mat(self, folder: DatasetFolder) -> Corpus:
-        ids, columns = read_release(folder, "mirflickr25k", tags=TAGS, classes=len(CLASSES))
+    def _from_mat(self, folder: DatasetFolder, release: ReleaseParts) -> Corpus:
+        chosen = self.features if self.precomputed else None
+        ids, columns = read_release(folder, release, tags=TAGS, classes=len(CLASSES), features=chosen)
         split = random_split("random", ids, query=self.query, train=self.train, seed=self.seed)
         return Corpus(self.info.name, ids, split, classes=CLASSES, **columns)
 
 
-def _features(path: Path, names: Sequence[str]) -> tuple[list[int], Float[ndarray, "n d"]]:
+def _features(given: ImageFeatures, names: Sequence[str]) -> tuple[list[int], Float[ndarray, "n d"]]:
     """Return the rows of the lists that have features, and the features."""
-    features = finite(read_named(path, "image_feature"), f"{path}: image_feature")
+    if given.ids is None:
+        return [*range(len(names))], given.of(len(names)).astype(np.float32, copy=False)
     row_of = {name: row for row, name in enumerate(names)}
-    stems = [f"im{number}" for number in read_named(path, "ids")]
+    stems = [f"im{number}" for number in np.ravel(given.ids)]
     unknown = [stem for stem in stems if stem not in row_of]
-    if unknown or len(stems) != len(features):
+    if unknown or len(stems) != len(given.matrix):
         raise InputError(
-            f"{path}: {len(features)} rows, {len(stems)} ids and {len(unknown)} ids that all_imgs.txt does not list"
+            f"{given.place}: {len(given.matrix)} rows, {len(stems)} ids and {len(unknown)} ids that all_imgs.txt does"
+            " not list"
         )
-    return [row_of[stem] for stem in stems], features.astype(np.float32)
+    return [row_of[stem] for stem in stems], given.matrix.astype(np.float32, copy=False)
 
 
 def _pictures(folder: DatasetFolder, names: Sequence[str]) -> dict[str, Path]:

@@ -17,9 +17,11 @@ from ..data.splits import Split, class_balanced_split, random_split
 from ..errors import InputError
 from ..io.text import flag_blocks, leave_out, path_below, read_flags, read_lines
 from .base import DatasetFolder, DatasetInfo, Loader
-from .dcmh_release import has_release, read_release, release_layout
+from .dcmh_release import ReleaseParts, find_release, read_release, release_layout
+from .image_features import image_features
 
 TAGS = 1000
+MERGED = {10: ("NUS-WIDE-TC10.mat",), 21: ("NUS-WIDE-TC21.mat",)}
 SIZES = {10: (2000, 5000), 21: (2100, 10_500), 81: (5000, 10_000)}  # query and train; published with each variant
 
 
@@ -38,6 +40,8 @@ class NusWide(Loader):
     query: int | None = None
     train: int | None = None
     seed: int = 0
+    features: str = ""
+    """A file of image features, as FILE or FILE:NAME below the folder; by default the one that looks like one."""
 
     info: ClassVar[DatasetInfo] = DatasetInfo(
         name="nuswide",
@@ -54,9 +58,10 @@ Groundtruth/AllLabels/Labels_<concept>.txt  one 0 or 1 per line, 81 files
 NUS_WID_Tags/AllTags1k.txt                  1,000 tags, 0 or 1, per line
 NUS_WID_Tags/TagList1k.txt                  the vocabulary: one tag per line
 Flickr/                                     optional: the pictures
+*features*.npy, or another such file        optional: image features, one row per picture of the list
 
 or, as released with DCMH (tc10 or tc21):
-{release_layout("nus-wide-tc10", tags=TAGS, classes=10)}""",
+{release_layout("nus-wide-tc10", tags=TAGS, classes=10, merged=MERGED[10][0])}""",
         contents="pairs of a photo and its tags that have one of the concepts: published as 186,577 for 10 and 195,834"
         " for 21 of them (not checked here); split: 2,000 query, 200 of each of 10 classes, and 5,000 train, or 2,100"
         " and 10,500 of 21, drawn with seed 0, the rest and the training part form the database",
@@ -66,7 +71,8 @@ or, as released with DCMH (tc10 or tc21):
         """Return the pairs in the order of their list; a pair's text is its tags between blanks."""
         folder = DatasetFolder.of(self.info, data_dir)
         stem = f"nus-wide-tc{self.concepts}"
-        return self._from_mat(folder, stem) if has_release(folder, stem) else self._from_lists(folder)
+        release = find_release(folder, stem, MERGED.get(self.concepts, ()))
+        return self._from_mat(folder, release) if release else self._from_lists(folder)
 
     def _from_lists(self, folder: DatasetFolder) -> Corpus:
         names = [line.strip().replace("\\", "/") for line in read_lines(folder.find("ImageList/Imagelist.txt"))]
@@ -78,6 +84,7 @@ or, as released with DCMH (tc10 or tc21):
             kept &= np.diff(tags.indptr) > 0
         if folder.has("Flickr"):
             kept &= _pictured(folder.path / "Flickr", names)
+        given = image_features(folder, self.features)
         rows = np.flatnonzero(kept)
         ids = tuple(names[row].removesuffix(".jpg") for row in rows)
         return Corpus(
@@ -88,11 +95,11 @@ or, as released with DCMH (tc10 or tc21):
             texts=[(" ".join(vocabulary[tag] for tag in tags.indices[a:b]),) for a, b in _spans(tags, rows)],
             labels=labels[rows],
             classes=classes,
-            features={"text": tags[rows]},
+            features={"text": tags[rows], **({"image": given.of(len(names))[rows]} if given else {})},
         )
 
-    def _from_mat(self, folder: DatasetFolder, stem: str) -> Corpus:
-        ids, columns = read_release(folder, stem, tags=TAGS, classes=self.concepts)
+    def _from_mat(self, folder: DatasetFolder, release: ReleaseParts) -> Corpus:
+        ids, columns = read_release(folder, release, tags=TAGS, classes=self.concepts, features=self.features)
         return Corpus(self.info.name, ids, self._split(ids, columns["labels"]), **columns)
 
     def _split(self, ids: Sequence[str], labels: Bool[ndarray, "n classes"]) -> Split:
