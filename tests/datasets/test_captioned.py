@@ -112,8 +112,8 @@ def test_captions_without_their_picture_are_counted_or_refused(tmp_path, caplog)
         ("dataset_flickr8k.json", b"{", "is not JSON"),
         ("dataset_flickr8k.json", b"[" * 100_000, "is not JSON"),
         ("captions.txt", b"image,caption\na.jpg,caf\xe9\n", r"captions.txt: line 2 is not UTF-8 \(byte 0xe9\)"),
-        ("captions.txt", b"image,caption\na.jpg\n", r"row 2 must be a picture and a caption, not \['a.jpg'\]"),
-        ("captions.txt", b'image,caption\na.jpg,"b\n', "is not a CSV table"),
+        ("captions.txt", b"image,caption\na.jpg\n", r"line 2 must be a picture and a caption, not \['a.jpg'\]"),
+        ("captions.txt", b'image,caption\na.jpg,"b\n', "line 2: the quote before .* is never closed"),
         ("captions.txt", b"image,caption\n../a.jpg,b\n", "'../a.jpg' leads out of"),
         (
             "Flickr8k.token.txt",
@@ -261,3 +261,18 @@ def test_the_real_part_of_coco(data_dir, caplog):
     assert "80 of 239 pictures have no class in any" in caplog.text
     assert labelled.labels.shape == (159, 80)
     assert labelled.classes[:2] == ("person", "bicycle")
+
+
+def test_results_of_flickr30k_may_hold_bars_and_lack_one(tmp_path):
+    pictures(tmp_path / "images")
+    said = [f"{name}| {n}| caption {n} ." for name in NAMES for n in range(5)]
+    said[4] = f"{NAMES[0]}| 4   a dog on a lawn ."
+    said[5] = f"{NAMES[1]}| 0| left | right ."
+    said[6] = f'{NAMES[1]}| 1| "hello" , she says'
+    (tmp_path / "results.csv").write_text("\n".join(["image_name| comment_number| comment", *said]))
+    texts = load("flickr30k", tmp_path).texts
+    assert texts[0][3:] == ("caption 3 .", "a dog on a lawn .")
+    assert texts[1][:2] == ("left | right .", '"hello" , she says')
+    (tmp_path / "results.csv").write_text("image_name| comment_number| comment\nno bar here\n")
+    with pytest.raises(InputError, match=r"line 2 must be picture.jpg. number. sentence, not 'no bar here'"):
+        load("flickr30k", tmp_path)

@@ -102,7 +102,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(folder, name):
         ),
         ("captions.csv", b"image,text\n", "lists no pictures"),
         ("captions.csv", b"", "lists no pictures"),
-        ("captions.csv", b'image,text\n"b.png,one\n', "is not a CSV table"),
+        ("captions.csv", b'image,text\n"b.png,one\n', "line 2: the quote before .* is never closed"),
         ("captions.jsonl", b'{"image": "b.png"\n', "line 1 is not JSON"),
         ("captions.jsonl", b"[1]\n", "line 1 must be an object with image and text"),
         ("captions.jsonl", b'{"image": 3, "text": "x"}\n', "entry 1 needs image and text"),

@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeAlias, final
 from ..data.corpus import Corpus
 from ..data.splits import Split, instance_split
 from ..errors import InputError
-from ..io.text import leave_out, path_below, read_csv, read_lines, read_text
+from ..io.delimited import read_delimited
+from ..io.text import leave_out, path_below, read_lines, read_text
 
 #: What happens to captions whose picture is missing.
 OnMissing: TypeAlias = Literal["skip", "fail"]
@@ -50,13 +51,13 @@ def read_tokens(path: Path) -> list[Captioned]:
     return grouped(pairs)
 
 
-def read_captions_csv(path: Path, delimiter: str = ",") -> list[Captioned]:
-    """Return the items of a table whose first column is the picture and whose last is the caption."""
-    rows = read_csv(path, delimiter)
-    for number, row in enumerate(rows, 1):
-        if len(row) < 2:
-            raise InputError(f"{path}: row {number} must be a picture and a caption, not {row}")
-    return grouped([(row[0].strip(), row[-1].strip()) for row in rows[1:]])
+def read_captions_csv(path: Path) -> list[Captioned]:
+    """Return the items of a CSV table whose first column is the picture and whose last is the caption."""
+    rows = read_delimited(path).rows
+    for number, cells in rows:
+        if len(cells) < 2:
+            raise InputError(f"{path}: line {number} must be a picture and a caption, not {cells}")
+    return grouped([(cells[0].strip(), cells[-1].strip()) for _, cells in rows])
 
 
 def read_json(path: Path) -> Any:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
 
 from ..data.corpus import Corpus
+from ..errors import InputError
+from ..io.text import read_lines
 from .base import DatasetFolder, DatasetInfo, Loader
 from .captioned import (
     KARPATHY,
+    Captioned,
     OnMissing,
     caption_corpus,
     found_pictures,
-    read_captions_csv,
+    grouped,
     read_karpathy,
     read_tokens,
 )
@@ -53,8 +57,20 @@ results.csv               picture.jpg| number| sentence per line, below a headin
             case ".json":
                 items = read_karpathy(path)
             case ".csv":
-                items = read_captions_csv(path, "|")
+                items = _read_results(path)
             case _:
                 items = read_tokens(path)
         pictures = found_pictures(items, folder.find("images", "flickr30k-images", "flickr30k_images"), self.missing)
         return caption_corpus(self.info.name, items, pictures, self.seed)
+
+
+def _read_results(path: Path) -> list[Captioned]:
+    """Return the items of results.csv; a sentence may hold bars, and the bar before it may be missing."""
+    pairs = []
+    for number, line in enumerate(read_lines(path)[1:], 2):
+        match = re.fullmatch(r"([^|]+)\|\s*[0-9]+\b\s*\|?(.*)", line)
+        if match:
+            pairs.append((match[1].strip(), match[2].strip()))
+        elif line.strip():
+            raise InputError(f"{path}: line {number} must be picture.jpg| number| sentence, not {line[:60]!r}")
+    return grouped(pairs)

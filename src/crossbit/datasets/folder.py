@@ -10,7 +10,8 @@ from typing import Any, ClassVar, final
 
 from ..data.corpus import Corpus
 from ..errors import InputError
-from ..io.text import read_csv, read_lines
+from ..io.delimited import read_delimited
+from ..io.text import read_lines
 from .base import DatasetFolder, DatasetInfo, Loader
 from .captioned import OnMissing
 from .own_rows import OwnPicture, Retrieval, RowOptions, split_labels
@@ -59,8 +60,8 @@ the pictures     where the column image says, below this folder; a picture with 
 
 
 def _csv(path: Path) -> Iterator[Mapping[str, Any]]:
-    heading, *rows = read_csv(path) or [[]]
-    for number, row in enumerate(rows, 1):
+    heading, rows, _ = read_delimited(path)
+    for number, (_, row) in enumerate(rows, 1):
         if any(row[len(heading) :]):
             raise InputError(
                 f"{path}: entry {number} has {len(row)} cells, but there are {len(heading)} columns:"

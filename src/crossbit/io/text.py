@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import codecs
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -55,14 +54,24 @@ def path_below(folder: Path, name: str) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text; bytes that are not UTF-8 are refused with their line."""
-    data = path.read_bytes()
+    """Return a file's text in UTF-8, or in UTF-16 with its mark; bytes that are neither are refused with their line."""
+    return decoded(path.read_bytes(), str(path))[0]
+
+
+def decoded(data: bytes, name: str) -> tuple[str, str]:
+    """Return the text of a file and its encoding, UTF-8 or UTF-16, without the mark of its order of bytes.
+
+    >>> decoded("\ufeffна".encode("utf-16-le"), "a.txt"), decoded("на".encode(), "a.txt")
+    (('на', 'UTF-16'), ('на', 'UTF-8'))
+    """
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    shown = encoding.removesuffix("-sig").upper()
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding), shown
     except UnicodeDecodeError as fault:
         line = data.count(b"\n", 0, fault.start) + 1
         raise InputError(
-            f"{path}: line {line} is not UTF-8 (byte 0x{data[fault.start]:02x}); convert the file, e.g. with iconv"
+            f"{name}: line {line} is not {shown} (byte 0x{data[fault.start]:02x}); convert the file, e.g. with iconv"
         ) from None
 
 
@@ -73,16 +82,6 @@ def read_lines(path: Path, count: int | None = None) -> list[str]:
     if count is not None and len(lines) != count:
         raise InputError(f"{path} has {len(lines)} lines, but there are {count} items")
     return lines
-
-
-def read_csv(path: Path, delimiter: str = ",") -> list[list[str]]:
-    """Return the rows of a table in text, without its empty lines; between commas, cells may be quoted."""
-    lines = io.StringIO(read_text(path), newline="")
-    quotes = '"' if delimiter == "," else None
-    try:
-        return [row for row in csv.reader(lines, delimiter=delimiter, quotechar=quotes, strict=True) if row]
-    except csv.Error as fault:
-        raise InputError(f"{path} is not a CSV table: {fault}") from None
 
 
 def flag_blocks(path: Path, columns: int) -> Iterator[Bool[ndarray, "n columns"]]:

@@ -4,7 +4,7 @@
 
     record     ReadOptions, Entry, Record, Records, ReadingReport: what is read, and what was made of it
     kinds      the endings of pictures, lists and everything else, and the folders that systems keep for themselves
-    rows       the rows of a .csv, .tsv, .jsonl or .parquet file
+    rows       the rows of a .csv, .tsv or .jsonl file      parquet   those of a .parquet file, and the pictures inside
     columns    which column is the image, the texts, the labels, the id; every other one is metadata
     values     the values of cells: texts stay texts
     lists      a list becomes entries

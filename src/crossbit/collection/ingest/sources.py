@@ -15,7 +15,8 @@ from typing import Any, TextIO, final
 from ...data.corpus import Corpus
 from ...datasets.own_rows import split_labels
 from ...errors import InputError
-from ...io.text import LazySequence, path_below, read_csv, read_lines
+from ...io.delimited import read_delimited
+from ...io.text import LazySequence, path_below, read_lines
 from ..item import Raw
 
 #: Endings of the files that are taken for pictures.
@@ -59,8 +60,8 @@ def records_of(path: Path) -> Iterator[Mapping[str, Any]]:
             if line.strip():
                 yield _object(line, f"{path}: line {number}")
     elif suffix in (".csv", ".tsv"):
-        heading, *rows = read_csv(path, "\t" if suffix == ".tsv" else ",") or [[]]
-        for number, row in enumerate(rows, 1):
+        heading, rows, _ = read_delimited(path, "\t" if suffix == ".tsv" else ",")
+        for number, (_, row) in enumerate(rows, 1):
             if len(row) > len(heading):
                 raise InputError(
                     f"{path}: entry {number} has {len(row)} cells for {len(heading)} columns; a text with a comma"

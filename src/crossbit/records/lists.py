@@ -1,0 +1,137 @@
+"""A list becomes entries: its pictures, texts, labels and metadata, with a statement of what was taken for what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..data.labels import Labels, decide, join
+from ..errors import InputError
+from .columns import Columns, choose
+from .record import Entry, Named, ReadingReport, ReadOptions
+from .rows import Row, RowTable, read_rows
+from .values import declared, numbers, plain, typed
+
+
+class Listed(NamedTuple):
+    """An entry for each row of a list, and the classes of its labels in the order in which they are numbered."""
+
+    entries: list[Entry]
+    classes: tuple[str, ...]
+
+
+def read_list(path: Path, options: ReadOptions, report: ReadingReport) -> Listed:
+    """Return the entries of a .csv, .tsv, .jsonl, .json or .parquet file; the report says what was taken for what.
+
+    Raises:
+        InputError: where the file, or a cell of it, cannot be read for certain; it names the line.
+
+    """
+    return _listed(read_rows(path), options, report)
+
+
+def entries_of(
+    rows: Sequence[Row], columns: Sequence[str], options: ReadOptions, name: str, report: ReadingReport
+) -> Listed:
+    """Return the entries of rows from elsewhere, whose cells have their own types; `name` is that of their source."""
+    return _listed(RowTable(name, tuple(columns), rows), options, report)
+
+
+def _listed(table: RowTable, options: ReadOptions, report: ReadingReport) -> Listed:
+    if not table.rows:
+        report.taken.append(f"{table.name}: no rows")
+        return Listed([], ())
+    pictures = [name for name in table.columns if callable(_first(table.cells(name)))]
+    columns = choose(table.columns, options, table.name, pictures)
+    labels = _labels(table, columns)
+    metadata, notes = _metadata(table, columns, options.types)
+    entries = []
+    for number, (where, cells) in enumerate(table.rows):
+        texts = [text for column in columns.texts for text in _texts(cells.get(column), column, where)]
+        image = None if columns.image is None else _image(cells.get(columns.image), columns.image, where)
+        id_ = None if columns.id is None else _id(cells.get(columns.id), columns.id, where)
+        entries.append(Entry(where, image, id_, texts, [], metadata[number]))
+    for entry, names in zip(entries, labels.names() if labels else (), strict=bool(labels)):
+        entry.labels = names
+    statement = f"{table.name}: {columns.statement(labels.form if labels else '')}"
+    unread = [f"{name!r} holds bytes and is left out" for name in pictures if name != columns.image]
+    report.taken.append("; ".join([statement, *table.notes, *notes, *unread, *columns.advice()]))
+    return Listed(entries, labels.classes if labels else ())
+
+
+def _first(cells: Sequence[Any]) -> Any:
+    return next((cell for cell in cells if cell is not None), None)
+
+
+def _labels(table: RowTable, columns: Columns) -> Labels | None:
+    if not columns.labels:
+        return None
+    try:
+        return join({name: decide(table.cells(name), name, form) for name, form in columns.labels.items()})
+    except InputError as fault:
+        raise InputError(f"{table.name}: {fault}") from None
+
+
+def _texts(cell: Any, column: str, where: str) -> list[str]:
+    """Return the texts of a cell: a text, a number as it is written, or a list of them."""
+    texts = []
+    for each in cell if isinstance(cell, list | tuple) else [cell]:
+        if isinstance(each, dict | list | bytes) or callable(each):
+            raise InputError(f"{where}: {column} must be a text or a list of texts, not {each!r:.60}")
+        if each is not None and not (isinstance(each, float) and math.isnan(each)):
+            texts.append(str(each).strip())
+    return [text for text in texts if text]
+
+
+def _image(cell: Any, column: str, where: str) -> Named | None:
+    if cell is None or callable(cell) or (isinstance(cell, float) and math.isnan(cell)):
+        return cell if callable(cell) else None
+    if not isinstance(cell, str):
+        raise InputError(f"{where}: {column} must be the path of a picture, not {cell!r:.60}")
+    return cell.strip() or None
+
+
+def _id(cell: Any, column: str, where: str) -> str | None:
+    if isinstance(cell, float) and cell == cell // 1:  # Parquet writes whole numbers so where one is missing
+        cell = int(cell)
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    if not isinstance(cell, str | int) or isinstance(cell, bool):
+        raise InputError(f"{where}: {column} must be a text or a whole number, not {cell!r:.60}")
+    return str(cell).strip() or None
+
+
+def _metadata(table: RowTable, columns: Columns, types: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the metadata of each row, and what to say of columns that could be taken for numbers."""
+    kinds = declared(types, columns.metadata, table.name)
+    metadata: list[dict[str, Any]] = [{} for _ in table.rows]
+    notes = []
+    for name in columns.metadata:
+        cells, note = _values(table, name, kinds.get(name))
+        notes += [f"{name!r} is {note}"] if note else []
+        for row, cell in zip(metadata, cells, strict=True):
+            if cell is not None:
+                row[name] = cell
+    if "metadata" in columns.metadata:
+        metadata = [_merged(row) for row in metadata]
+    return metadata, notes
+
+
+def _values(table: RowTable, name: str, kind: str | None) -> tuple[list[Any], str]:
+    """Return the values of a column, and what to say of it."""
+    cells = table.cells(name)
+    if table.written:
+        cells = [cell and (cell.strip() or None) for cell in cells]
+    if kind is not None:
+        return typed(cells, kind, name, lambda row: table.rows[row].where), ""
+    return numbers(cells) if table.written else ([*map(plain, cells)], "")
+
+
+def _merged(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a row whose column `metadata` holds an object of more."""
+    inner = row.get("metadata")
+    if not isinstance(inner, Mapping):
+        return row
+    return {**{name: value for name, value in row.items() if name != "metadata"}, **inner}

@@ -1,0 +1,129 @@
+"""Parquet files: pictures inside them, gaps, and types."""
+
+import datetime
+import decimal
+import json
+import pickle
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from crossbit.errors import InputError
+from crossbit.records import parquet
+from crossbit.records.lists import read_list
+from crossbit.records.record import ReadingReport, ReadOptions
+
+NAN = float("nan")
+
+
+def written(path, columns, features=None, **options):
+    table = pyarrow.table(columns)
+    if features is not None:
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pyarrow.parquet.write_table(table, path, **options)
+    return path
+
+
+def read(path, **options):
+    report = ReadingReport()
+    listed = read_list(path, ReadOptions(**options), report)
+    [statement] = report.taken
+    return listed, statement
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+@pytest.mark.parametrize("struct", [True, False])
+def test_pictures_are_read_when_they_are_called(tmp_path, struct, statistics, monkeypatch):
+    monkeypatch.setattr(parquet, "CACHE", 100)
+    pictures = [bytes([n]) * 40 for n in range(10)]
+    pictures[3] = None
+    cells = [{"bytes": each, "path": f"{n}.jpg"} for n, each in enumerate(pictures)] if struct else pictures
+    path = written(tmp_path / "x.parquet", {"image": cells}, row_group_size=4, write_statistics=statistics)
+    listed, statement = read(path)
+    assert statement == "x.parquet: image from 'image'"
+    assert listed.entries[3].image == ("3.jpg" if struct else None)
+    for n in (9, 0, 5, 1, 8):
+        image = listed.entries[n].image
+        assert image() == pictures[n]
+        assert image.name == (f"{n}.jpg" if struct else None)
+        assert repr(image) == f"<picture of x.parquet, row {n + 1}>"
+
+
+def test_a_row_group_is_read_once(tmp_path, monkeypatch):
+    path = written(tmp_path / "x.parquet", {"image": [b"x"] * 1000}, row_group_size=100)
+    listed, _ = read(path)
+    calls = []
+    reading = parquet._readable
+    monkeypatch.setattr(parquet, "_readable", lambda path: calls.append(path) or reading(path))
+    assert {entry.image() for entry in listed.entries} == {b"x"}
+    assert len(calls) == 11
+
+
+def test_other_pictures_and_bytes(tmp_path):
+    columns = {"jpg": [b"a", b"b"], "caption": ["one", "two"]}
+    assert read(written(tmp_path / "x.parquet", columns))[0].entries[1].image() == b"b"
+    columns |= {"image": ["a.jpg", "b.jpg"], "pages": [[b"x"], []]}
+    listed, statement = read(written(tmp_path / "y.parquet", columns))
+    assert [entry.image for entry in listed.entries] == ["a.jpg", "b.jpg"]
+    assert statement.endswith("'pages' holds bytes and is left out; 'jpg' holds bytes and is left out")
+
+
+def test_gaps_and_types(tmp_path):
+    columns = {
+        "id": [1.0, 2.0, NAN],
+        "text": ["one", None, ["two", "three"][0]],
+        "label": [1.0, NAN, 3.0],
+        "taken": [datetime.datetime(2021, 5, 3, 14), None, None],
+        "day": [datetime.date(2021, 5, 3), None, None],
+        "price": [decimal.Decimal("9.50"), None, None],
+        "size": [1.5, NAN, None],
+        "code": ["007", None, ""],
+        "parts": [[1, 2], None, []],
+    }
+    listed, statement = read(written(tmp_path / "x.parquet", columns))
+    assert [entry.id for entry in listed.entries] == ["1", "2", None]
+    assert [entry.labels for entry in listed.entries] == [["1"], [], ["3"]]
+    assert listed.entries[0].metadata == {
+        "taken": "2021-05-03T14:00:00",
+        "day": "2021-05-03",
+        "price": "9.50",
+        "size": 1.5,
+        "code": "007",
+        "parts": [1, 2],
+    }
+    assert listed.entries[1].metadata == {}
+    assert "labels from 'label' (class numbers, 2 classes), ids from 'id'" in statement
+
+
+def test_names_of_classes_that_hugging_face_records(tmp_path):
+    features = {
+        "label": {"names": ["cat", "dog, big"], "_type": "ClassLabel"},
+        "kinds": {"feature": {"names": ["a", "b"], "_type": "ClassLabel"}, "_type": "Sequence"},
+    }
+    path = written(
+        tmp_path / "x.parquet", {"text": ["t"] * 3, "label": [0, 1, -1], "kinds": [[0, 1], [], [1]]}, features
+    )
+    listed, _ = read(path)
+    assert [entry.labels for entry in listed.entries] == [["cat"], ["dog, big"], []]
+    assert [entry.metadata.get("kinds") for entry in listed.entries] == [["a", "b"], None, ["b"]]
+
+
+def test_flags_in_lists(tmp_path):
+    flags = [[int(k % 4 == c) for c in range(4)] for k in range(40)]
+    listed, statement = read(written(tmp_path / "x.parquet", {"text": ["t"] * 40, "flags": flags}), labels="flags")
+    assert listed.classes == ("0", "1", "2", "3")
+    assert [entry.labels for entry in listed.entries] == [[str(k % 4)] for k in range(40)]
+    assert "labels from 'flags' (multi-hot lists, 4 classes)" in statement
+
+
+def test_damaged_files_are_refused(tmp_path):
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"PAR1" * 20)
+    with pytest.raises(InputError, match=r"x\.parquet cannot be read as Parquet"):
+        read(path)
+
+
+def test_pictures_travel_between_processes(tmp_path):
+    listed, _ = read(written(tmp_path / "x.parquet", {"image": [b"a", b"b"]}))
+    assert pickle.loads(pickle.dumps(listed.entries[1].image))() == b"b"
