@@ -14,6 +14,7 @@ from .options import (
     DataDirOption,
     DeviceOption,
     FeaturesOption,
+    MaxPixelsOption,
     MeasuresOption,
     OnErrorOption,
     OptionalCaptionsOption,
@@ -42,6 +43,7 @@ def compare(
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "fail",
+    max_pixels: MaxPixelsOption = None,
     ledger: Annotated[
         Path, typer.Option("--ledger", help="File of finished runs, from which an interrupted comparison resumes.")
     ] = Path("runs/compare.jsonl"),

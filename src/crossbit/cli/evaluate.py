@@ -16,6 +16,7 @@ from .options import (
     ConventionsOption,
     DataDirOption,
     DeviceOption,
+    MaxPixelsOption,
     MeasuresOption,
     OnErrorOption,
     OptionalDatasetOption,
@@ -58,6 +59,7 @@ def model(
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "fail",
+    max_pixels: MaxPixelsOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Score MODEL on a dataset, in both directions.

@@ -17,6 +17,7 @@ from .options import (
     DatasetOption,
     DeviceOption,
     FeaturesOption,
+    MaxPixelsOption,
     OnErrorOption,
 )
 from .output import JsonFlag, print_json, print_table
@@ -69,6 +70,7 @@ def extract(
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "fail",
+    max_pixels: MaxPixelsOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Write the features of a dataset to a folder, for other tools.

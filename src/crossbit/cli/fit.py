@@ -14,6 +14,7 @@ from .options import (
     DataDirOption,
     DeviceOption,
     FeaturesOption,
+    MaxPixelsOption,
     OnErrorOption,
     OptionalCaptionsOption,
     OptionalDatasetOption,
@@ -40,6 +41,7 @@ def fit(
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "fail",
+    max_pixels: MaxPixelsOption = None,
     training: Annotated[
         Path | None,
         typer.Option(

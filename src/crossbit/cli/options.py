@@ -67,6 +67,27 @@ CacheOption = Annotated[
 OnErrorOption = Annotated[
     OnError, typer.Option("--on-error", help="Whether a damaged item ends the run or is skipped with a warning.")
 ]
+
+
+def _admitted(context: typer.Context, pixels: int | None) -> int | None:
+    """Admit pictures of so many pixels while the command runs; return the number."""
+    if pixels:
+        from ..features import pixel_limit
+
+        context.with_resource(pixel_limit(pixels))
+    return pixels
+
+
+MaxPixelsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        help="Pixels of the largest picture to read.  [default: 64000000, and 256000000 in a JPEG]",
+        show_default=False,
+        min=1,
+        callback=_admitted,
+    ),
+]
 MeasuresOption = Annotated[
     list[str] | None,
     typer.Option(

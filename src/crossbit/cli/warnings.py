@@ -46,6 +46,7 @@ def shown_once() -> Iterator[None]:
     logger.addHandler(handler)
     notes.setLevel(logging.INFO)
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # a picture is used, or skipped with a reason of our own
         warnings.showwarning = show
         try:
             yield

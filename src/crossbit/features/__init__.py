@@ -6,6 +6,7 @@ Each extractor has a file of its own, imported when it is first used, and a line
 ::
 
     open_picture, open_text   raw input is opened here alone, within limits; malicious files are refused
+    pixel_limit               a block that admits larger pictures, or only smaller ones
     Extractor                 raw items -> one row of numbers each; a frozen value with a fingerprint
     Pipeline                  an extractor and its fitted steps, which a model carries to encode new items
     featurise                 a corpus -> a dataset of features, the pipelines, and the items left out
@@ -17,6 +18,7 @@ from .cache import default_cache
 from .extraction import OnError
 from .featurise import Captions, ExtractionOptions, Failure, Featurised, featurise
 from .pipeline import Pipeline
+from .raw import pixel_limit
 from .registry import EXTRACTORS, extractor_class, register_extractor
 
 __all__ = [
@@ -30,5 +32,6 @@ __all__ = [
     "default_cache",
     "extractor_class",
     "featurise",
+    "pixel_limit",
     "register_extractor",
 ]

@@ -10,6 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
@@ -202,7 +203,7 @@ def _ahead(
     started = False
     queue: deque[tuple[K, Future[V | ItemError]]] = deque()
     for item in items:
-        queue.append((item, pool.submit(attempt, item)))
+        queue.append((item, pool.submit(copy_context().run, attempt, item)))
         if not started:
             queue[0][1].result()
             started = True

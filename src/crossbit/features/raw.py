@@ -1,6 +1,6 @@
 """Raw images and texts, opened in one place: limits against malicious input, and the geometry that extractors share.
 
-A file that is not a picture of sensible size in a common format is refused before its pixels are decoded.
+A file that is not a picture of sensible size in a known format is refused before its pixels are decoded.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -16,23 +17,51 @@ from typing import TypeAlias, final
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from ..errors import ItemError
+from ..errors import InputError, ItemError
+from .formats import Undecoded, open_undecoded
 
 #: An image file, the bytes of one, RGB pixels, or a PIL image.
 Picture: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"] | Image.Image
 
 #: Limits of a picture and a text; larger ones raise `ItemError`.
 MAX_PIXELS, MAX_ASPECT, MAX_CHARACTERS = 64_000_000, 200, 1_000_000
+#: Pixels of a JPEG; one that has more than `MAX_PIXELS` is decoded at 1/2, 1/4 or 1/8 of its size, to at most these.
+MAX_JPEG_PIXELS, REDUCED = 4 * MAX_PIXELS, MAX_PIXELS // 4
 #: Bytes of an image file that are read at most: those of the most pixels allowed, with 16 bits in each of 4 channels.
 MAX_BYTES = 1 << 29
 #: The JPEG quality of thumbnails.
 QUALITY = 80
 #: Pixels that are composed with white at once.
 _BAND = 1 << 18
-#: Formats that Pillow decodes itself; EPS, for one, would start an interpreter.
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+#: What turns a picture of an EXIF orientation upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_limit: ContextVar[int] = ContextVar("pixel limit", default=0)
+
+
+@contextmanager
+def pixel_limit(most: int) -> Iterator[None]:
+    """Allow pictures of so many pixels within the block, whatever their format; 0 means the defaults.
+
+    The limit decides which pictures are refused, and never how one is decoded. Threads started within the block see it
+    if they run in a copy of its context (`contextvars.copy_context`).
+    """
+    if most < 0:
+        raise InputError(f"the limit of pixels is {most}, but should be 1 or more, or 0 for the defaults")
+    token = _limit.set(most)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 def open_picture(raw: Picture) -> Image.Image:
@@ -43,12 +72,18 @@ def open_picture(raw: Picture) -> Image.Image:
     """
     if isinstance(raw, ndarray):
         return _from_pixels(raw)
-    with _opened(raw) as image:
+    if isinstance(raw, Image.Image):  # which belongs to the caller, and stays as it is
+        with _refusing():
+            _refuse_size(*raw.size)
+            raw.load()
+            return _rgb(ImageOps.exif_transpose(raw))
+    with _opened(raw) as found:
+        image = found.image
+        image.draft(None, _reduced(*image.size))
         image.load()
-        if image is raw:  # which belongs to the caller, and stays as it is
-            return _rgb(ImageOps.exif_transpose(image))
-        ImageOps.exif_transpose(image, in_place=True)
-        return _rgb(image)
+        _refuse_size(*image.size)  # a header can lie
+        turn = _TURNS.get(found.orientation)
+        return _rgb(image if turn is None else image.transpose(turn))
 
 
 @final
@@ -59,7 +94,7 @@ class LoadedPicture:
     """
 
     def __init__(self, raw: Path | bytes | UInt8[ndarray, "h w 3"]) -> None:
-        self._data = _read(raw) if isinstance(raw, Path) else raw
+        self._data = _sensible(raw).read_bytes() if isinstance(raw, Path) else raw
         self.content = content_of(self._data)
 
     @cached_property
@@ -85,43 +120,38 @@ def content_of(picture: Path | bytes | UInt8[ndarray, "h w 3"]) -> str:
     return hashlib.sha256(f"pixels {picture.dtype} {picture.shape} ".encode() + picture.tobytes()).hexdigest()
 
 
-def _read(path: Path) -> bytes:
-    size = existing_file(path).stat().st_size
-    if size > MAX_BYTES:
-        raise ItemError(f"the file has {size:,} bytes, more than the {MAX_BYTES:,} allowed")
-    return path.read_bytes()
-
-
 def pixels_of(raw: Path | bytes) -> int:
     """Return the number of pixels in the header of an image file; none is decoded."""
-    with _opened(raw) as image:
-        return image.width * image.height
+    with _opened(raw) as found:
+        return found.image.width * found.image.height
 
 
 @contextmanager
-def _opened(raw: Path | bytes | Image.Image) -> Iterator[Image.Image]:
+def _refusing() -> Iterator[None]:
+    """Turn whatever a decoder raises into an `ItemError`."""
     try:
-        with _undecoded(raw) as image:
-            _refuse_size(*image.size)
-            yield image
+        yield
     except ItemError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ItemError(f"it has more than the {MAX_PIXELS:,} pixels allowed") from None
-    except UnidentifiedImageError:
-        raise ItemError(f"it is not an image in a known format ({', '.join(FORMATS)})") from None
     except Exception as fault:  # a damaged file can raise nearly anything in a decoder
         raise ItemError(f"it is damaged or truncated: {fault}") from None
 
 
 @contextmanager
-def _undecoded(raw: Path | bytes | Image.Image) -> Iterator[Image.Image]:
-    """Yield an image whose pixels are not decoded yet; a PIL image stays open, for it belongs to the caller."""
-    if isinstance(raw, Image.Image):
-        yield raw
-    else:
-        with Image.open(BytesIO(raw) if isinstance(raw, bytes) else existing_file(raw), formats=FORMATS) as image:
-            yield image
+def _opened(raw: Path | bytes) -> Iterator[Undecoded]:
+    """Yield a picture of an allowed size, which is not decoded yet."""
+    with _refusing(), BytesIO(raw) if isinstance(raw, bytes) else _sensible(raw).open("rb") as file:
+        found = open_undecoded(file, _limit.get() or MAX_PIXELS)
+        _refuse_size(*found.image.size, reducible=found.reducible)
+        yield found
+
+
+def _reduced(width: int, height: int) -> tuple[int, int] | None:
+    """Return the size at which a JPEG of too many pixels is decoded; none where it is decoded as it is."""
+    if width * height <= MAX_PIXELS:
+        return None
+    by = next((by for by in (2, 4) if width * height <= REDUCED * by * by), 8)
+    return (width // by, height // by)
 
 
 def _from_pixels(pixels: ndarray) -> Image.Image:
@@ -142,9 +172,21 @@ def existing_file(path: Path) -> Path:
     return path
 
 
-def _refuse_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise ItemError(f"it has {width} x {height} pixels, more than the {MAX_PIXELS:,} allowed")
+def _sensible(path: Path) -> Path:
+    """Return the path of a file with content that is not too large to be a picture."""
+    size = existing_file(path).stat().st_size
+    if size > MAX_BYTES:
+        raise ItemError(f"the file has {size:,} bytes, more than the {MAX_BYTES:,} allowed")
+    return path
+
+
+def _refuse_size(width: int, height: int, *, reducible: bool = False) -> None:
+    most = _limit.get() or (MAX_JPEG_PIXELS if reducible else MAX_PIXELS)
+    if width * height > most:
+        raise ItemError(
+            f"it has {width} x {height} pixels, more than the {most:,} allowed; if you trust it, --max-pixels"
+            f" {width * height} (in Python, crossbit.features.pixel_limit) admits it"
+        )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise ItemError(f"it has {width} x {height} pixels: one side is over {MAX_ASPECT} times the other")
 

@@ -14,7 +14,10 @@ from ..errors import InputError
 from ..features.raw import pixels_of
 from .limits import MAX_FILTER, MAX_HITS, MAX_ID, MAX_ITEMS, MAX_PARTS, MAX_PIXELS, MAX_TEXT, MAX_WEIGHT
 
-_ENCODED = "A picture's file (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM) as base64. URLs are never fetched."
+_ENCODED = (
+    "A picture's file (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM; HEIC and raw photos where the server has what reads"
+    " them) as base64. URLs are never fetched."
+)
 _PIXELS = f"Their pictures together have at most {MAX_PIXELS:,} pixels."
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]

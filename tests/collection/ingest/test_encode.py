@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 import crossbit.features.raw
 from crossbit.collection import Collection, Raw
@@ -47,19 +48,19 @@ def work(monkeypatch, photos):
     """Return the counts of opened files, sha256 sums of whole files, and decoded pictures."""
     contents = {raw.picture.read_bytes(): raw.id for raw in photos}
     hashed, decoded = Counter(), Counter()
-    sha256, opened = hashlib.sha256, Image.open
+    sha256, prepare = hashlib.sha256, PngImageFile.load_prepare
 
     def counted(data=b"", **how):
         if bytes(data) in contents:
             hashed[contents[bytes(data)]] += 1
         return sha256(data, **how)
 
-    def opening(source, *given, **how):
-        decoded[contents[source.getvalue()]] += 1
-        return opened(source, *given, **how)
+    def preparing(image):
+        decoded[contents[image.fp.getvalue()]] += 1
+        return prepare(image)
 
     monkeypatch.setattr(hashlib, "sha256", counted)
-    monkeypatch.setattr(Image, "open", opening)
+    monkeypatch.setattr(PngImageFile, "load_prepare", preparing)
     OPENED.files.clear()
     OPENED.folder = str(photos[0].picture.parent)
     yield OPENED.files, hashed, decoded

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from ..options import CacheOption, DataDirOption, DatasetOption, DeviceOption, OnError, OnErrorOption
+from ..options import CacheOption, DataDirOption, DatasetOption, DeviceOption, MaxPixelsOption, OnError, OnErrorOption
 from ..output import JsonFlag, print_json
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def create(
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
+    max_pixels: MaxPixelsOption = None,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
@@ -79,6 +80,7 @@ def add(
     data_dir: DataDirOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
+    max_pixels: MaxPixelsOption = None,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
@@ -166,6 +168,7 @@ def sync(
     captions: CaptionListOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
+    max_pixels: MaxPixelsOption = None,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:

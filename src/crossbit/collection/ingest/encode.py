@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -95,7 +96,8 @@ class Encoder:
         captions = self.model.captions
         texts = {raw.id: joined_text(raw.texts, captions) for raw in raws}
         cached = self.caches["image"].keys() if "image" in self.caches else ()
-        opened = pool.map(partial(self._opened, stored, brought, cached), raws)
+        opening = partial(self._opened, stored, brought, cached)
+        opened = pool.map(lambda raw, context: context.run(opening, raw), raws, [copy_context() for _ in raws])
         outcomes: dict[str, _Outcome] = dict(zip(texts, opened, strict=True))
         self._prepare(outcomes, brought["image"], "image")
         self._prepare(outcomes, {id_: text for id_, text in texts.items() if text} | brought["text"], "text")
