@@ -9,6 +9,7 @@
     values     the values of cells: texts stay texts
     lists      a list becomes entries
     walk       the files of a folder      names  a file by the name that a list gives it
+    grouping   the rows of one item       listed  the rows of a list and the pictures that they name
     sidecars   x.txt or x.json beside x.jpg      shards  the same inside .tar files
-    read       a source becomes records
+    read       a source becomes records          stream  so do lines of JSON as they come
 """

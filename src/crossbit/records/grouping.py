@@ -1,0 +1,75 @@
+"""Rows of one item are put together: texts in order, labels united, and of metadata the first value is kept.
+
+The key of an item is the row's own id; else the path of its picture below the source, with its ending, as the file
+system spells it, or the name of a picture inside a list, if each has a name of its own; else, for other pictures inside
+a list and for texts alone, the number of the row, from 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from ..errors import InputError
+from .record import Entry, ImageData, ReadingReport, Record
+
+
+@final
+@dataclass
+class _Group:
+    where: str
+    image: ImageData | None
+    texts: list[str]
+    labels: dict[str, None]
+    metadata: dict[str, Any]
+
+    def record(self, key: str) -> Record:
+        return Record(key, self.image, tuple(self.texts), tuple(self.labels), self.metadata, self.where)
+
+
+@final
+@dataclass
+class Grouping:
+    """The items of the rows that were added so far."""
+
+    _groups: dict[str, _Group] = field(default_factory=dict)
+    _conflicts: dict[str, set[str]] = field(default_factory=dict)
+    _rows: int = 0
+
+    def add(self, entry: Entry, image: ImageData | None, key: str, *, numbered: bool = False) -> None:
+        """Add a row with its picture; `numbered` is a key that is only its number, which no other row may have."""
+        self._rows += 1
+        group = self._groups.get(key)
+        if group is None:
+            texts, labels, metadata = list(entry.texts), dict.fromkeys(entry.labels), dict(entry.metadata)
+            self._groups[key] = _Group(entry.where, image, texts, labels, metadata)
+            return
+        if numbered or not _same(group.image, image):
+            raise InputError(
+                f"{group.where} and {entry.where} would both be the item {key!r}, but with two pictures; give each"
+                " picture an id of its own, or none: an id is then the path of the picture"
+            )
+        group.image = image if group.image is None else group.image
+        group.texts += entry.texts
+        group.labels |= dict.fromkeys(entry.labels)
+        for name, value in entry.metadata.items():
+            if group.metadata.setdefault(name, value) != value:
+                self._conflicts.setdefault(name, set()).add(key)
+
+    def records(self, report: ReadingReport) -> list[Record]:
+        """Return the items in the order of their first rows; what was put together goes into the report."""
+        if self._rows > len(self._groups):
+            report.taken.append(f"{self._rows:,} rows are of {len(self._groups):,} items, put together")
+        if self._conflicts:
+            items = len(set[str]().union(*self._conflicts.values()))
+            names = ", ".join(sorted(self._conflicts))
+            report.taken.append(f"{items:,} items have rows that differ in {names}: the first value is kept")
+        return [group.record(key) for key, group in self._groups.items()]
+
+
+def _same(one: ImageData | None, other: ImageData | None) -> bool:
+    """Return whether two pictures are the same, or one is not given; those inside a list are compared by content."""
+    if one is None or other is None or one == other:
+        return True
+    return not isinstance(one, Path) and not isinstance(other, Path) and one() == other()
