@@ -14,7 +14,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -89,6 +90,18 @@ def unknown_name(name: str, what: str, names: Iterable[str]) -> InputError:
     "no method 'dcmx'; there are cca, dcmh"
     """
     return InputError(f"no {what} {name!r}; there are {', '.join(sorted(names))}")
+
+
+def suggestion(name: str, names: Sequence[str]) -> str:
+    """Return the advice for a name that is not there: the one that may be meant, and the first of all.
+
+    >>> suggestion("yaer", ["year", "place"])
+    "did you mean 'year'? there are year, place"
+    """
+    close = get_close_matches(name.casefold(), [each.casefold() for each in names], 1)
+    meant = next((each for each in names if each.casefold() in close), None)
+    listed = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+    return (f"did you mean {meant!r}? " if meant else "") + f"there are {listed or 'none'}"
 
 
 def missing(module: str, extra: str) -> MissingError:

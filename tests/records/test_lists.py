@@ -69,7 +69,7 @@ def test_declared_types(read):
     ("types", "message"),
     [
         ("year=int", "captions.csv, line 3: year is 'about 1900', which is not a whole number"),
-        ("yaer=int", "captions.csv has no column 'yaer' to take as int; did you mean 'year'[?] there are year"),
+        ("yaer=int", "captions.csv has no metadata 'yaer' to take as int; did you mean 'year'[?] there are year"),
         ("year=number", "'year=number' should be a column and one of int, float, date, bool, text"),
         ("year=date", "line 3: year is 'about 1900', which is not a date, as in 2021-05-03"),
         ("year=bool", "line 2: year is '1900', which is not true or false"),
@@ -156,7 +156,7 @@ def test_tabs_may_come_without_quoting(read):
             {},
             "no column of pictures or texts .*; its first line should name",
         ),
-        (lines("a,b,c", columns="image,text,image"), {}, "the heading has the column 'image' more than once"),
+        (lines("a,b,c", columns="image,text,image"), {}, "captions.csv has the column 'image' more than once"),
         (lines("a,b,c", columns="image,text,Text"), {}, "has the columns 'text' . 'Text', which differ in case alone"),
         (lines("a,b,0", "a,b,1", columns="image,text,label"), {}, "captions.csv: column 'label' holds only 0 and 1"),
     ],
@@ -214,6 +214,7 @@ def test_lines_of_json(read):
         ('{"image": "a", "text": {"x": 1}}\n', "line 1: text must be a text or a list of texts, not {'x': 1}"),
         ('{"image": "a", "id": [1]}\n', "line 1: id must be a text or a whole number"),
         ('{"image": "a", "text": "x", "labels": {"a": 1}}\n', "column 'labels' holds the dict"),
+        ('{"image": "a", "text": "\\ud800"}\n', "line 1 holds half of a character, .*ud800"),
         ("[" * 100_000, "is not JSON"),
         ('{"image": "a", "n": ' + "9" * 5000 + "}", "line 1 is not JSON"),
     ],
@@ -221,6 +222,14 @@ def test_lines_of_json(read):
 def test_damaged_lines_of_json_are_refused(read, content, message):
     with pytest.raises(InputError, match=message):
         read(content, "captions.jsonl")
+
+
+def test_lists_in_text_are_mentioned(read):
+    listed, statement = read(lines("""a,"['one', 'two']\"""", "b,['three']"))
+    assert listed.entries[0].texts == ["['one', 'two']"]
+    assert statement.endswith(
+        "; 'text' holds lists written as text, such as \"['one', 'two']\", which stay as they are"
+    )
 
 
 def test_other_files_are_no_lists(read, tmp_path):
@@ -244,14 +253,40 @@ def test_rows_from_elsewhere():
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
-@given(st.lists(st.lists(TEXTS, min_size=3, max_size=3), max_size=8), st.sampled_from([",", ";", "\t", "|"]))
-def test_what_a_program_writes_is_read_back(tmp_path_factory, rows, separator):
+@given(
+    st.lists(st.lists(TEXTS, min_size=3, max_size=3), max_size=8),
+    st.sampled_from(",;\t|"),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+)
+def test_what_a_program_writes_is_read_back(tmp_path_factory, rows, separator, quoting):
     path = tmp_path_factory.mktemp("lists") / "captions.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, delimiter=separator, quoting=csv.QUOTE_ALL)
+        writer = csv.writer(file, delimiter=separator, quoting=quoting)
         writer.writerows([["image", "text", "note"], *rows])
     listed = read_list(path, ReadOptions(types="note=text"), ReadingReport())
     kept = [row for row in rows if any(map(str.strip, row))]
     assert [entry.image or "" for entry in listed.entries] == [row[0].strip() for row in kept]
     assert [entry.texts for entry in listed.entries] == [[row[1].strip()] if row[1].strip() else [] for row in kept]
     assert [entry.metadata.get("note", "") for entry in listed.entries] == [row[2].strip() for row in kept]
+
+
+SCRAPS = st.lists(
+    st.sampled_from(
+        ['"', ",", ";", "\t", "|", "\n", "\r", "image", "text", "label", "a.jpg", "[", "]", "{", "}", ":", "1"]
+    )
+    | st.text(max_size=3)
+)
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "json", "parquet"])
+@given(content=st.binary(max_size=60) | SCRAPS.map(lambda parts: "".join(parts).encode(errors="replace")))
+def test_a_file_of_anything_is_read_or_refused_in_words(tmp_path_factory, ending, content):
+    path = tmp_path_factory.mktemp("lists") / f"captions.{ending}"
+    path.write_bytes(content)
+    said = ""
+    try:
+        entries = read_list(path, ReadOptions(), ReadingReport()).entries
+    except InputError as fault:
+        entries, said = [], str(fault)
+    assert not said or path.name in said
+    assert all(entry.where.startswith(path.name) for entry in entries)

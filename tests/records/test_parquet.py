@@ -117,6 +117,17 @@ def test_flags_in_lists(tmp_path):
     assert "labels from 'flags' (multi-hot lists, 4 classes)" in statement
 
 
+def test_names_with_full_stops(tmp_path):
+    columns = {"image": [b"a"], "image.bytes": [b"b"], "image.path": ["c"], "text.en": ["t"]}
+    listed, statement = read(written(tmp_path / "x.parquet", columns))
+    assert listed.entries[0].image() == b"a"
+    assert "metadata: image.path, text.en; 'image.bytes' holds bytes and is left out" in statement
+    table = pyarrow.Table.from_arrays([pyarrow.array(["a"])] * 2, names=["text", "text"])
+    pyarrow.parquet.write_table(table, tmp_path / "y.parquet")
+    with pytest.raises(InputError, match="has the column 'text' more than once"):
+        read(tmp_path / "y.parquet")
+
+
 def test_damaged_files_are_refused(tmp_path):
     path = tmp_path / "x.parquet"
     path.write_bytes(b"PAR1" * 20)

@@ -189,32 +189,32 @@ def _doubts(parted: Tokens, column: str, choose: str) -> tuple[str, ...]:
 
 
 def _name(token: Token) -> str:
-    whole = isinstance(token, float) and token == token // 1
-    return str(int(token) if whole else token)
+    if isinstance(token, str):
+        return token
+    return str(int(token) if token == token // 1 else token)
 
 
 def _numbered(tokens: Tokens) -> Tokens:
     """Return tokens as numbers where all of them are: whole ones, or words for flags; other tokens are names."""
-    names = tokens._replace(rows=[[_name(token) for token in row] for row in tokens.rows])
-    words = {str(token).casefold() if isinstance(token, str) else token for token in tokens.present()}
-    numbers: dict[Any, Token | None] = {}
-    for word in words:
-        if not isinstance(word, str):
-            numbers[word] = int(word) if word == word // 1 else word
-        elif _WHOLE.fullmatch(word):
-            numbers[word] = int(word.partition(".")[0])
-        elif word in _FLAG_WORDS:
-            numbers[word] = _FLAG_WORDS[word]
-        elif word in _GAP_WORDS:
-            numbers[word] = None
-        elif _FRACTION.fullmatch(word):
-            numbers[word] = float(word)
-        else:
-            return names
-    kept = {number for number in numbers.values() if number is not None}
-    if not kept or (words & _FLAG_WORDS.keys() and not kept <= {0, 1}):
-        return names
-    keyed = [[token.casefold() if isinstance(token, str) else token for token in row] for row in tokens.rows]
-    rows = [[number for key in row if (number := numbers[key]) is not None] for row in keyed]
-    gaps = sorted(word for word in words & _GAP_WORDS if numbers[word] is None)
-    return Tokens(rows, tokens.lists, (*tokens.notes, *(f"{word!r} is no label" for word in gaps)))
+    distinct = {*tokens.present()}
+    numbers = {token: _number(token) for token in distinct}
+    known = {*numbers.values()} - {None}
+    words = any(isinstance(token, str) and token.casefold() in _FLAG_WORDS for token in distinct)
+    if not known or "" in known or (words and not known <= {0, 1}):
+        rows: list[list[Token]] = [[_name(token) for token in row] for row in tokens.rows]
+        return tokens._replace(rows=rows)
+    rows = [[number for token in row if (number := numbers[token]) is not None] for row in tokens.rows]
+    gaps = sorted(str(token) for token, number in numbers.items() if number is None)
+    return Tokens(rows, tokens.lists, (*tokens.notes, *(f"{gap!r} is no label" for gap in gaps)))
+
+
+def _number(token: Token) -> Token | None:
+    """Return the number that a token is, None for a word that stands for none, and an empty text for a name."""
+    if not isinstance(token, str):
+        return int(token) if token == token // 1 else token
+    if _WHOLE.fullmatch(token):
+        return int(token.partition(".")[0])
+    if _FRACTION.fullmatch(token):
+        return float(token)
+    word = token.casefold()
+    return None if word in _GAP_WORDS else _FLAG_WORDS.get(word, "")

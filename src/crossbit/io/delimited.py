@@ -53,10 +53,10 @@ def read_delimited(path: Path, usual: str = ",") -> Delimited:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}: line {line} holds a zero byte; save the table as text in UTF-8")
     notes = [encoding] if encoding != "UTF-8" else []
-    hint = re.match(r"sep=(.)\r?\n", text)  # as Excel writes it
+    hint = re.match(r"sep=([,;\t|])\r?\n", text)  # as Excel writes it
     separator = hint[1] if hint else _sniffed(text, usual)
     if separator != usual:
-        notes.append(f"cells between {SEPARATORS.get(separator, repr(separator))}")
+        notes.append(f"cells between {SEPARATORS[separator]}")
     table = _Table(str(path), text, separator, skipped=1 if hint else 0)
     lines, unusual = table.lines()
     heading = [cell.strip() for cell in lines[0].cells] if lines else []
@@ -133,7 +133,7 @@ class _Table(NamedTuple):
         shown = rest[at : at + 40].splitlines()[0]
         if not closed:
             return InputError(f"{self.path}: line {line}: the quote before {shown!r} is never closed; {_ADVICE}")
-        name = SEPARATORS.get(self.separator, repr(self.separator)).rstrip("s")
+        name = SEPARATORS[self.separator].rstrip("s")
         where = f"line {line}" if line == end else f"lines {line} to {end}"
         return InputError(
             f"{self.path}: {where}: the cell that begins {shown!r} does not end after its closing quote, with a {name}"

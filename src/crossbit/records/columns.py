@@ -7,9 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, final
 
 from ..data.label_cells import FORMS
-from ..errors import InputError
+from ..errors import InputError, suggestion
 from .record import ReadOptions
-from .values import nearest
 
 #: Documented names, in the order in which they are looked for; case, blanks and hyphens make no difference.
 IMAGE = ("image", "image_path", "file_name", "filename", "image_name", "filepath", "file", "path", "picture")
@@ -112,7 +111,7 @@ class _Choice(NamedTuple):
             return named
         alike = [column for column in self.columns if _normal(column) == _normal(named)]
         if len(alike) != 1:
-            raise InputError(f"{self.name} has no column {named!r} for {option}; {nearest(named, self.columns)}")
+            raise InputError(f"{self.name} has no column {named!r} for {option}; {suggestion(named, self.columns)}")
         return alike[0]
 
     def documented(self, names: Sequence[str]) -> list[str]:

@@ -56,13 +56,22 @@ def _listed(table: RowTable, options: ReadOptions, report: ReadingReport) -> Lis
     for entry, names in zip(entries, labels.names() if labels else (), strict=bool(labels)):
         entry.labels = names
     statement = f"{table.name}: {columns.statement(labels.form if labels else '')}"
-    unread = [f"{name!r} holds bytes and is left out" for name in pictures if name != columns.image]
-    report.taken.append("; ".join([statement, *table.notes, *notes, *unread, *columns.advice()]))
+    notes += [f"{name!r} holds bytes and is left out" for name in pictures if name != columns.image]
+    notes += [note for column in columns.texts if (note := _written_lists(table.cells(column), column))]
+    report.taken.append("; ".join([statement, *table.notes, *notes, *columns.advice()]))
     return Listed(entries, labels.classes if labels else ())
 
 
 def _first(cells: Sequence[Any]) -> Any:
     return next((cell for cell in cells if cell is not None), None)
+
+
+def _written_lists(cells: Sequence[Any], column: str) -> str:
+    """Return what to say of a column of texts that are all written as lists, or nothing."""
+    texts = [cell.strip() for cell in cells if cell and isinstance(cell, str)]
+    if not texts or not all(text[:1] == "[" and text[-1:] == "]" for text in texts):
+        return ""
+    return f"{column!r} holds lists written as text, such as {texts[0][:40]!r}, which stay as they are"
 
 
 def _labels(table: RowTable, columns: Columns) -> Labels | None:
@@ -71,14 +80,17 @@ def _labels(table: RowTable, columns: Columns) -> Labels | None:
     try:
         return join({name: decide(table.cells(name), name, form) for name, form in columns.labels.items()})
     except InputError as fault:
-        raise InputError(f"{table.name}: {fault}") from None
+        raise InputError(f"{table.name}: {fault}; labels=- reads none") from None
 
 
 def _texts(cell: Any, column: str, where: str) -> list[str]:
     """Return the texts of a cell: a text, a number as it is written, or a list of them."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        return [text] if text else []
     texts = []
     for each in cell if isinstance(cell, list | tuple) else [cell]:
-        if isinstance(each, dict | list | bytes) or callable(each):
+        if isinstance(each, dict | list | bytes | bool) or callable(each):
             raise InputError(f"{where}: {column} must be a text or a list of texts, not {each!r:.60}")
         if each is not None and not (isinstance(each, float) and math.isnan(each)):
             texts.append(str(each).strip())
@@ -86,11 +98,14 @@ def _texts(cell: Any, column: str, where: str) -> list[str]:
 
 
 def _image(cell: Any, column: str, where: str) -> Named | None:
-    if cell is None or callable(cell) or (isinstance(cell, float) and math.isnan(cell)):
-        return cell if callable(cell) else None
-    if not isinstance(cell, str):
-        raise InputError(f"{where}: {column} must be the path of a picture, not {cell!r:.60}")
-    return cell.strip() or None
+    if isinstance(cell, str):
+        return cell.strip() or None
+    if callable(cell):
+        picture: Named = cell
+        return picture
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    raise InputError(f"{where}: {column} must be the path of a picture, not {cell!r:.60}")
 
 
 def _id(cell: Any, column: str, where: str) -> str | None:

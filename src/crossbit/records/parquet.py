@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, final
 
 from ..errors import InputError, optional
-from .rows import Row, RowTable
+from .rows import Row, RowTable, refuse_repeated
 
 #: Bytes of row groups with pictures that stay in memory, so that they are not read again for each of their pictures.
 CACHE = 1 << 28
@@ -82,6 +82,7 @@ def read_parquet(path: Path) -> RowTable:
     with _readable(path) as file:
         schema = file.schema_arrow
         classes = _class_names(schema)
+        refuse_repeated(str(path), schema.names)
         columns: dict[str, list[Any]] = {}
         notes = []
         for field in schema:
@@ -123,9 +124,10 @@ def _ends(file: Any) -> list[int]:
 
 def _leaf(table: Any, column: str) -> Any:
     """Return a column of a table, or its part that `column` names after a full stop."""
-    compute = optional("pyarrow.compute")
-    found = table.column(0)
-    return compute.struct_field(found, column.rpartition(".")[2]) if found.type.num_fields else found
+    if column in table.column_names:
+        return table.column(column)
+    outer, _, inner = column.rpartition(".")
+    return optional("pyarrow.compute").struct_field(table.column(outer), inner)
 
 
 def _is_bytes(kind: Any) -> bool:
@@ -148,7 +150,7 @@ def _pictures(path: Path, file: Any, field: Any) -> list[Any]:
     struct = bool(field.type.num_fields)
     names: list[str | None] = [None] * file.metadata.num_rows
     if struct and any(field.type.field(i).name == "path" for i in range(field.type.num_fields)):
-        names = [cell and cell["path"] for cell in file.read(columns=[f"{field.name}.path"]).column(0).to_pylist()]
+        names = _leaf(file.read(columns=[f"{field.name}.path"]), f"{field.name}.path").to_pylist()
     column = PictureColumn(path, f"{field.name}.bytes" if struct else field.name)
     present = _present(file, column.column)
     return [
@@ -174,7 +176,7 @@ def _present(file: Any, column: str) -> Iterator[bool]:
 
 def _values(file: Any, field: Any, classes: list[str] | None) -> list[Any]:
     arrow = optional("pyarrow")
-    column = file.read(columns=[field.name]).column(0)
+    column = file.read(columns=[field.name]).column(field.name)
     if arrow.types.is_timestamp(field.type) and field.type.unit == "ns":
         column = column.cast(arrow.timestamp("us", field.type.tz), safe=False)
     cells: list[Any] = column.to_pylist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def read_rows(path: Path) -> RowTable:
 
 def _text_table(path: Path, usual: str) -> RowTable:
     heading, lines, notes = read_delimited(path, usual)
-    _refuse_repeated(path, heading)
+    refuse_repeated(str(path), heading)
     last = next((at for at in range(len(heading), 0, -1) if heading[at - 1]), 0)  # empty names may end a heading
     rows = [Row(f"{path.name}, line {line.number}", _cells(path, heading, line)) for line in lines]
     short = [line.number for line in lines if len(line.cells) < last]
@@ -71,10 +72,11 @@ def _text_table(path: Path, usual: str) -> RowTable:
     return RowTable(path.name, tuple(filter(None, heading)), rows, written=True, notes=tuple(notes))
 
 
-def _refuse_repeated(path: Path, heading: Sequence[str]) -> None:
-    repeated = [name for name, count in Counter(heading).items() if count > 1 and name]
+def refuse_repeated(name: str, columns: Sequence[str]) -> None:
+    """Refuse a list with two columns of one name."""
+    repeated = [column for column, count in Counter(columns).items() if count > 1 and column]
     if repeated:
-        raise InputError(f"{path}: the heading has the column {repeated[0]!r} more than once; give each its own name")
+        raise InputError(f"{name} has the column {repeated[0]!r} more than once; give each its own name")
 
 
 def _cells(path: Path, heading: Sequence[str], line: Line) -> dict[str, str]:
@@ -122,14 +124,19 @@ def json_object(text: str, where: str) -> dict[str, Any]:
     return found
 
 
+_HALF = re.compile("[\ud800-\udfff]")
 _EXAMPLE = '{"image": "a.jpg", "text": "a red house"}'
 
 
 def _parsed(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except json.JSONDecodeError as fault:
         line = f", line {fault.lineno}" if "\n" in text.strip() else ""
         raise InputError(f"{where}{line} is not JSON: {fault.msg} at {text[fault.pos :].strip()[:40]!r}") from None
     except (ValueError, RecursionError) as fault:
         raise InputError(f"{where} is not JSON: {fault}") from None
+    half = _HALF.search(json.dumps(found, ensure_ascii=False)) if "\\u" in text else None
+    if half:
+        raise InputError(f"{where} holds half of a character, \\u{ord(half[0]):04x} without its other half")
+    return found

@@ -6,10 +6,9 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from ..errors import InputError
+from ..errors import InputError, suggestion
 
 #: A value as JSON holds it.
 Value: TypeAlias = Any
@@ -82,21 +81,9 @@ def declared(types: str, columns: Sequence[str], name: str) -> dict[str, str]:
         if kind not in TYPES or not column:
             raise InputError(f"types: {part!r} should be a column and one of {', '.join(TYPES)}, as in year=int")
         if column not in columns:
-            raise InputError(f"{name} has no column {column!r} to take as {kind}; {nearest(column, columns)}")
+            raise InputError(f"{name} has no metadata {column!r} to take as {kind}; {suggestion(column, columns)}")
         found[column] = kind
     return found
-
-
-def nearest(name: str, names: Sequence[str]) -> str:
-    """Return the advice for a name that is not there: the nearest of the names, and all of them.
-
-    >>> nearest("yaer", ["year", "place"])
-    "did you mean 'year'? there are year, place"
-    """
-    close = get_close_matches(name.casefold(), [each.casefold() for each in names], 1)
-    meant = next((each for each in names if each.casefold() in close), None)
-    listed = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
-    return (f"did you mean {meant!r}? " if meant else "") + f"there are {listed or 'none'}"
 
 
 def typed(cells: Sequence[Any], kind: str, column: str, where: Callable[[int], str]) -> list[Value]:
