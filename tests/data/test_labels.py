@@ -57,6 +57,7 @@ def of(labels):
         (["['sea' 'sky']", "['sky']"], "lists of names written as text, 2 classes", "sea sky", [[1, 1], [0, 1]]),
         (["007", "12"], "names, 2 classes", "007 12", [[1, 0], [0, 1]]),
         (["NA", "DE"], "names, 2 classes", "DE NA", [[0, 1], [1, 0]]),
+        ([["sea"], "sky; sea"], "lists of names, 2 classes", "sea sky", [[1, 0], [1, 1]]),
         ([3, "sea", 2.0], "names, 3 classes", "2 3 sea", [[0, 1, 0], [0, 0, 1], [1, 0, 0]]),
     ],
 )
@@ -90,7 +91,7 @@ def test_every_form_is_recognised_and_said(cells, form, classes, rows):
             ["sea|boat", "sea|sky"],
             r"between bars \(3 classes\), or one name each \(2 classes\); choose .*kind:bars",
         ),
-        ("kind", ["['sea']", "sky"], "1 cells of column 'kind' are written as lists"),
+        ("kind", ["['sea']", "sky"], "column 'kind' holds cells that are written as lists"),
         ("kind", ["[0 ... 1]", "[1 ... 1]"], "cannot be read as a list"),
         ("kind", ["1.5", "2"], "holds 1.5, which is no class number; if it is a name, choose labels=kind:names"),
         ("kind", [-1, 0, 4], "holds -1: a class, or no label, .* if it is a class, choose labels=kind:numbers"),

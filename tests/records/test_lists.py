@@ -62,6 +62,7 @@ def test_declared_types(read):
     text = lines("a,t,07,9.50,2021-05-03,yes,7", "b,t,,,,,", columns="image,text,year,price,taken,ok,sku")
     listed, _ = read(text, types="year=int, price=float,taken=date,ok=bool,sku=text")
     assert listed.entries[0].metadata == {"year": 7, "price": 9.5, "taken": "2021-05-03", "ok": True, "sku": "7"}
+    assert read(text, types="sku:text+year:int")[0].entries[0].metadata["sku"] == "7"
     assert listed.entries[1].metadata == {}
 
 
@@ -91,7 +92,7 @@ def test_what_is_not_of_its_declared_type_is_named(read, types, message):
         ("image| text\na.jpg| café\n".encode(), "; cells between bars"),
         (' image , text \n"a.jpg", "café"\n'.encode(), ""),
         (",image,text\n0,a.jpg,café\n".encode(), "; a column without a name is left out"),
-        ("image,text,year\na.jpg,café\n".encode(), "; metadata: year; 1 rows end early, as line 2"),
+        ("image,text,year\na.jpg,café\n".encode(), "; metadata: year; rows that end early: 1, first line 2"),
     ],
 )
 def test_tables_as_programs_write_them(read, content, said):

@@ -62,8 +62,15 @@ def tokens_of(cells: Sequence[Any], column: str, choose: str, form: str = "") ->
         return _parted(plain, SEPARATORS[form])
     if given and all(isinstance(cell, str) for cell in given):
         return _numbered(_written(plain, column, choose, form))
-    rows = [cell if isinstance(cell, list) else [] if cell is None else [cell] for cell in plain]
-    return _numbered(Tokens(rows, "lists" if any(isinstance(cell, list) for cell in given) else ""))
+    lists = "lists" if any(isinstance(cell, list) for cell in given) else ""
+    return _numbered(Tokens([_row(cell) for cell in plain], lists))
+
+
+def _row(cell: Any) -> list[Token]:
+    """Return the tokens of a cell of a column that holds more than texts."""
+    if isinstance(cell, str):
+        return [name for each in cell.split(";") if (name := each.strip())]
+    return [] if cell is None else cell if isinstance(cell, list) else [cell]
 
 
 def _plain(cell: Any, column: str) -> Any:
@@ -124,7 +131,7 @@ def _literals(cells: Sequence[str | None], given: Sequence[str], column: str, ch
         if not quoted:
             return None
         raise InputError(
-            f"{len(quoted):,} cells of column {column!r} are written as lists, such as {quoted[0][:60]!r}, and others"
+            f"column {column!r} holds cells that are written as lists, such as {quoted[0][:60]!r}, and others"
             f" are not, such as {next(cell for cell in given if cell not in lists)[:60]!r}; write all in one way, or"
             f" choose {choose}names"
         )

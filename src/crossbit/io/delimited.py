@@ -130,7 +130,7 @@ class _Table(NamedTuple):
         rest = "".join(line for number, line in enumerate(file, self.skipped + 1) if number >= begin)
         at, closed = self._faulty_quote(rest)
         line = begin + len(re.findall(r"\r\n|\r|\n", rest[:at]))
-        shown = rest[at : at + 40].splitlines()[0]
+        shown = next(iter(rest[at : at + 40].splitlines()), "")
         if not closed:
             return InputError(f"{self.path}: line {line}: the quote before {shown!r} is never closed; {_ADVICE}")
         name = SEPARATORS[self.separator].rstrip("s")

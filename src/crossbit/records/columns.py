@@ -136,4 +136,5 @@ def _like_a_file(name: str) -> bool:
 
 
 def _listed(names: Collection[str]) -> str:
-    return " + ".join(map(repr, names))
+    shown = [repr(name) for name in names][:6]
+    return " + ".join(shown) + (f" + {len(names) - 6} more" if len(names) > 6 else "")

@@ -65,7 +65,7 @@ def _text_table(path: Path, usual: str) -> RowTable:
     rows = [Row(f"{path.name}, line {line.number}", _cells(path, heading, line)) for line in lines]
     short = [line.number for line in lines if len(line.cells) < last]
     if short:
-        notes.append(f"{len(short):,} rows end early, as line {short[0]}")
+        notes.append(f"rows that end early: {len(short):,}, first line {short[0]}")
     unnamed = [at for at, name in enumerate(heading) if not name]
     if any(at < len(line.cells) and line.cells[at].strip() for line in lines for at in unnamed):
         notes.append("a column without a name is left out")

@@ -70,16 +70,17 @@ def plain(value: Any) -> Value:
 
 
 def declared(types: str, columns: Sequence[str], name: str) -> dict[str, str]:
-    """Return the declared types of columns, as in `year=int,price=float`.
+    """Return the declared types of columns, as in `year=int,price=float` or `year:int+price:float`.
 
     >>> declared("year=int, taken=date", ["year", "taken"], "a.csv")
     {'year': 'int', 'taken': 'date'}
     """
     found = {}
-    for part in filter(None, map(str.strip, types.split(","))):
-        column, _, kind = (each.strip() for each in part.rpartition("="))
-        if kind not in TYPES or not column:
+    for part in filter(None, map(str.strip, re.split("[,+]", types))):
+        match = re.fullmatch(r"(.*\S)\s*[=:]\s*(\w+)", part)
+        if match is None or match[2] not in TYPES:
             raise InputError(f"types: {part!r} should be a column and one of {', '.join(TYPES)}, as in year=int")
+        column, kind = match.groups()
         if column not in columns:
             raise InputError(f"{name} has no metadata {column!r} to take as {kind}; {suggestion(column, columns)}")
         found[column] = kind
