@@ -1,5 +1,6 @@
 """Names: a list's name for a file finds it in another spelling, and never outside the folder."""
 
+import os
 import unicodedata
 
 import pytest
@@ -59,6 +60,15 @@ def test_a_name_that_leads_out_is_refused(folder, name):
 def test_an_encoded_name_leads_nowhere_else(folder, name):
     (folder.parent / "a.jpg").touch()
     assert FileFinder(folder).find(name) is None
+
+
+def test_each_folder_is_listed_once_however_many_names_are_missing(folder, monkeypatch):
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    finder = FileFinder(folder)
+    assert not any(finder.find(f"sea/{number}.jpg") for number in range(1000))
+    assert finder.find("sea/b c.jpg")
+    assert listed == [folder, folder / "sea"]
 
 
 def test_a_link_is_followed_and_one_to_itself_is_no_file(folder, tmp_path_factory):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.util import find_spec
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import NamedTuple, final
 
 
@@ -83,8 +83,8 @@ def kind_of(name: str) -> FileKind:
     >>> kind_of("a/b.JFIF").name, kind_of("clip.mov").picture, kind_of("notes.xyz").name
     ('JPEG', False, '.xyz')
     """
-    path = PurePosixPath(name)
-    ending = path.suffix.lower()
+    last = name.rpartition("/")[2]
+    ending = splitext(last)[1].lower()
     if ending in _PICTURES:
         return FileKind(_PICTURES[ending], picture=True)
     if ending in _PHOTOS:
@@ -93,7 +93,7 @@ def kind_of(name: str) -> FileKind:
         return FileKind(kind, picture=readable, reason="" if readable else "install crossbit[photos]")
     if ending in _UNREADABLE_PICTURES:
         return FileKind(_UNREADABLE_PICTURES[ending], reason="save them as JPEG or PNG")
-    if is_system_file(path.name):
+    if is_system_file(last):
         return FileKind("files of the system")
     if ending in _OTHERS:
         return FileKind(_OTHERS[ending])

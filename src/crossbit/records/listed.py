@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import final
 
 from ..errors import InputError
+from ..io.text import path_below
 from .grouping import Grouping
 from .kinds import kind_of
 from .names import FileFinder, is_below
@@ -27,18 +28,26 @@ class ListedPictures:
     base: Path
     options: ReadOptions
     report: ReadingReport
+    paths: set[str] = field(default_factory=set)
+    """Those of the pictures that were found, below `base`."""
+    _folder: Path = field(init=False)
     _missing: list[Unread] = field(default_factory=list)
     _unread: dict[str, Unread] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Look for pictures below `root`, which may not lead out of `base`."""
+        self._folder = path_below(self.base, self.options.root) if self.options.root else self.base
+
     def records(self, entries: Sequence[Entry]) -> list[Record]:
         """Return the items of the rows whose picture is there; the others go into the report, or are refused."""
-        finder, selection = FileFinder(self.base / self.options.root), Selection.of(self.options)
+        finder, selection = FileFinder(self._folder), Selection.of(self.options)
         grouping, inside = Grouping(), _names_inside(entries)
         without = all(entry.image is None for entry in entries)  # a list of texts alone
         for number, entry in enumerate(entries):
             if isinstance(entry.image, str):
                 path = self._path(entry.where, entry.image, finder)
                 if path is not None and self._is_read(path, selection):
+                    self.paths.add(path)
                     grouping.add(entry, self.base / path, path if entry.id is None else entry.id)
             elif entry.image is not None or (entry.texts and (without or entry.id is not None)):
                 key = inside.get(number) if entry.id is None else entry.id
@@ -57,11 +66,8 @@ class ListedPictures:
             raise InputError(f"{where}: {fault}") from None
         if path is None:
             self._missing.append(Unread(f"{where}: {name}", WITHOUT_PICTURE, f"not in {self._folder}"))
-        return path and (Path(self.options.root) / path).as_posix()
-
-    @property
-    def _folder(self) -> Path:
-        return self.base / self.options.root
+            return None
+        return f"{self.options.root.strip('/')}/{path}" if self.options.root else path
 
     def _is_read(self, path: str, selection: Selection) -> bool:
         kind = kind_of(path)

@@ -8,6 +8,7 @@ case alone, if there is but one. Each folder that a list names is listed once: t
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +35,8 @@ def _caseless(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
+#: What a name has that is absolute, on a drive, above its folder, or no name at all.
+_SUSPICIOUS = re.compile(r"\.\.|[\\:\0]|^/|^$")
 _FOLDS: dict[_Fold, str] = {
     _as_written: "",
     _normal: "are in another normal form (NFC, NFD)",
@@ -65,7 +68,8 @@ class FileFinder:
         path = self._resolve(name, _as_written)
         if path is not None:
             return path
-        path_below(self._folder, name)
+        if _SUSPICIOUS.search(name):
+            path_below(self._folder, name)
         spellings: dict[str, str] = {}
         for spelling, spell in _SPELLINGS.items():
             spellings.setdefault(spell(name), spelling)

@@ -121,15 +121,15 @@ class _Folder:
 
     def _by_list(self, listing: str, files: Sequence[str]) -> Records:
         listed = read_list(self.path / listing, self.options, self.report)
-        records = ListedPictures(listing, self.path, self.options, self.report).records(listed.entries)
-        listed_pictures = {record.image for record in records}
-        unread = {each.name for each in self.report.unread}
-        others = [name for name in files if self.path / name not in listed_pictures and name not in unread]
-        pictures = [name for name in others if kind_of(name).picture]
-        self._account({*others} - {*pictures}, f"{listing} is read instead")
-        if pictures:
-            self.report.taken.append(f"{len(pictures):,} pictures that {listing} does not name, without texts")
-        return Records([*records, *self._unlisted(pictures, records)], self.report, listed.classes, self.path)
+        pictures = ListedPictures(listing, self.path, self.options, self.report)
+        records = pictures.records(listed.entries)
+        known = pictures.paths | {each.name for each in self.report.unread}
+        others = [name for name in files if name not in known]
+        unlisted = [name for name in others if kind_of(name).picture]
+        self._account({*others} - {*unlisted}, f"{listing} is read instead")
+        if unlisted:
+            self.report.taken.append(f"{len(unlisted):,} pictures that {listing} does not name, without texts")
+        return Records([*records, *self._unlisted(unlisted, records)], self.report, listed.classes, self.path)
 
     def _unlisted(self, pictures: Sequence[str], records: Sequence[Record]) -> list[Record]:
         ids = {record.key: record for record in records}

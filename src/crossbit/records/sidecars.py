@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import Any, NamedTuple, TypeVar, final
 
 from ..errors import InputError
@@ -39,15 +39,6 @@ class FileSet(NamedTuple):
     """Returns the bytes of a file, or None where they are more than `MAX_BYTES`."""
 
 
-def without_ending(name: str) -> str:
-    """Return a path without the ending of its file.
-
-    >>> without_ending("a.b/c.d.jpg")
-    'a.b/c.d'
-    """
-    return PurePosixPath(name).with_suffix("").as_posix()
-
-
 def read_sidecars(files: FileSet, options: ReadOptions, report: ReadingReport) -> tuple[list[Record], tuple[str, ...]]:
     """Return a record for each picture, and the classes; every other file is beside a picture, or in the report."""
     return _Reading(files, options, report).read()
@@ -62,14 +53,14 @@ class _Reading:
 
     def read(self) -> tuple[list[Record], tuple[str, ...]]:
         pictures = [name for name in self.files.names if kind_of(name).picture]
-        samples = Counter(map(without_ending, pictures))
+        samples = Counter(map(_sample, pictures))
         beside = self._beside(samples)
         texts = self._parsed("texts", beside, _text)
         objects = self._parsed("JSON", beside, _object)
         entries, classes = self._entries(pictures, objects)
         grouping = Grouping()
         for picture in pictures:
-            sample = without_ending(picture)
+            sample = _sample(picture)
             entry = entries.get(picture) or Entry(picture)
             entry.texts = [texts[sample]] if sample in texts else entry.texts
             own = entry.id if samples[sample] == 1 else None  # a RAW and its JPEG share their sidecars, not an id
@@ -81,7 +72,7 @@ class _Reading:
         """Return the texts and objects of samples; every other file that is no picture goes into the report."""
         beside: dict[str, dict[str, str]] = {"texts": {}, "JSON": {}}
         for name in self.files.names:
-            kind, sample = kind_of(name), without_ending(name)
+            kind, sample = kind_of(name), _sample(name)
             if kind.name in beside and sample in samples and sample not in beside[kind.name]:
                 beside[kind.name][sample] = name
             elif kind.name in beside:
@@ -95,10 +86,8 @@ class _Reading:
     ) -> tuple[dict[str, Entry], tuple[str, ...]]:
         """Return the entries that the objects beside pictures are read as, by picture."""
         column = self.options.image or "image"
-        described = [picture for picture in pictures if without_ending(picture) in objects]
-        rows = [
-            Row(f"{without_ending(name)}.json", {**objects[without_ending(name)], column: name}) for name in described
-        ]
+        described = [picture for picture in pictures if _sample(picture) in objects]
+        rows = [Row(f"{_sample(name)}.json", {**objects[_sample(name)], column: name}) for name in described]
         columns = list(dict.fromkeys(name for row in rows for name in row.cells))
         options = replace(self.options, image=column)
         listed = (
@@ -126,11 +115,16 @@ class _Reading:
 
     def _state(self, pictures: Sequence[str], texts: Container[str], objects: Container[str]) -> None:
         counts = {
-            ".txt": sum(without_ending(picture) in texts for picture in pictures),
-            ".json": sum(without_ending(picture) in objects for picture in pictures),
+            ".txt": sum(_sample(picture) in texts for picture in pictures),
+            ".json": sum(_sample(picture) in objects for picture in pictures),
         }
         beside = [f"{count:,} with a {ending} beside them" for ending, count in counts.items() if count]
         self.report.taken.append(", ".join([f"{len(pictures):,} pictures", *beside]))
+
+
+def _sample(name: str) -> str:
+    """Return what a picture and the files beside it have in common: the path without its ending."""
+    return splitext(name)[0]
 
 
 def _text(data: bytes) -> str:
