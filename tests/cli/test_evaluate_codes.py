@@ -92,3 +92,18 @@ def test_bad_options_end_with_a_message(saved, words, message):
     assert ended.returncode == 2
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_column_of_0_and_1_needs_a_form(saved, tmp_path):
+    words = [*saved[0], "-m", "MAP", "--json"]
+    for side, n in {"query": 30, "database": 90}.items():
+        np.save(tmp_path / f"{side}.npy", np.arange(n)[:, None] % 2)
+        words += [f"--{side}-labels", str(tmp_path / f"{side}.npy")]
+    refused = run(*words)
+    assert refused.returncode == 2
+    assert "or numbers of two classes; choose --label-form flags or --label-form numbers" in refused.stderr
+    said = {form: run(*words, "--label-form", form).stderr for form in ("flags", "numbers")}
+    assert "labels: flags of one class\n" in said["flags"]
+    assert "queries without a relevant item: 15 of 30" in said["flags"]
+    assert "labels: class numbers, 2 classes\n" in said["numbers"]
+    assert "queries without a relevant item: 0 of 30" in said["numbers"]

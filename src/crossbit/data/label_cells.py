@@ -125,15 +125,14 @@ def _written(cells: Sequence[str | None], column: str, choose: str, form: str) -
 
 def _literals(cells: Sequence[str | None], given: Sequence[str], column: str, choose: str) -> Tokens | None:
     """Return the tokens of cells that are written as lists of Python, JSON or NumPy, or None."""
-    lists = [cell for cell in given if _BRACKETS.get(cell[0]) == cell[-1]]
-    quoted = [cell for cell in lists if cell[:1] == "[" and cell[1:2] in {"'", '"'}]
-    if len(lists) < len(given):
-        if not quoted:
+    other = next((cell for cell in given if _BRACKETS.get(cell[0]) != cell[-1]), None)
+    if other is not None:
+        quoted = next((cell for cell in given if cell[:2] in {"['", '["'} and cell[-1] == "]"), None)
+        if quoted is None:
             return None
         raise InputError(
-            f"column {column!r} holds cells that are written as lists, such as {quoted[0][:60]!r}, and others"
-            f" are not, such as {next(cell for cell in given if cell not in lists)[:60]!r}; write all in one way, or"
-            f" choose {choose}names"
+            f"column {column!r} holds cells that are written as lists, such as {quoted[:60]!r}, and others are not,"
+            f" such as {other[:60]!r}; write all in one way, or choose {choose}names"
         )
     rows: list[list[Token]] = []
     for cell in cells:
