@@ -87,9 +87,11 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
-    if get_origin(hint) is UnionType and type(None) in get_args(hint):
-        (hint,) = (each for each in get_args(hint) if each is not type(None))
-        return None if value is None else _typed(value, hint, where)
+    if get_origin(hint) is UnionType:
+        hints = [each for each in get_args(hint) if each is not type(None)]
+        if (value is None and type(None) in get_args(hint)) or (len(hints) > 1 and type(value) in hints):
+            return value
+        hint = hints[0] if len(hints) == 1 else str
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise InputError(f"{where} is {value!r}, but must be one of {', '.join(map(repr, get_args(hint)))}")

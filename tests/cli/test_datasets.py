@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 from typer.testing import CliRunner
 
 from crossbit.cli.datasets import app
-from crossbit.datasets import LOADERS, describe
+from crossbit.datasets import LOADERS, describe, load
 from crossbit.errors import InputError
+from crossbit.spec import parse_call
 
 
 def run(*arguments):
@@ -41,6 +44,27 @@ def test_what_was_found_is_told(tmp_path):
 def test_what_is_missing_is_told(tmp_path):
     shown = json.loads(run("show", "wikipedia", "--data-dir", str(tmp_path), "--json"))
     assert f"categories.list is not in {tmp_path}" in shown["found"]["nothing"]
+
+
+def test_the_arrays_of_a_file_are_shown_with_the_dataset_to_try(tmp_path):
+    split = {"train": np.arange(1, 41), "test": np.arange(41, 51)}
+    data = {"X1": np.ones((50, 4)), "X2": np.ones((50, 3)), "Y": np.arange(50) % 3, "split": split}
+    savemat(tmp_path / "wiki.mat", {"data": data, "names": np.array(["a", "b"], object)})
+    shown = json.loads(run("show", "arrays", "--file", str(tmp_path / "wiki.mat"), "--json"))
+    guesses = {row["array"]: row["guess"] for row in shown["arrays"]}
+    named = {"data.X1": "image", "data.X2": "text", "data.Y": "labels", "names": "ids"}
+    assert guesses == named | {"data.split.train": "index", "data.split.test": "index"}
+    call = parse_call(shown["try"])
+    assert call.options["query"] == "data.split.test"
+    corpus = load(call.name, **call.options)
+    assert [len(part) for part in (corpus.split.train, corpus.split.query)] == [40, 10]
+    text = run("show", "arrays", "--file", str(tmp_path / "wiki.mat"))
+    assert "50 x 4" in text
+    assert f"Try: --dataset '{shown['try']}'" in text
+    np.save(tmp_path / "x.npy", np.ones((3, 2)))
+    assert "3 x 2" in run("show", "arrays", "--file", str(tmp_path / "x.npy"))
+    with pytest.raises(InputError, match="--file shows arrays, not coco: crossbit datasets show arrays --file"):
+        run("show", "coco", "--file", str(tmp_path / "x.npy"))
 
 
 def test_unknown_names_and_options_are_refused():

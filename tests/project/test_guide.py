@@ -21,7 +21,7 @@ from crossbit.cli import app, main
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide"
-RUN = ("first-steps", "own-data", "train", "explain", "collection", "serve", "plugins")
+RUN = ("first-steps", "own-data", "arrays", "train", "explain", "collection", "serve", "plugins")
 
 
 class Block(NamedTuple):

@@ -34,17 +34,27 @@ def show(
         ),
     ],
     data_dir: DataDirOption = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="With the dataset arrays: show what is in this file instead.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Show a dataset's source, terms, layout, options and contents.
 
     The contents are those found in the data folder: the size of each part and the checksum of the split, or the reason
-    why it cannot be loaded.
+    why it cannot be loaded. `--file` shows every array in a file, with a guess at what each is for, and the dataset to
+    try.
     """
     from ..datasets import describe, loader
+    from ..errors import InputError
     from ..spec import parse_call
 
     call = parse_call(name)
+    if file is not None:
+        if call.name != "arrays":
+            raise InputError(f"--file shows arrays, not {call.name}: crossbit datasets show arrays --file {file}")
+        _show_arrays(file, json)
+        return
     info, options = describe(call.name), dataclasses.asdict(loader(call.name, **call.options))  # type: ignore[call-overload]
     found = _found(call.name, call.options, data_dir)
     if json:
@@ -56,6 +66,20 @@ def show(
     typer.echo("\n".join(f"  {line}" for line in info.layout.splitlines()))
     typer.echo("\nOptions:\n" + "\n".join(f"  {option} = {value}" for option, value in options.items()))
     typer.echo("\nFound:\n" + "\n".join(f"  {what}: {value}" for what, value in found.items()))
+
+
+def _show_arrays(file: Path, json: bool) -> None:
+    """Print the arrays of a file, a guess at the role of each, and the dataset to try."""
+    from ..datasets.array_guess import described, suggestion
+    from ..io.arrays import contents
+
+    held = contents(file)
+    rows, line = described(held), suggestion(file, held)
+    if json:
+        print_json({"arrays": rows, "try": line})
+        return
+    print_table(rows, title=str(file))
+    typer.echo(f"Try: --dataset '{line}'" if line else "No pair of image and text features was made out by name.")
 
 
 def _found(name: str, options: dict[str, Any], data_dir: Path | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .base import DatasetInfo, Loader
 __all__ = ["LOADERS", "DatasetInfo", "Loader", "describe", "load", "loader", "loader_class", "register_dataset"]
 
 _BUILTIN = {
+    "arrays": "arrays:Arrays",
     "coco": "coco:Coco",
     "flickr30k": "flickr30k:Flickr30k",
     "flickr8k": "flickr8k:Flickr8k",

@@ -1,0 +1,220 @@
+"""Arrays of your own: features of images and texts, labels and splits in .npy, .npz, .mat, HDF5, .pt or text files."""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal, final
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from ..data.corpus import Corpus
+from ..data.label_arrays import decide_arrays
+from ..data.labels import decide
+from ..data.pairs import Array, Modality
+from ..data.splits import Split
+from ..errors import InputError
+from ..io.arrays import ENDINGS
+from ..io.text import read_lines, read_text
+from ..spec import build
+from .array_columns import Column, Places, joined, upright
+from .array_guess import suggested
+from .array_parts import PARTS, Parting
+from .base import DatasetInfo, Loader
+from .captions_of_arrays import Sentences, sentences_of
+from .packs import recognise
+
+logger = logging.getLogger("crossbit.records")
+
+LISTED = "arrays.toml"
+
+
+@final
+@dataclass(frozen=True)
+class Arrays(Loader):
+    """Loads matrices with a row per item.
+
+    An array is named as `FILE:NAME`, as `FILE` where it holds one, or as `NAME` in `file`; `NAME` may be a path as in
+    `result.B`, and in a table of text the number of a column. `A+B` is A above B. A matrix with a column per item is
+    turned if only that fits the other arrays. Files are looked for in DATA_DIR/arrays or DATA_DIR, or else from here.
+    """
+
+    file: str = ""
+    """The file in which bare names lie."""
+    image: str = ""
+    """The image features."""
+    text: str = ""
+    """The text features."""
+    captions: str = ""
+    """Sentences in place of text features or beside them: a text file with one per line, or a cell array; an image may
+    have several in a row, and may itself be repeated for each."""
+    labels: str = ""
+    """Class numbers or names, or a matrix with a column per class."""
+    form: Literal["", "numbers", "flags"] = ""
+    """What a column of 0 and 1 alone is: the numbers of two classes, or the flags of one."""
+    classes: str = ""
+    """A text file with the name of each class, one per line."""
+    ids: str = ""
+    """The name or number of each item; by default its row, from 000000."""
+    train: int | str = ""
+    """The training items: a block named in `image`, `text` or `labels`, a list of row numbers or ids, flags, or how
+    many are drawn."""
+    query: int | str = ""
+    """The queries, likewise; by default the second of two blocks, or a tenth, drawn."""
+    database: str = ""
+    """The items that are searched, likewise; by default all but queries and validation."""
+    validation: int | str = ""
+    """The items for model selection, likewise; by default none."""
+    split: str = ""
+    """In place of these four, a split file, or an array that says the part of each item."""
+    first: int | None = None
+    """The number of the first item in lists of row numbers, 0 or 1, where the lists do not tell."""
+    regions: Literal["", "mean"] = ""
+    """What becomes of several vectors for each item: `mean` averages them."""
+    seed: int = 0
+
+    info: ClassVar[DatasetInfo] = DatasetInfo(
+        name="arrays",
+        title="Arrays of your own",
+        citation="none; see the source of the features",
+        terms="yours",
+        sources=("your own feature matrices", "a pack of features that a paper hands out"),
+        layout=f"""any files ending in {", ".join(ENDINGS)},
+as the options name them, and optionally
+{LISTED}   the options, one per line: image = "wiki.mat:I_tr + wiki.mat:I_te\"""",
+        contents="one item per row; split: as the options name it, or of two blocks the first trains and is searched"
+        " and the second queries, or else, drawn with seed 0, a tenth queries; without labels, the queries' images and"
+        " texts search each other",
+    )
+
+    def load(self, data_dir: Path | None = None) -> Corpus:
+        """Return the items in the order of their rows."""
+        places, options = self._settled(_folder(data_dir))
+        matrices = {o: places.column(o, v) for o in ("image", "text", "labels", "ids") if (v := getattr(options, o))}
+        sentences = places.column("captions", options.captions) if options.captions else None
+        columns, said = sentences_of(upright(matrices, 0 if sentences is None else sum(sentences.counts)), sentences)
+        n = sum(columns["image"].counts)
+        ids = tuple(map(_id, joined_ids(columns["ids"]))) if "ids" in columns else tuple(f"{r:06d}" for r in range(n))
+        features: dict[Modality, Array] = {
+            modality: joined(columns[modality], options.regions)
+            for modality in ("image", "text")
+            if modality in columns
+        }
+        for modality, matrix in features.items():
+            logger.info("%s: %s, an item per row", modality, " x ".join(map(str, matrix.shape)))
+        labels, classes = _labels(columns["labels"], options.form) if "labels" in columns else (None, ())
+        parting = Parting(
+            ids,
+            *_blocks(columns, said),
+            read=places.read,
+            labelled=labels is not None,
+            seed=options.seed,
+            first=options.first,
+        )
+        return Corpus(
+            self.info.name,
+            ids,
+            options._split(places, parting),
+            texts=said.texts if said else None,
+            labels=labels,
+            classes=_named(classes, places, options.classes),
+            features=features,
+        )
+
+    def _settled(self, folder: Path) -> tuple[Places, Arrays]:
+        """Return where to look, and the options: those that are given, of `arrays.toml`, or of a pack."""
+        listed = folder / LISTED
+        given = {
+            each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default
+        }
+        if listed.is_file() and not self.file and not self.image:
+            options = build(Arrays, {**_read_options(listed), **given}, str(listed))
+            return Places(folder, options.file, confined=True), options
+        if self.image and (self.text or self.captions):
+            return Places(folder, self.file), self
+        if self.image or self.text or self.captions:
+            raise InputError("arrays: a pair needs image= and text=, or image= and captions=")
+        found = recognise(folder, self.file)
+        if not found:
+            raise InputError(f"arrays: image= and text= say which arrays to read; {suggested(folder, self.file)}")
+        logger.info("recognised %s: %s", found.title, ", ".join(f"{o}={v}" for o, v in found.options.items()))
+        options = build(Arrays, {**found.options, **given}, "dataset arrays")
+        return Places(folder, options.file), options
+
+    def _split(self, places: Places, parting: Parting) -> Split:
+        parts = {part: getattr(self, part) for part in PARTS}
+        if self.split and any(parts.values()):
+            raise InputError("arrays: split= says all parts; leave train=, query=, database= and validation= out")
+        if self.split.endswith(".json"):
+            return Split.load(places.path(self.split))
+        return parting.split(parts, self.split)
+
+
+def _folder(data_dir: Path | None) -> Path:
+    """Return the folder of the files: `data_dir/arrays`, `data_dir`, or the current one."""
+    if data_dir is None:
+        return Path()
+    if not data_dir.is_dir():
+        raise InputError(f"arrays: the data folder {data_dir} does not exist")
+    below = data_dir / "arrays"
+    return below if below.is_dir() else data_dir
+
+
+def _read_options(path: Path) -> dict[str, Any]:
+    """Return the options that a file lists; a list of names is what plus signs join."""
+    try:
+        values = tomllib.loads(read_text(path))
+    except (tomllib.TOMLDecodeError, RecursionError) as fault:
+        raise InputError(f"{path} is not TOML: {fault}") from None
+    texts = {o: v for o, v in values.items() if isinstance(v, list) and all(isinstance(each, str) for each in v)}
+    return values | {option: "+".join(value) for option, value in texts.items()}
+
+
+def _id(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def joined_ids(column: Column) -> list[Any]:
+    """Return the entries of all blocks, one after the other."""
+    return [entry for block in column.blocks for entry in np.ravel(block.array).tolist()]
+
+
+def _labels(column: Column, form: str) -> tuple[Bool[ndarray, "n classes"], tuple[str, ...]]:
+    """Return labels and the names of their classes, decided over all blocks."""
+    if all(block.array.dtype == object for block in column.blocks):
+        labels = decide(joined_ids(column), column.option, form, "form=")
+        logger.info("labels: %s", labels.form)
+        return labels.matrix, labels.classes
+    parts = decide_arrays({f"{at} {b.name}": b.array for at, b in enumerate(column.blocks, 1)}, form, "form=")
+    logger.info("labels: %s", parts[0].form)
+    return np.concatenate([part.matrix for part in parts]), parts[0].classes
+
+
+def _named(classes: tuple[str, ...], places: Places, file: str) -> tuple[str, ...]:
+    if not file:
+        return classes
+    names = tuple(line.strip() for line in read_lines(places.path(file)))
+    if len(names) != len(classes):
+        raise InputError(f"arrays: classes={file} has {len(names)} lines, but there are {len(classes)} classes")
+    return names
+
+
+def _blocks(columns: Mapping[str, Column], said: Sentences | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the rows of every named block, and the names of those of the column with the most."""
+    rows: dict[str, Any] = {}
+    for column in (*columns.values(), *((said.column,) if said else ())):
+        each = said.each if said and column is said.column else 1
+        start = 0
+        for block in column.blocks:
+            end = start + block.array.shape[0] // each
+            rows.setdefault(block.name, np.arange(start, end))
+            start = end
+    most = max((c for o, c in columns.items() if o != "ids"), key=lambda column: len(column.blocks))
+    return rows, tuple(block.name for block in most.blocks)
