@@ -112,7 +112,8 @@ def test_captions_without_their_picture_are_counted_or_refused(tmp_path, caplog)
         ("dataset_flickr8k.json", b"{", "is not JSON"),
         ("dataset_flickr8k.json", b"[" * 100_000, "is not JSON"),
         ("captions.txt", b"image,caption\na.jpg,caf\xe9\n", r"captions.txt: line 2 is not UTF-8 \(byte 0xe9\)"),
-        ("captions.txt", b"image,caption\na.jpg\n", r"line 2 must be a picture and a caption, not \['a.jpg'\]"),
+        ("captions.txt", b"image,caption\na.jpg\n", r"line 2 must be a picture and a caption, .* not \['a.jpg'\]"),
+        ("captions.txt", b"image,caption\na.jpg,b, c\n", "line 2 must be .* in quotes if it holds a comma"),
         ("captions.txt", b'image,caption\na.jpg,"b\n', "line 2: the quote before .* is never closed"),
         ("captions.txt", b"image,caption\n../a.jpg,b\n", "'../a.jpg' leads out of"),
         (

@@ -53,10 +53,12 @@ def read_tokens(path: Path) -> list[Captioned]:
 
 def read_captions_csv(path: Path) -> list[Captioned]:
     """Return the items of a CSV table whose first column is the picture and whose last is the caption."""
-    rows = read_delimited(path).rows
+    heading, rows, _ = read_delimited(path)
     for number, cells in rows:
-        if len(cells) < 2:
-            raise InputError(f"{path}: line {number} must be a picture and a caption, not {cells}")
+        if len(cells) != max(len(heading), 2):
+            raise InputError(
+                f"{path}: line {number} must be a picture and a caption, in quotes if it holds a comma, not {cells}"
+            )
     return grouped([(cells[0].strip(), cells[-1].strip()) for _, cells in rows])
 
 

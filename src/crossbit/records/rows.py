@@ -124,6 +124,7 @@ def json_object(text: str, where: str) -> dict[str, Any]:
     return found
 
 
+_MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _HALF = re.compile("[\ud800-\udfff]")
 _EXAMPLE = '{"image": "a.jpg", "text": "a red house"}'
 
@@ -136,7 +137,7 @@ def _parsed(text: str, where: str) -> Any:
         raise InputError(f"{where}{line} is not JSON: {fault.msg} at {text[fault.pos :].strip()[:40]!r}") from None
     except (ValueError, RecursionError) as fault:
         raise InputError(f"{where} is not JSON: {fault}") from None
-    half = _HALF.search(json.dumps(found, ensure_ascii=False)) if "\\u" in text else None
+    half = _HALF.search(json.dumps(found, ensure_ascii=False)) if _MAYBE_HALF.search(text) else None
     if half:
         raise InputError(f"{where} holds half of a character, \\u{ord(half[0]):04x} without its other half")
     return found
