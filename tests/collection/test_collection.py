@@ -26,6 +26,14 @@ def test_a_collection_holds_what_was_added(shelf, scenes):
     assert shelf.thumbnail(item.id).startswith(b"\xff\xd8")
 
 
+def test_a_filter_with_a_field_that_no_item_has_does_nothing(shelf):
+    for use in (shelf.remove_where, shelf.ids, lambda where: shelf.search("red", where=where)):
+        for where in ("not yaer >= 2020", "yaer < 2010"):
+            with pytest.raises(InputError, match=r"no item has 'yaer'; did you mean 'year'\? fields: "):
+                use(where)
+    assert len(shelf) == 60
+
+
 def test_removed_items_are_gone_and_unknown_ones_refused_before_anything_is(shelf, scenes):
     with pytest.raises(NoItemError, match="no item 'nobody'"):
         shelf.remove([scenes[0].id, "nobody"])

@@ -140,6 +140,8 @@ def test_no_answer_holds_a_place_on_the_disk(client, shelf, tmp_path_factory):
         '"/home" in picture',
         'not (year < 3 or picture == "x")',
         '"/home" in picture != None',
+        'picture contains "/home"',
+        'year < 2000 or picture not contains "/home"',
         'None != picture >= "/home"',
         'year != None and "/a" <= picture < "/b"',
         'picture in (None, "/home/x")',
@@ -199,6 +201,8 @@ def test_what_is_not_there_is_404_and_named(client, path, kind):
 
 
 def test_the_library_s_words_reach_the_client(client):
+    message = refused(client.get(SEARCH, params={"text": "x", "where": "yaer < 3"}), 422, "input")
+    assert "no item has 'yaer'; did you mean 'year'?" in message
     message = refused(client.get(SEARCH, params={"text": "x", "where": "year = 3"}), 422, "input")
     assert "equality is written ==" in message
     assert "half of the 24 bits" in refused(

@@ -17,6 +17,7 @@ from typing import Any, final
 import numpy as np
 
 from ..collection import Collection, Item, image, text
+from ..collection.storage.filter_syntax import condition_of
 from ..collection.storage.reads import items_of
 from ..collection.storage.store import MODEL
 from ..errors import InputError
@@ -151,11 +152,13 @@ def refuse_paths(where: str) -> None:
     Invalid filters are left to the parser of the library, which reports the error.
     """
     try:
-        tree = ast.parse(where.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        nodes = list(ast.walk(condition_of(where)))
+    except InputError:
         return
-    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
-    pairs = [pair for node in compared for pair in pairwise([node.left, *node.comparators])]
+    pairs = [(node.left, node.right) for node in nodes if isinstance(node, ast.BinOp)]
+    for node in nodes:
+        if isinstance(node, ast.Compare):
+            pairs += pairwise([node.left, *node.comparators])
     if any(_is_path(side) for pair in pairs if not any(map(_is_none, pair)) for side in pair):
         raise InputError("a filter may test whether there is a picture, as in picture != None, but not its path")
 

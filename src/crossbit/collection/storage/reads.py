@@ -15,6 +15,7 @@ from ...errors import DamagedError
 from ..errors import NoItemError
 from ..item import Item, read_item
 from . import checksums
+from .filter_fields import refuse_unknown
 from .filters import Filter
 
 COLUMNS = "number, id, picture, content, texts, metadata"
@@ -85,13 +86,20 @@ def digests_of(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, 
 
 def read_ids(connection: sqlite3.Connection, where: Filter | None = None) -> Iterator[str]:
     """Yield the ids of all items, or of those that a filter allows, in order of their numbers."""
+    if where:
+        refuse_unknown(connection, where.text, where.needs)
     sql, parameters = (where.sql, where.parameters) if where else ("1", ())
     for (id_,) in connection.execute(f"SELECT id FROM items WHERE {sql} ORDER BY number", parameters):  # noqa: S608
         yield id_
 
 
 def numbers_matching(connection: sqlite3.Connection, where: Filter, start: int = 0) -> Int64[ndarray, "n"]:
-    """Return the numbers, from `start` on, of the items that a filter allows, in order."""
+    """Return the numbers, from `start` on, of the items that a filter allows, in order.
+
+    From the beginning, a filter with a field that no item has is refused.
+    """
+    if start <= 0:
+        refuse_unknown(connection, where.text, where.needs)
     query = f"SELECT number FROM items WHERE number >= ? AND ({where.sql}) ORDER BY number"  # noqa: S608
     return np.fromiter((n for (n,) in connection.execute(query, (start, *where.parameters))), np.int64)
 

@@ -24,6 +24,7 @@ from typing import Any, final
 from ...errors import BusyError, DamagedError, DiskError, InputError
 from ...io.atomic import atomic_write, refuse_unwritable
 from .checksums import of_parts
+from .filter_fields import register
 from .schema import FORMAT, PAGE, TABLES, Head
 
 DATABASE, HEAD, MODEL = "items.db", "head.json", "model"
@@ -169,6 +170,7 @@ class ItemStore:
     def _connect(self) -> sqlite3.Connection:
         place = address(self.folder)
         connection = sqlite3.connect(place, uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False)
+        register(connection)
         if place.endswith(WRITABLE):
             connection.execute("PRAGMA journal_mode = WAL")  # already so, unless the file is not ours
         return connection
