@@ -19,6 +19,7 @@ __all__ = ["LOADERS", "DatasetInfo", "Loader", "describe", "load", "loader", "lo
 _BUILTIN = {
     "arrays": "arrays:Arrays",
     "coco": "coco:Coco",
+    "coco500-clip": "coco500_clip:Coco500Clip",
     "flickr30k": "flickr30k:Flickr30k",
     "flickr8k": "flickr8k:Flickr8k",
     "folder": "folder:OwnFolder",
