@@ -132,12 +132,12 @@ _EXAMPLE = '{"image": "a.jpg", "text": "a red house"}'
 def _parsed(text: str, where: str) -> Any:
     try:
         found = json.loads(text)
+        half = _HALF.search(json.dumps(found, ensure_ascii=False)) if _MAYBE_HALF.search(text) else None
     except json.JSONDecodeError as fault:
         line = f", line {fault.lineno}" if "\n" in text.strip() else ""
         raise InputError(f"{where}{line} is not JSON: {fault.msg} at {text[fault.pos :].strip()[:40]!r}") from None
     except (ValueError, RecursionError) as fault:
         raise InputError(f"{where} is not JSON: {fault}") from None
-    half = _HALF.search(json.dumps(found, ensure_ascii=False)) if _MAYBE_HALF.search(text) else None
     if half:
         raise InputError(f"{where} holds half of a character, \\u{ord(half[0]):04x} without its other half")
     return found

@@ -16,7 +16,7 @@ Value: TypeAlias = Any
 _NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,17})?")
 #: The largest number up to which every program tells whole numbers apart.
 _LARGEST = 1 << 53
-_FLAGS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
+_FLAGS = {**dict.fromkeys(("true", "yes", "1", "1.0"), True), **dict.fromkeys(("false", "no", "0", "0.0"), False)}
 _PARTIAL_DATE = re.compile(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2]))?")
 
 
