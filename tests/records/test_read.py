@@ -111,7 +111,7 @@ def test_rows_without_their_picture_are_counted_and_named_or_refused(pictures):
     assert len(records) == 12
     assert [(each.kind, each.name) for each in records.report.unread] == [
         ("rows without their picture", "table.csv, line 14"),
-        ("rows without their picture", "table.csv, line 15: gone.png"),
+        ("rows without their picture", "table.csv, line 15: 'gone.png'"),
     ]
     with pytest.raises(InputError, match=r"2 of 14 rows of table.csv are without their picture in .*: table.csv, line"):
         read(folder, ReadOptions(missing="fail"))
@@ -198,7 +198,7 @@ def test_the_same_picture_inside_a_list_twice_is_one_item(pictures):
     assert [record.texts for record in read(folder / "t.parquet").records] == [("one", "two")]
     rows[1]["image"]["bytes"] = other
     parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "t.parquet")
-    with pytest.raises(InputError, match="would both be the item 'x', but with two pictures"):
+    with pytest.raises(InputError, match="would both be the item 'x', and are not of one picture"):
         read(folder / "t.parquet")
 
 
@@ -227,29 +227,36 @@ def test_globs_hold_for_rows_too_and_videos_are_counted(pictures, accounted):
     [
         ("nowhere", "nowhere does not exist; a source is a folder of pictures, a list"),
         ("a.jpg", "a.jpg is a single picture; give its folder, and its name by include"),
-        ("x.doc", "x.doc is .doc; a source is a folder"),
-        ("README", "README is files without an ending; a source is"),
+        ("x.doc", r"x.doc is no source \(.doc\); a source is a folder"),
+        ("README", r"README is no source \(files without an ending\); a source is"),
+        ("x.tar.gz", r"x.tar.gz is no source \(archives\); unpack them to read what is in them"),
         ("*.jpg", "a.jpg, which is no .tar shard"),
         ("*.gone", "does not exist"),
     ],
 )
 def test_what_is_no_source_is_refused_with_what_would_do(pictures, place, message):
     folder = pictures("a.jpg")
-    for name in ("x.doc", "README"):
+    for name in ("x.doc", "README", "x.tar.gz"):
         (folder / name).touch()
     with pytest.raises(InputError, match=message):
         read(folder / place)
 
 
-def test_a_list_that_is_asked_for_must_be_there(pictures):
-    folder = pictures("a.jpg")
-    with pytest.raises(InputError, match=r"the list .*x.csv does not exist"):
+def test_a_list_that_is_asked_for_is_below_the_folder_or_elsewhere(pictures, monkeypatch):
+    folder = pictures("a.jpg", "b.jpg")
+    for name in ("lists/x.csv", "../elsewhere.csv"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("image,text\na.jpg,x\n")
+    monkeypatch.chdir(folder.parent)
+    for name in ("lists/x.csv", "data/lists/x.csv", str(folder / "lists" / "x.csv"), "elsewhere.csv"):
+        records = read(folder, ReadOptions(listing=name))
+        assert [(record.key, record.texts) for record in records.records] == [("a.jpg", ("x",)), ("b.jpg", ())]
+        inside = name != "elsewhere.csv"
+        assert records.report.summary() == ([] if inside else ["1 lists: ../elsewhere.csv is read instead"])
+    with pytest.raises(InputError, match=r"the list x.csv is neither in .*data nor a file elsewhere"):
         read(folder, ReadOptions(listing="x.csv"))
-    with pytest.raises(InputError, match="leads out of"):
-        read(folder, ReadOptions(listing="../x.csv"))
-    (folder / "y.csv").write_text("image,text\na.jpg,x\n")
     with pytest.raises(InputError, match="a list belongs to a folder of pictures"):
-        read(folder / "y.csv", ReadOptions(listing="x.csv"))
+        read(folder / "lists" / "x.csv", ReadOptions(listing="x.csv"))
 
 
 def streamed(content, **options):
@@ -271,8 +278,8 @@ def test_lines_are_items_as_they_come(pictures, monkeypatch):
     assert len(seen) == 1
     records, report = streamed(b'\xef\xbb\xbf{"image": "a.jpg", "text": "x"}\n\n{"image": "gone.jpg"}\r\n')
     assert [(record.key, record.texts, str(record.image)) for record in records] == [("a.jpg", ("x",), "a.jpg")]
-    assert report.unread == [("line 3: gone.jpg", "rows without their picture", "not there")]
-    with pytest.raises(InputError, match=r"line 1: the picture gone.jpg does not exist"):
+    assert report.unread == [("line 3: 'gone.jpg'", "rows without their picture", "not there")]
+    with pytest.raises(InputError, match=r"line 1: the picture 'gone.jpg' does not exist"):
         streamed(b'{"image": "gone.jpg"}', missing="fail")
 
 
@@ -300,4 +307,5 @@ def test_lines_that_cannot_be_read_are_refused_with_their_number(content, messag
 def test_labels_of_lines_are_names_because_no_column_is_seen_as_a_whole(label, labels):
     line = json.dumps({"id": 1, "text": "x", "label": label}).encode()
     assert streamed(line)[0][0].labels == labels
+    assert streamed(line, labels="-")[0][0].labels == ()
     assert streamed(b'{"id": 1, "text": "x", "label": "0 1 0 1"}', labels="label:flags")[0][0].labels == ("1", "3")

@@ -70,6 +70,7 @@ def test_a_folder_of_shards_and_a_glob_are_sources(tmp_path):
     assert unread(records) == {"00.parquet": "lists", "00_stats.json": "JSON"}
     assert records.report.taken == ["2 .tar shards", "2 pictures"]
     assert [record.key for record in read(tmp_path / "*.tar").records] == ["00.tar/1.jpg"]
+    assert [record.key for record in read(tmp_path / "dee?" / "0*.tar").records] == ["deep/01.tar/1.jpg"]
     assert [record.key for record in read(f"{tmp_path}/**/*.tar").records] == ["00.tar/1.jpg", "deep/01.tar/1.jpg"]
 
 

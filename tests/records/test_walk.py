@@ -161,6 +161,8 @@ def test_many_files_are_walked_in_a_moment(tmp_path):
         ("x.psd", "PSD", False),
         ("README", "files without an ending", False),
         ("x.docx", ".docx", False),
+        ("x.tar.gz", "archives", False),
+        ("x.\x1b[2J", "other files", False),
     ],
 )
 def test_kinds_follow_from_endings(name, kind, picture):

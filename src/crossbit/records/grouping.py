@@ -47,8 +47,8 @@ class Grouping:
             return
         if numbered or not _same(group.image, image):
             raise InputError(
-                f"{group.where} and {entry.where} would both be the item {key!r}, but with two pictures; give each"
-                " picture an id of its own, or none: an id is then the path of the picture"
+                f"{group.where} and {entry.where} would both be the item {key!r}, and are not of one picture; give each"
+                " picture an id of its own, or none: the id is then the path of the picture"
             )
         group.image = image if group.image is None else group.image
         group.texts += entry.texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -45,6 +46,7 @@ _UNREADABLE_PICTURES = _by_ending(
         "TGA": ".tga",
     }
 )
+_ARCHIVES = {".7z", ".bz2", ".gz", ".rar", ".tbz", ".tgz", ".txz", ".xz", ".zip", ".zst"}
 _OTHERS = _by_ending(
     {
         "videos": ".3g2 .3gp .avi .flv .insv .lrv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .webm .wmv",
@@ -95,9 +97,12 @@ def kind_of(name: str) -> FileKind:
         return FileKind(_UNREADABLE_PICTURES[ending], reason="save them as JPEG or PNG")
     if is_system_file(last):
         return FileKind("files of the system")
+    if ending in _ARCHIVES:
+        return FileKind("archives", reason="unpack them to read what is in them")
     if ending in _OTHERS:
         return FileKind(_OTHERS[ending])
-    return FileKind(ending[:20] or "files without an ending", unknown=True)
+    known = re.fullmatch(r"\.[\w-]{1,12}", ending)
+    return FileKind(ending if known else "files without an ending" if not ending else "other files", unknown=True)
 
 
 def is_system_file(name: str) -> bool:

@@ -65,7 +65,7 @@ class ListedPictures:
         except InputError as fault:
             raise InputError(f"{where}: {fault}") from None
         if path is None:
-            self._missing.append(Unread(f"{where}: {name}", WITHOUT_PICTURE, f"not in {self._folder}"))
+            self._missing.append(Unread(f"{where}: {name!r}", WITHOUT_PICTURE, f"not in {self._folder}"))
             return None
         return f"{self.options.root.strip('/')}/{path}" if self.options.root else path
 

@@ -7,15 +7,16 @@ folder's name is never taken for a label: it is in the key of each picture anywa
 
 from __future__ import annotations
 
+import gc
 import glob
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from ..errors import InputError
-from ..io.text import path_below
 from .kinds import kind_of
 from .listed import ListedPictures
 from .lists import read_list
@@ -39,7 +40,23 @@ _SOURCES = (
 
 def read(place: str | Path, options: ReadOptions | None = None) -> Records:
     """Return the records of a folder, of a list, of a .tar shard, or of the shards that a glob names."""
-    path, options = Path(place), options or ReadOptions()
+    with _collector_paused():
+        return _read(place, Path(place), options or ReadOptions())
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the collector of cycles, of which rows make none: it would look at all of them again and again."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _read(place: str | Path, path: Path, options: ReadOptions) -> Records:
     if path.is_dir():
         return _Folder(path, options, ReadingReport()).read()
     if path.is_file():
@@ -50,26 +67,29 @@ def read(place: str | Path, options: ReadOptions | None = None) -> Records:
     odd = [name for name in shards if kind_of(name).name != "shards"]
     if odd:
         raise InputError(f"{place} names {odd[0]}, which is no .tar shard; give a folder, and globs by include")
-    above = os.path.commonpath([os.path.dirname(name) for name in shards])
-    return _shards({f"{os.path.relpath(name, above or '.')}/": Path(name) for name in shards}, options, ReadingReport())
+    above = os.path.dirname(str(place)[: str(place).index(next(filter(glob.has_magic, str(place))))])
+    prefixes = (os.path.relpath(name, above or ".").replace(os.sep, "/") for name in shards)
+    return _shards({f"{prefix}/": Path(name) for prefix, name in zip(prefixes, shards, strict=True)}, options)
 
 
 def _file(path: Path, options: ReadOptions) -> Records:
-    kind, report = kind_of(path.name), ReadingReport()
+    kind = kind_of(path.name)
     if options.listing:
         raise InputError(f"a list belongs to a folder of pictures, and {path} is not a folder")
     if kind.name == "shards":
-        return _shards({"": path}, options, report)
+        return _shards({"": path}, options)
     if path.suffix.lower() in LISTS:
+        report = ReadingReport()
         listed = read_list(path, options, report)
         records = ListedPictures(path.name, path.parent, options, report).records(listed.entries)
         return Records(records, report, listed.classes, path.parent)
     if kind.picture:
         raise InputError(f"{path} is a single picture; give its folder, and its name by include")
-    raise InputError(f"{path} is {kind.name}; {_SOURCES}")
+    raise InputError(f"{path} is no source ({kind.name}); {kind.reason or _SOURCES}")
 
 
-def _shards(shards: Mapping[str, Path], options: ReadOptions, report: ReadingReport) -> Records:
+def _shards(shards: Mapping[str, Path], options: ReadOptions, report: ReadingReport | None = None) -> Records:
+    report = report or ReadingReport()
     report.taken.append(f"{len(shards):,} .tar shards")
     records, classes = read_sidecars(files_in(shards, options, report), options, report)
     return Records(records, report, classes)
@@ -103,11 +123,14 @@ class _Folder:
     def _listing(self, files: Sequence[str]) -> str:
         """Return the list of the folder: the one that is given, or the first that has a documented name."""
         if not self.options.listing:
-            return next((name for name in LISTINGS if name in {*files}), "")
-        given = path_below(self.path, self.options.listing)
-        if not given.is_file():
-            raise InputError(f"the list {given} does not exist")
-        name = given.relative_to(self.path).as_posix()
+            there = {*files}
+            return next((name for name in LISTINGS if name in there), "")
+        given = next(
+            (path for path in (self.path / self.options.listing, Path(self.options.listing)) if path.is_file()), None
+        )
+        if given is None:
+            raise InputError(f"the list {self.options.listing} is neither in {self.path} nor a file elsewhere")
+        name = os.path.relpath(given, self.path).replace(os.sep, "/")
         self.report.unread = [each for each in self.report.unread if each.name != name]
         return name
 

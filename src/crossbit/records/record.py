@@ -36,9 +36,9 @@ class ReadOptions:
     types: str = ""
     """Declared types of metadata, as in `year=int,price=float`; others are converted only without loss."""
     listing: str = ""
-    """The list of a folder, below it; by default captions.csv, metadata.csv and the like, if there is one."""
+    """The list of a folder, below it or elsewhere; by default captions.csv, metadata.csv and the like, if there."""
     root: str = ""
-    """The folder of the pictures, below that of the list."""
+    """The folder of the pictures, below the folder that is read, or below that of the list that is read."""
     include: tuple[str, ...] = ()
     """Globs of the files to read; by default all."""
     exclude: tuple[str, ...] = ()

@@ -42,15 +42,16 @@ def stream(lines: TextIO, options: ReadOptions, report: ReadingReport) -> Iterat
         if record is not None:
             yield record
         elif options.missing == "fail":
-            raise InputError(f"{where}: the picture {entry.image} does not exist")
+            raise InputError(f"{where}: the picture {entry.image!r} does not exist")
         else:
-            report.unread.append(Unread(f"{where}: {entry.image}", WITHOUT_PICTURE, "not there"))
+            report.unread.append(Unread(f"{where}: {entry.image!r}", WITHOUT_PICTURE, "not there"))
 
 
 def _with_names(options: ReadOptions, cells: Collection[str], where: str) -> ReadOptions:
     """Return options by which labels are names, where no other form is chosen."""
     labels = choose(list(cells), options, where).labels
-    return replace(options, labels="+".join(f"{column}:{form or 'names'}" for column, form in labels.items()))
+    chosen = "+".join(f"{column}:{form or 'names'}" for column, form in labels.items())
+    return replace(options, labels=chosen or options.labels)
 
 
 def _record(entry: Entry, where: str) -> Record | None:

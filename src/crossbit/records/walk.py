@@ -67,7 +67,7 @@ def left_out(path: str, selection: Selection) -> str:
 
 def _folder_left_out(name: str) -> str:
     if is_system_folder(name):
-        return f"in {name}"
+        return f"in {name}" if name.isprintable() else "in folders of the system"
     return "in hidden folders" if name.startswith(".") else ""
 
 
