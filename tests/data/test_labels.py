@@ -137,9 +137,15 @@ def test_a_form_that_does_not_fit_is_refused(cells, form, message):
         decide(cells, "label", form)
 
 
-def test_commas_that_separate_nothing_are_mentioned():
+def test_signs_that_separate_nothing_are_mentioned():
     labels = decide(["sea,boat", "dog"], "kind")
     assert labels.form == "names, 2 classes; commas are parts of names, as in 'sea,boat'"
+    tags = ["sea sky", "sky sea", "sea", "boat sea sky"]
+    assert decide(tags, "kind").form == (
+        "names, 4 classes; blanks are parts of names, as in 'boat sea sky', unless labels=kind:blanks says otherwise"
+    )
+    assert decide(["a\tb", "b\ta", "a", "b"], "kind").form.startswith("names, 4 classes; blanks are parts of names")
+    assert decide(tags, "kind", "blanks").form == "names between blanks, 3 classes"
     assert decide(["Rome, Italy; night", "night"], "kind").classes == ("Rome, Italy", "night")
 
 

@@ -13,7 +13,7 @@ from ..errors import InputError
 Token: TypeAlias = str | int | float
 
 #: What may be chosen where a column can be read in several ways, with the separator of names.
-SEPARATORS = {"names": ";", "commas": ",", "bars": "|"}
+SEPARATORS = {"names": ";", "commas": ",", "bars": "|", "blanks": " "}
 FORMS = (*SEPARATORS, "numbers", "flags")
 
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})(?:\.0*)?")
@@ -191,6 +191,10 @@ def _doubts(parted: Tokens, column: str, choose: str) -> tuple[str, ...]:
             )
         if joined:
             notes.append(f"{form} are parts of names, as in {joined[0][:60]!r}")
+    words = {word for name in names for word in name.split()}
+    if len(words) < len(names) and not parted.lists:  # as of tags that are written one after another
+        joined = sorted(name for name in names if len(name.split()) > 1)
+        notes.append(f"blanks are parts of names, as in {joined[0][:60]!r}, unless {choose}blanks says otherwise")
     return tuple(notes)
 
 
