@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -239,6 +240,14 @@ def test_other_files_are_no_lists(read, tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match="is a folder and not a list"):
         read_list(tmp_path / "folder.csv", ReadOptions(), ReadingReport())
+
+
+def test_columns_that_few_rows_have_take_no_time(read):
+    n = 20_000
+    start = time.perf_counter()
+    listed, _ = read("".join(json.dumps({"text": "t", f"k{k}": k}) + "\n" for k in range(n)), "a.jsonl")
+    assert time.perf_counter() - start < 10
+    assert listed.entries[-1].metadata == {f"k{n - 1}": n - 1}
 
 
 def test_rows_from_elsewhere():

@@ -162,12 +162,13 @@ class _Table(NamedTuple):
         if not long:
             return
         width = len(rows[0].cells)
+        starts = {begin for begin, _ in long}
         spans = {number: begin for begin, end in long for number in range(begin + 1, end + 1)}
-        first = next((row.cells for row in rows[1:] if row.number not in dict(long)), [])
-        endings = {at: ending[0] for at, cell in enumerate(first) if (ending := _FILE_ENDING.search(cell))}
-        for number, line in self._numbered():
+        first = next((row.cells for row in rows[1:] if row.number not in starts), [])
+        endings = {at: ending[0] for at, cell in enumerate(first[:width]) if (ending := _FILE_ENDING.search(cell))}
+        for number, line in self._numbered() if endings else ():
             cells = line.split(self.separator) if number in spans else []
-            if len(cells) == width and any(cells[at].endswith(ending) for at, ending in endings.items() if at < width):
+            if len(cells) == width and any(cells[at].endswith(ending) for at, ending in endings.items()):
                 raise InputError(
                     f"{self.path}: line {spans[number]}: a quote opens here, and line {number}, which looks like a row"
                     f" of its own, is inside it: {line.strip()[:60]!r}; {_ADVICE}"

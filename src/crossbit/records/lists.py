@@ -43,7 +43,7 @@ def _listed(table: RowTable, options: ReadOptions, report: ReadingReport) -> Lis
     if not table.rows:
         report.taken.append(f"{table.name}: no rows")
         return Listed([], ())
-    pictures = [name for name in table.columns if callable(_first(table.cells(name)))]
+    pictures = dict.fromkeys(name for row in table.rows for name, cell in row.cells.items() if callable(cell))
     columns = choose(table.columns, options, table.name, pictures)
     labels = _labels(table, columns)
     metadata, notes = _metadata(table, columns, options.types)
@@ -60,10 +60,6 @@ def _listed(table: RowTable, options: ReadOptions, report: ReadingReport) -> Lis
     notes += [note for column in columns.texts if (note := _written_lists(table.cells(column), column))]
     report.taken.append("; ".join([statement, *table.notes, *notes, *columns.advice()]))
     return Listed(entries, labels.classes if labels else ())
-
-
-def _first(cells: Sequence[Any]) -> Any:
-    return next((cell for cell in cells if cell is not None), None)
 
 
 def _written_lists(cells: Sequence[Any], column: str) -> str:
@@ -123,25 +119,34 @@ def _metadata(table: RowTable, columns: Columns, types: str) -> tuple[list[dict[
     kinds = declared(types, columns.metadata, table.name)
     metadata: list[dict[str, Any]] = [{} for _ in table.rows]
     notes = []
-    for name in columns.metadata:
-        cells, note = _values(table, name, kinds.get(name))
+    for name, found in _present(table, columns.metadata).items():
+        values, note = _values(table, name, found, kinds.get(name))
         notes += [f"{name!r} is {note}"] if note else []
-        for row, cell in zip(metadata, cells, strict=True):
-            if cell is not None:
-                row[name] = cell
+        for row, value in zip(found, values, strict=True):
+            if value is not None:
+                metadata[row][name] = value
     if "metadata" in columns.metadata:
         metadata = [_merged(row) for row in metadata]
     return metadata, notes
 
 
-def _values(table: RowTable, name: str, kind: str | None) -> tuple[list[Any], str]:
-    """Return the values of a column, and what to say of it."""
-    cells = table.cells(name)
-    if table.written:
-        cells = [cell and (cell.strip() or None) for cell in cells]
+def _present(table: RowTable, columns: Sequence[str]) -> dict[str, dict[int, Any]]:
+    """Return the cells of columns by their row; most of the columns may have only a few."""
+    found: dict[str, dict[int, Any]] = {name: {} for name in columns}
+    for number, row in enumerate(table.rows):
+        for name, cell in row.cells.items():
+            value = cell.strip() or None if table.written else cell
+            if value is not None and name in found:
+                found[name][number] = value
+    return found
+
+
+def _values(table: RowTable, name: str, cells: Mapping[int, Any], kind: str | None) -> tuple[list[Any], str]:
+    """Return the values of cells of a column, and what to say of them."""
     if kind is not None:
-        return typed(cells, kind, name, lambda row: table.rows[row].where), ""
-    return numbers(cells) if table.written else ([*map(plain, cells)], "")
+        rows = [*cells]
+        return typed([*cells.values()], kind, name, lambda at: table.rows[rows[at]].where), ""
+    return numbers([*cells.values()]) if table.written else ([*map(plain, cells.values())], "")
 
 
 def _merged(row: dict[str, Any]) -> dict[str, Any]:

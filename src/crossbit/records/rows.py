@@ -66,8 +66,9 @@ def _text_table(path: Path, usual: str) -> RowTable:
     short = [line.number for line in lines if len(line.cells) < last]
     if short:
         notes.append(f"rows that end early: {len(short):,}, first line {short[0]}")
-    unnamed = [at for at, name in enumerate(heading) if not name]
-    if any(at < len(line.cells) and line.cells[at].strip() for line in lines for at in unnamed):
+    if "" in heading and any(
+        cell.strip() and not name for line in lines for name, cell in zip(heading, line.cells, strict=False)
+    ):
         notes.append("a column without a name is left out")
     return RowTable(path.name, tuple(filter(None, heading)), rows, written=True, notes=tuple(notes))
 
