@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from crossbit.errors import InputError
 from crossbit.records.read import read
 from crossbit.records.record import ReadOptions
 
@@ -29,7 +30,10 @@ def test_a_text_beside_a_picture_is_its_text(pictures, accounted):
         ("3.jpg", ()),
         ("sea/1.png", ("a boat",)),
     ]
-    assert records.report.taken == ["4 pictures, 3 with a .txt beside them"]
+    assert records.report.taken == [
+        "4 pictures, 3 with a .txt beside them",
+        "1 .txt have several lines, which are one text each",
+    ]
     assert accounted(records, folder, used=["1.txt", "2.TXT", "sea/1.txt"]) == {
         "texts without a picture of their name": 1
     }
@@ -92,3 +96,17 @@ def test_globs_of_pictures_leave_their_texts_with_them(pictures):
     records = read(folder, ReadOptions(include=("*.jpg",)))
     assert [record.texts for record in records.records] == [("one",)]
     assert unread(records) == {"2.png": ("excluded", ""), "2.txt": ("texts without a picture of their name", "")}
+
+
+def test_options_name_columns_of_objects_or_are_refused(pictures):
+    folder = pictures("1.jpg", "2.jpg")
+    write(folder, **{"1_txt": "from txt", "2_txt": "from txt", "1_json": '{"kind": "sea", "alt": "from json"}'})
+    records = read(folder, ReadOptions(text="alt", labels="kind"))
+    assert [(record.texts, record.labels) for record in records.records] == [
+        (("from json",), ("sea",)),
+        (("from txt",), ()),
+    ]
+    assert records.classes == ("sea",)
+    (folder / "1.json").unlink()
+    with pytest.raises(InputError, match=r"text=alt and labels=kind: there is no list and no .json beside a picture"):
+        read(folder, ReadOptions(text="alt", labels="kind", id="-"))

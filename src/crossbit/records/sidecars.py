@@ -1,8 +1,8 @@
 """Texts and facts beside pictures: `x.txt` and `x.json` belong to `x.jpg`, in folders and in shards alike.
 
 The whole of `x.txt` is one text, line breaks included, as img2dataset writes and clip-retrieval reads it; `x.json` is
-an object that is read as a row of a list is. Where both are there, the text is that of `x.txt`, and the object gives
-the rest. A picture with neither is an item all the same.
+an object that is read as a row of a list is. Where both are there, the text is that of `x.txt`, unless an option names
+the texts of the object, which gives the rest. A picture with neither is an item all the same.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from posixpath import splitext
 from typing import Any, NamedTuple, TypeVar, final
 
 from ..errors import InputError
+from .columns import NONE
 from .grouping import Grouping
 from .kinds import kind_of
-from .lists import Listed, entries_of
+from .lists import entries_of
 from .record import Entry, ImageData, ReadingReport, ReadOptions, Record, Unread
 from .rows import Row
 
@@ -62,7 +63,8 @@ class _Reading:
         for picture in pictures:
             sample = _sample(picture)
             entry = entries.get(picture) or Entry(picture)
-            entry.texts = [texts[sample]] if sample in texts else entry.texts
+            if sample in texts and not (self.options.text and entry.texts):
+                entry.texts = [texts[sample]]
             own = entry.id if samples[sample] == 1 else None  # a RAW and its JPEG share their sidecars, not an id
             grouping.add(entry, self.files.image(picture), picture if own is None else own)
         self._state(pictures, texts, objects)
@@ -88,12 +90,20 @@ class _Reading:
         column = self.options.image or "image"
         described = [picture for picture in pictures if _sample(picture) in objects]
         rows = [Row(f"{_sample(name)}.json", {**objects[_sample(name)], column: name}) for name in described]
+        if not rows:
+            self._refuse_columns()
+            return {}, ()
         columns = list(dict.fromkeys(name for row in rows for name in row.cells))
         options = replace(self.options, image=column)
-        listed = (
-            entries_of(rows, columns, options, "the .json beside pictures", self.report) if rows else Listed([], ())
-        )
+        listed = entries_of(rows, columns, options, "the .json beside pictures", self.report)
         return dict(zip(described, listed.entries, strict=True)), listed.classes
+
+    def _refuse_columns(self) -> None:
+        """Refuse options that name columns where there are none."""
+        names = ("image", "text", "labels", "id", "types")
+        given = [f"{name}={value}" for name in names if (value := getattr(self.options, name)) not in ("", NONE)]
+        if given:
+            raise InputError(f"{' and '.join(given)}: there is no list and no .json beside a picture to have columns")
 
     def _parsed(self, kind: str, beside: Mapping[str, Mapping[str, str]], parse: Callable[[bytes], T]) -> dict[str, T]:
         """Return what files say, by sample; one that cannot be read goes into the report with the reason."""
@@ -113,13 +123,16 @@ class _Reading:
     def _unread(self, name: str, kind: str, reason: str = "") -> None:
         self.report.unread.append(Unread(name, kind, reason))
 
-    def _state(self, pictures: Sequence[str], texts: Container[str], objects: Container[str]) -> None:
+    def _state(self, pictures: Sequence[str], texts: Mapping[str, str], objects: Container[str]) -> None:
         counts = {
             ".txt": sum(_sample(picture) in texts for picture in pictures),
             ".json": sum(_sample(picture) in objects for picture in pictures),
         }
         beside = [f"{count:,} with a {ending} beside them" for ending, count in counts.items() if count]
         self.report.taken.append(", ".join([f"{len(pictures):,} pictures", *beside]))
+        several = sum("\n" in text for text in texts.values())
+        if several:
+            self.report.taken.append(f"{several:,} .txt have several lines, which are one text each")
 
 
 def _sample(name: str) -> str:
