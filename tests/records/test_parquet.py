@@ -135,6 +135,13 @@ def test_damaged_files_are_refused(tmp_path):
         read(path)
 
 
+def test_a_file_may_not_claim_any_number_of_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "MOST_ROWS", 1000)
+    path = written(tmp_path / "x.parquet", {"text": pyarrow.nulls(1001, pyarrow.string())})
+    with pytest.raises(InputError, match=r"has 1,001 rows, more than the 1,000 that are read"):
+        read(path)
+
+
 def test_pictures_travel_between_processes(tmp_path):
     listed, _ = read(written(tmp_path / "x.parquet", {"image": [b"a", b"b"]}))
     assert pickle.loads(pickle.dumps(listed.entries[1].image))() == b"b"

@@ -69,9 +69,10 @@ def choose(columns: Sequence[str], options: ReadOptions, name: str, pictures: Co
     labels = choice.labels(options.labels) if options.labels else dict.fromkeys(choice.documented(LABELS)[:1], "")
     id_ = choice.one("id", options.id, ("id",))
     if image is None and not texts:
+        shown = ", ".join(columns[:30]) + (", ..." if len(columns) > 30 else "")
         hint = "; its first line should name the columns" if any(map(_like_a_file, columns)) else ""
         raise InputError(
-            f"{name} has no column of pictures or texts that is known; it has {', '.join(columns) or 'none'}{hint};"
+            f"{name} has no column of pictures or texts that is known; it has {shown or 'none'}{hint};"
             " image=NAME and text=NAME say which they are"
         )
     taken = {image, id_, *texts, *labels}

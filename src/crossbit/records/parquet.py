@@ -16,6 +16,8 @@ from .rows import Row, RowTable, refuse_repeated
 
 #: Bytes of row groups with pictures that stay in memory, so that they are not read again for each of their pictures.
 CACHE = 1 << 28
+#: Rows at most: a small file may claim any number of them.
+MOST_ROWS = 1 << 24
 
 
 @final
@@ -80,6 +82,8 @@ class PictureColumn:
 def read_parquet(path: Path) -> RowTable:
     """Return the rows of a Parquet file; a column of bytes, or of `{bytes, path}`, holds embedded pictures."""
     with _readable(path) as file:
+        if file.metadata.num_rows > MOST_ROWS:
+            raise InputError(f"{path} has {file.metadata.num_rows:,} rows, more than the {MOST_ROWS:,} that are read")
         schema = file.schema_arrow
         classes = _class_names(schema)
         refuse_repeated(str(path), schema.names)
@@ -108,7 +112,7 @@ def _readable(path: Path) -> Iterator[Any]:
             yield file
     except FileNotFoundError:
         raise
-    except (arrow.ArrowException, OSError, ValueError, OverflowError) as fault:
+    except (arrow.ArrowException, OSError, ValueError, KeyError, OverflowError, RecursionError) as fault:
         if isinstance(fault, InputError):
             raise
         raise InputError(f"{path} cannot be read as Parquet: {fault}") from None
