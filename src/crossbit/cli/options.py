@@ -64,6 +64,7 @@ OptionalCaptionsOption = Annotated[
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", help="Folder for extracted features. Default: the user's cache folder.")
 ]
+GpsOption = Annotated[bool, typer.Option("--gps", help="Read where pictures were taken: lat and lon.")]
 OnErrorOption = Annotated[
     OnError, typer.Option("--on-error", help="Whether a damaged item ends the run or is skipped with a warning.")
 ]

@@ -34,7 +34,7 @@ _MAIN = {
 }
 _PLACE = {1: "north", 2: "lat", 3: "east", 4: "lon"}
 #: Types of values as `struct` writes them; a ratio has two numbers.
-_TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 7: "s", 129: "s"}
+_TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 7: "s", 13: "I", 129: "s"}
 #: Tags of a directory, and bytes of a value, that are read at most.
 _ENTRIES, _BYTES = 1000, 400
 _TAKEN = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)")

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -102,9 +102,26 @@ class LoadedPicture:
         """The upright RGB picture."""
         return open_picture(self._data)
 
+    def facts(self, *, gps: bool = False) -> dict[str, Any]:
+        """Return what its file says of the picture, without decoding it; nothing of pixels, or of a damaged file.
+
+        `width` and `height` are those of the upright picture, `bytes` those of the file; `taken`, `camera` and `lens`
+        are there where its EXIF is, and with `gps` the place, `lat` and `lon`.
+        """
+        if not isinstance(self._data, bytes):
+            return {}
+        try:
+            with _opened(self._data) as found:
+                (width, height), tags = found.upright, found.tags()
+        except ItemError:
+            return {}
+        size = {"width": width, "height": height, "bytes": len(self._data)}
+        return {**size, **tags.facts(), **(tags.position() if gps else {})}
+
     def thumbnail(self, side: int) -> bytes:
         """Return the picture as JPEG, its longer side `side` pixels at most, without the metadata of its file."""
         small = self.image.copy()
+        small.info.clear()  # a comment would be written again
         small.thumbnail((side, side), Image.Resampling.BILINEAR)
         small.save(file := BytesIO(), "JPEG", quality=QUALITY)
         return file.getvalue()

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from ..options import CacheOption, DataDirOption, DatasetOption, DeviceOption, MaxPixelsOption, OnError, OnErrorOption
+from ..options import (
+    CacheOption,
+    DataDirOption,
+    DatasetOption,
+    DeviceOption,
+    GpsOption,
+    MaxPixelsOption,
+    OnError,
+    OnErrorOption,
+)
 from ..output import JsonFlag, print_json
 
 if TYPE_CHECKING:
@@ -46,6 +55,7 @@ def create(
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
     max_pixels: MaxPixelsOption = None,
+    gps: GpsOption = False,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
@@ -60,7 +70,7 @@ def create(
     refuse_full(collection)
     raws = dataset_items(dataset, part, data_dir) if dataset else []
     with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors, device=device) as created:
-        result = _add(created, raws, on_error, f"add {dataset}", cache)
+        result = _add(created, raws, on_error, f"add {dataset}", cache, gps)
         facts = {"collection": str(collection), "items": len(created), "bits": created.bits, **_as_json(result)}
     if json:
         print_json(facts)
@@ -81,6 +91,7 @@ def add(
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
     max_pixels: MaxPixelsOption = None,
+    gps: GpsOption = False,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
@@ -97,7 +108,7 @@ def add(
         raise InputError("items come from a SOURCE (a folder, a file, -) or from a --dataset: give one of the two")
     with Collection(collection, device=device) as opened:
         raws = dataset_items(dataset, part, data_dir) if dataset else read_source(source, sys.stdin, captions)
-        result = _add(opened, raws, on_error, f"add {source or dataset}", cache)
+        result = _add(opened, raws, on_error, f"add {source or dataset}", cache, gps)
         facts = {"collection": str(collection), "items": len(opened), **_as_json(result)}
     if json:
         print_json(facts)
@@ -169,6 +180,7 @@ def sync(
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
     max_pixels: MaxPixelsOption = None,
+    gps: GpsOption = False,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
@@ -184,7 +196,8 @@ def sync(
     from ...progress import bar
 
     with Collection(collection, device=device) as opened, bar(f"sync {folder}") as log:
-        done = sync_folder(opened, folder, captions, on_error=on_error, log=log, cache=cache or default_cache())
+        cache = cache or default_cache()
+        done = sync_folder(opened, folder, captions, on_error=on_error, log=log, cache=cache, gps=gps)
         facts = {"collection": str(collection), "items": len(opened), **_as_json(done.added)}
         facts |= {"renamed": done.renamed, "removed": done.removed}
     _warn(done.added)
@@ -225,12 +238,14 @@ def dataset_items(dataset: str, part: Part, data_dir: Path | None) -> Iterable[R
     return dataset_of(Setup(dataset).corpus(data_dir, scored=False), part)
 
 
-def _add(collection: Collection, raws: Iterable[Raw], on_error: OnError, title: str, cache: Path | None) -> AddResult:
+def _add(
+    collection: Collection, raws: Iterable[Raw], on_error: OnError, title: str, cache: Path | None, gps: bool
+) -> AddResult:
     from ...features import default_cache
     from ...progress import bar
 
     with bar(title) as log:
-        result = collection.add(raws, on_error=on_error, log=log, cache=cache or default_cache())
+        result = collection.add(raws, on_error=on_error, log=log, cache=cache or default_cache(), gps=gps)
     _warn(result)
     return result
 

@@ -42,11 +42,12 @@ class AddResult:
 
 
 class AddOptions(TypedDict, total=False):
-    """The options of adding."""
+    """The options of adding; with `gps` the places of pictures become metadata, `lat` and `lon`."""
 
     on_error: OnError
     log: Log
     cache: Path | None
+    gps: bool
 
 
 def add_items(
@@ -57,13 +58,14 @@ def add_items(
     on_error: OnError = "skip",
     log: Log = silent,
     cache: Path | None = None,
+    gps: bool = False,
 ) -> Iterator[AddResult]:
     """Add items, replacing those that have changed; yield the counts after each batch that is on the disk.
 
     With `on_error="fail"` the first unusable item ends the work; the batches before it stay. Features that are in
     `cache` are read, and new ones added to it. An item with precomputed features is encoded again to see its change.
     """
-    encoder = Encoder.of(model, store.facts["thumbnail"], cache)
+    encoder = Encoder.of(model, store, cache, gps=gps)
     counts = AddResult()
     total = len(raws) if isinstance(raws, Sized) else 0
     rest = _checked(raws)

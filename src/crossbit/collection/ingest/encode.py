@@ -1,11 +1,17 @@
-"""Encoding of items to be added: a picture is read, hashed and decoded once, for all that is made of it."""
+"""Encoding of items to be added: a picture is read, hashed and decoded once, for all that is made of it.
+
+What its file says of a picture becomes metadata: `taken`, `camera`, `lens`, `width`, `height`, `bytes`, `mtime`, and on
+demand `lat` and `lon`. An item of which only metadata has changed keeps its codes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast, final
@@ -23,9 +29,15 @@ from ...features.raw import LoadedPicture
 from ..item import Item, Picture, Raw
 from ..model import Model, joined_text
 from ..storage.batch import EncodedBatch
+from ..storage.reads import number_of
+from ..storage.snapshot import SnapshotCache
+from ..storage.store import ItemStore
 
 #: Items whose features are computed together, and threads that open them.
 CHUNK, WORKERS = 32, 2
+#: Facts of a file that stay as they are stored while its content is the same: copying it is no change of the item, and
+#: places that were once wanted are not dropped by the next run.
+_KEPT = ("mtime", "lat", "lon")
 
 
 class ItemFailure(NamedTuple):
@@ -54,27 +66,33 @@ class _Opened:
     thumbnail: bytes | None = None
 
 
-#: An opened item, the reason why it cannot be used, or none if it is stored unchanged.
-_Outcome: TypeAlias = _Opened | str | None
+#: An opened item, one whose stored codes stay, the reason why it cannot be used, or none if it is stored unchanged.
+_Outcome: TypeAlias = _Opened | Item | str | None
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """Encodes items by a model, with thumbnails of `thumbnail` pixels; cached features are read or added to."""
+    """Encodes items by a model, with thumbnails of `thumbnail` pixels; cached features are read or added to.
+
+    `stored` reads the codes that a collection has already; `gps` says whether the place of a picture becomes metadata.
+    """
 
     model: Model
     extractors: Mapping[Modality, Extractor]
     thumbnail: int
     caches: Mapping[Modality, FeatureCache]
+    stored: SnapshotCache
+    gps: bool = False
 
     @classmethod
-    def of(cls, model: Model, thumbnail: int, cache: Path | None) -> Encoder:
+    def of(cls, model: Model, store: ItemStore, cache: Path | None, *, gps: bool = False) -> Encoder:
         """Return the encoder whose cache is a folder; features that cost little are not cached."""
         extractors = {m: pipeline.extractor for m, pipeline in model.pipelines.items()}
         costly = {m: extractor for m, extractor in extractors.items() if cache and not extractor.cheap}
         stores = {m: ShardStore(Path(cache or ".") / extractor.fingerprint) for m, extractor in costly.items()}
-        return cls(model, extractors, thumbnail, {m: FeatureCache(store) for m, store in stores.items()})
+        caches = {m: FeatureCache(store) for m, store in stores.items()}
+        return cls(model, extractors, store.facts["thumbnail"], caches, SnapshotCache(store), gps)
 
     def __call__(self, raws: Sequence[Raw], stored: Mapping[str, Item]) -> Encoded:
         """Return items encoded, except those that are among the `stored`, by id, as they are."""
@@ -105,6 +123,8 @@ class Encoder:
             if isinstance(outcome, _Opened) and not outcome.inputs:
                 outcomes[id_] = "it has neither a picture nor a text"
         batch, useless = self._batch([each for each in outcomes.values() if isinstance(each, _Opened)])
+        if restated := [each for each in outcomes.values() if isinstance(each, Item)]:
+            batch = EncodedBatch.joined([batch, self._restated(restated)])
         unusable = {id_: each for id_, each in outcomes.items() if isinstance(each, str)} | useless
         failures = [ItemFailure(id_ if id_.isprintable() else ascii(id_), why) for id_, why in unusable.items()]
         return Encoded(batch, sum(each is None for each in outcomes.values()), failures)
@@ -126,8 +146,12 @@ class Encoder:
         try:
             picture = None if raw.picture is None else LoadedPicture(cast("Picture", raw.picture))
             item = raw.item(None if picture is None else picture.content)
-            if stored.get(item.id) == item and not any(item.id in rows for rows in brought.values()):
-                return None
+            known = stored.get(item.id)
+            known = known if known is not None and known.content == item.content else None
+            item = replace(item, metadata={**self._facts(raw, picture, known), **item.metadata})
+            encoded = known is not None and known.texts == item.texts
+            if encoded and not any(item.id in rows for rows in brought.values()):
+                return None if known == item else item
             opened = _Opened(item)
             if picture is not None and item.id not in brought["image"]:
                 key = bytes.fromhex(picture.content)
@@ -144,6 +168,22 @@ class Encoder:
         except OSError as error:
             return f"image: {error.strerror or error}"
         return opened
+
+    def _facts(self, raw: Raw, picture: LoadedPicture | None, known: Item | None) -> dict[str, Any]:
+        """Return what the file of a picture says of it; `known` is the stored item, if its content is the same."""
+        if picture is None:
+            return {}
+        found = picture.facts(gps=self.gps)
+        if found and isinstance(raw.picture, Path):
+            with suppress(OSError, OverflowError, ValueError):  # a file system can say anything
+                changed = datetime.fromtimestamp(int(raw.picture.stat().st_mtime), UTC)
+                found["mtime"] = f"{changed:%Y-%m-%dT%H:%M:%SZ}"
+        return found | {name: known.metadata[name] for name in _KEPT if known is not None and name in known.metadata}
+
+    def _restated(self, items: Sequence[Item]) -> EncodedBatch:
+        """Return stored items that say something else of the same content, with the codes that they have."""
+        with self.stored.view() as (connection, snapshot):
+            return snapshot.batch(connection, {number_of(connection, item.id): item for item in items})
 
     def _prepare(self, outcomes: dict[str, _Outcome], sources: Mapping[str, Any], modality: Modality) -> None:
         """Prepare the texts of opened items, or the features that they bring."""

@@ -4,7 +4,7 @@ import { make } from "./elements.js";
 
 // Names that are not metadata fields in a filter: Python's keywords, columns, constants.
 const RESERVED = new Set(`and as assert async await break class continue def del elif else except finally for from global if
-  import in is lambda nonlocal not or pass raise return try while with yield id metadata picture text
+  import in is lambda nonlocal not or pass raise return try while with yield contains id metadata picture text
   true false null none`.split(/\s+/));
 
 const free = (key) => /^[A-Za-z_]\w*$/.test(key) && !RESERVED.has(key.toLowerCase());
