@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import unicodedata
 from collections import Counter
 
@@ -222,6 +223,14 @@ def test_globs_hold_for_rows_too_and_videos_are_counted(pictures, accounted):
     assert [record.key for record in records.records] == ["a.jpg", "drafts/b.jpg", "d.jpg"]
 
 
+def test_a_row_may_name_what_the_walk_leaves_out(pictures, accounted):
+    folder = pictures("a.jpg", ".kept/b.jpg", "@eaDir/c.jpg")
+    (folder / "captions.csv").write_text("image,text\n.kept/b.jpg,b\n")
+    records = read(folder)
+    assert [record.key for record in records.records] == [".kept/b.jpg", "a.jpg"]
+    assert accounted(records, folder, used=["captions.csv"]) == {"in @eaDir": 1}
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [
@@ -309,3 +318,45 @@ def test_labels_of_lines_are_names_because_no_column_is_seen_as_a_whole(label, l
     assert streamed(line)[0][0].labels == labels
     assert streamed(line, labels="-")[0][0].labels == ()
     assert streamed(b'{"id": 1, "text": "x", "label": "0 1 0 1"}', labels="label:flags")[0][0].labels == ("1", "3")
+
+
+ENDINGS = [
+    ".jpg",
+    ".PNG",
+    ".heic",
+    ".mov",
+    ".txt",
+    ".json",
+    ".csv",
+    ".tar",
+    ".pdf",
+    ".xyz",
+    ".zip",
+    "",
+    ".jfif",
+    ".xmp",
+]
+FOLDERS = ["", "sea/", "sea/low/", "@eaDir/", ".hidden/", "drafts/", "images/"]
+OPTIONS = [{}, {"exclude": ("drafts", "*.PNG")}, {"include": ("sea", "*.jpg")}, {"root": "images"}]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_file_is_read_or_beside_a_picture_or_counted_once(tmp_path, seed):
+    dice, options = random.Random(seed), ReadOptions(**OPTIONS[seed % 4])
+    names = {dice.choice(FOLDERS) + dice.choice("ab") + dice.choice(ENDINGS) for _ in range(40)} | {"images/c.jpg"}
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}" if name.endswith(".json") else "words")
+    if seed % 2:
+        listed = {"images/c.jpg", *(name for name in names if dice.random() < 0.5)}
+        lines = [f"{name.removeprefix('images/') if options.root else name},x\n" for name in sorted(listed)]
+        (tmp_path / "captions.csv").write_text("image,text\n" + "".join(lines) + "gone.jpg,x\n")
+        names.add("captions.csv")
+    records = read(tmp_path, options)
+    taken = [record.image.relative_to(tmp_path).as_posix() for record in records.records]
+    counted = [each.name for each in records.report.unread if each.kind != "rows without their picture"]
+    assert len({*taken, *counted}) == len(taken) + len(counted)
+    rest = names - {*taken, *counted}
+    assert {*taken, *counted} <= names
+    pictures = {name.rpartition(".")[0] for name in taken}
+    assert all(name == "captions.csv" or name.rpartition(".")[0] in pictures for name in rest)

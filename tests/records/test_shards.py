@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossbit.errors import InputError
+from crossbit.errors import InputError, ItemError
 from crossbit.records.read import read
 from crossbit.records.record import ReadingReport, ReadOptions
 from crossbit.records.shards import files_in, members_of
@@ -72,6 +72,14 @@ def test_a_folder_of_shards_and_a_glob_are_sources(tmp_path):
     assert [record.key for record in read(tmp_path / "*.tar").records] == ["00.tar/1.jpg"]
     assert [record.key for record in read(tmp_path / "dee?" / "0*.tar").records] == ["deep/01.tar/1.jpg"]
     assert [record.key for record in read(f"{tmp_path}/**/*.tar").records] == ["00.tar/1.jpg", "deep/01.tar/1.jpg"]
+
+
+def test_a_bad_shard_among_others_is_counted(tmp_path):
+    shard(tmp_path / "00.tar", ("1.jpg", b"x"))
+    (tmp_path / "01.tar").write_bytes(b"no tar file at all" * 100)
+    records = read(tmp_path)
+    assert [record.key for record in records.records] == ["00.tar/1.jpg"]
+    assert records.report.summary() == ["1 shards: compressed, damaged or no .tar files"]
 
 
 def test_shards_beside_pictures_are_named(pictures):
@@ -206,5 +214,8 @@ def test_a_shard_that_has_become_shorter_is_an_error(tmp_path):
     path = shard(tmp_path / "x.tar", ("1.jpg", b"x" * 2000))
     (record,) = read(path).records
     path.write_bytes(b"")
-    with pytest.raises(InputError, match="has become shorter since it was listed"):
+    with pytest.raises(ItemError, match="has become shorter since it was listed"):
+        record.image()
+    path.unlink()
+    with pytest.raises(ItemError, match="cannot be read: No such file"):
         record.image()

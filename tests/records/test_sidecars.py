@@ -1,6 +1,7 @@
 """Files beside pictures: which are read, which are named, and what wins."""
 
 import json
+import unicodedata
 
 import pytest
 
@@ -110,3 +111,10 @@ def test_options_name_columns_of_objects_or_are_refused(pictures):
     (folder / "1.json").unlink()
     with pytest.raises(InputError, match=r"text=alt and labels=kind: there is no list and no .json beside a picture"):
         read(folder, ReadOptions(text="alt", labels="kind", id="-"))
+
+
+def test_a_text_in_another_normal_form_is_beside_its_picture(pictures):
+    composed, decomposed = (unicodedata.normalize(form, "été") for form in ("NFC", "NFD"))
+    folder = pictures(f"{decomposed}.jpg")
+    write(folder, **{f"{composed}_txt": "summer"})
+    assert [(record.key, record.texts) for record in read(folder).records] == [(f"{decomposed}.jpg", ("summer",))]

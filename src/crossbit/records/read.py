@@ -146,6 +146,7 @@ class _Folder:
         listed = read_list(self.path / listing, self.options, self.report)
         pictures = ListedPictures(listing, self.path, self.options, self.report)
         records = pictures.records(listed.entries)
+        self.report.unread = [each for each in self.report.unread if each.name not in pictures.paths]
         known = pictures.paths | {each.name for each in self.report.unread}
         others = [name for name in files if name not in known]
         unlisted = [name for name in others if kind_of(name).picture]

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, final
 
-from ..errors import InputError
+from ..errors import InputError, ItemError
 from .kinds import kind_of
 from .names import is_below
 from .record import ImageData, ReadingReport, ReadOptions, Unread
@@ -43,17 +43,11 @@ class Member(NamedTuple):
 
 
 def files_in(shards: Mapping[str, Path], options: ReadOptions, report: ReadingReport) -> FileSet:
-    """Return the files in some shards, each below its prefix; what else is there goes into the report."""
-    selection = Selection.of(options)
-    found: dict[str, tuple[Path, Member]] = {}
-    for prefix, path in shards.items():
-        for member in members_of(path):
-            name = prefix + "/".join(part for part in member.name.split("/") if part not in ("", "."))
-            why = member.fault or _refused(member, name in found) or left_out(name, selection)
-            if why:
-                report.unread.append(Unread(name, why, ""))
-            else:
-                found[name] = (path, member)
+    """Return the files in some shards, each below its prefix; what else is there goes into the report.
+
+    A shard without a prefix was given by itself, and is refused where it cannot be read.
+    """
+    found = _found(shards, Selection.of(options), report)
     singles = {name.rpartition(".")[0] for name in found if kind_of(name).picture and _dots(name) == 1}
     further = [name for name in found if _dots(name) > 1 and _sample(name) in singles]
     report.unread += [Unread(name, "further files of samples", "") for name in further]
@@ -69,6 +63,26 @@ def files_in(shards: Mapping[str, Path], options: ReadOptions, report: ReadingRe
         return _slice(path, member.offset, member.size) if member.size <= MAX_BYTES else None
 
     return FileSet(list(found), image, content)
+
+
+def _found(shards: Mapping[str, Path], selection: Selection, report: ReadingReport) -> dict[str, tuple[Path, Member]]:
+    found: dict[str, tuple[Path, Member]] = {}
+    for prefix, path in shards.items():
+        try:
+            members = list(members_of(path))
+        except InputError:
+            if not prefix:
+                raise
+            report.unread.append(Unread(prefix.rstrip("/"), "shards", "compressed, damaged or no .tar files"))
+            continue
+        for member in members:
+            name = prefix + "/".join(part for part in member.name.split("/") if part not in ("", "."))
+            why = member.fault or _refused(member, name in found) or left_out(name, selection)
+            if why:
+                report.unread.append(Unread(name, why, ""))
+            else:
+                found[name] = (path, member)
+    return found
 
 
 def _refused(member: Member, there: bool) -> str:
@@ -89,11 +103,14 @@ def _sample(name: str) -> str:
 
 
 def _slice(path: Path, offset: int, size: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        data = file.read(size)
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(size)
+    except OSError as fault:
+        raise ItemError(f"{path} cannot be read: {fault.strerror}") from None
     if len(data) != size:
-        raise InputError(f"{path} has become shorter since it was listed")
+        raise ItemError(f"{path} has become shorter since it was listed")
     return data
 
 

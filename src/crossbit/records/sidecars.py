@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -136,8 +137,8 @@ class _Reading:
 
 
 def _sample(name: str) -> str:
-    """Return what a picture and the files beside it have in common: the path without its ending."""
-    return splitext(name)[0]
+    """Return what a picture and the files beside it have in common: the path without its ending, in NFC."""
+    return unicodedata.normalize("NFC", splitext(name)[0])
 
 
 def _text(data: bytes) -> str:

@@ -78,7 +78,7 @@ def _file_left_out(name: str) -> str:
 
 
 def _any_of(globs: Sequence[str]) -> re.Pattern[str] | None:
-    return re.compile("|".join(translate(glob.rstrip("/")) for glob in globs)) if globs else None
+    return re.compile("|".join(translate(glob.removeprefix("./").rstrip("/")) for glob in globs)) if globs else None
 
 
 def _matches(pattern: re.Pattern[str], path: str) -> bool:
