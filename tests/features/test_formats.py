@@ -104,6 +104,25 @@ def test_a_raw_photo_of_no_known_kind_is_refused():
         open_picture(b"FUJIFILMCCD-RAW " + bytes(1000))
 
 
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (b"II*\0\x10\0\0\0CR\2\0", "RAW"),
+        (b"II*\0\x10\0\0\0IIII", "RAW"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "RAW"),
+        (b"IIRO\x08\0\0\0", "RAW"),
+        (b"IIU\0\x18\0\0\0", "RAW"),
+        (b"II*\0\x08\0\0\0", "TIFF"),
+        (b"MM\0+\0\x08\0\0", "TIFF"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
+        (b"\0\0\0\x24ftypmif1\0\0\0\0mif1heicmiaf", "HEIF"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0mp42isom", None),
+    ],
+)
+def test_the_first_bytes_tell_the_format(head, found):
+    assert format_of(head) == found
+
+
 def test_a_video_is_not_a_picture():
     assert format_of(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ") is None
 

@@ -45,8 +45,9 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], Format], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
     (re.compile(rb"GIF8[79]a"), "GIF"),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), "WEBP"),
+    (re.compile(rb"II\*\0....(CR|IIII)|MM\0\*....MMMM|....ftypcrx ", re.DOTALL), "RAW"),
+    (re.compile(rb"FUJIFILMCCD-RAW|II(R[OS]|U\0)|MMOR|\0MRM|FOVb|II\x1a\0\0\0HEAPCCDR", re.DOTALL), "RAW"),
     (re.compile(rb"II[*+]\0|MM\0[*+]|II\0\*|MM\*\0"), "TIFF"),
-    (re.compile(rb"FUJIFILMCCD-RAW|II(R[OS]|U\0)|MMOR|\0MRM|FOVb|II\x1a\0\0\0HEAPCCDR|....ftypcrx ", re.DOTALL), "RAW"),
     (re.compile(rb"BM"), "BMP"),
     (re.compile(rb"P[0-6fy]"), "PPM"),
 )
