@@ -38,7 +38,7 @@ def test_the_files_become_a_corpus(folder):
         (
             "raw_features.mat",
             "no MATLAB file, but a text of some length" * 9,
-            "cannot be read as .mat",
+            "is no MATLAB file of version 5 to 7.3",
         ),
         ("categories.list", b"art\ncaf\xe9\n", r"categories.list: line 2 is not UTF-8 \(byte 0xe9\)"),
     ],

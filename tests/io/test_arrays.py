@@ -1,5 +1,6 @@
 """Files of arrays in every format: structs, cells, sparse matrices, texts, tensors, and the hostile refused."""
 
+import contextlib
 import json
 import struct
 
@@ -9,7 +10,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from crossbit.errors import InputError
+from crossbit.errors import DiskError, InputError
 from crossbit.io.arrays import contents, read_array, read_named, stored
 
 A = np.arange(6.0).reshape(2, 3)
@@ -123,6 +124,17 @@ def test_npy_is_mapped_and_large_arrays_are_spooled(tmp_path, monkeypatch):
     assert (read_array(str(tmp_path / "x.npz:f")) == x).all()
 
 
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "SPOOLED", 1)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    np.savez(tmp_path / "x.npz", x=A)
+    with pytest.raises(
+        DiskError, match=r"a temporary file of 48 bytes cannot be written into .*nowhere.* set TMPDIR to"
+    ):
+        read_array(str(tmp_path / "x.npz"))
+
+
 def test_texts_and_their_columns(tmp_path):
     (tmp_path / "x.list").write_text("t1\tim 1\t3\nt2\tim 2\t10\n")
     assert read_array(f"{tmp_path / 'x.list'}:3").tolist() == [3, 10]
@@ -181,6 +193,37 @@ def test_cells_too_deep_are_refused_before_they_are_read(tmp_path, lie):
         read_named(tmp_path / "deep.mat", "x")
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("kind", ["f8", "f4", "u1", "i2", "u2", "i8", "?"])
+def test_every_class_of_matlab_is_read_as_it_is(tmp_path, kind, compressed):
+    values = {"x": np.arange(24).reshape(2, 3, 4).astype(kind), "y": np.array(["row 1", "row 2"])}
+    values |= {"s": scipy.sparse.csc_array(np.eye(3, 5) > 0), "c": np.array([[1 + 2j]]), "e": np.zeros((0, 3))}
+    values["many"] = np.array([({"a": 1},), ({"a": 2},)], dtype=[("f", object)])
+    scipy.io.savemat(tmp_path / "x.mat", values, do_compression=compressed)
+    found = {each.name: each.read() for each in contents(tmp_path / "x.mat")}
+    assert found["x"].dtype == ("u1" if kind == "?" else kind)
+    assert (found["x"] == values["x"]).all()
+    assert found["y"].tolist() == ["row 1", "row 2"]
+    assert (found["s"].toarray() == np.eye(3, 5)).all()
+    assert (found["c"].item(), found["e"].shape) == (1 + 2j, (0, 3))
+    assert [row["f"]["a"].item() for row in found["many"]] == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_anywhere_in_a_matlab_file_is_told_in_words(tmp_path, seed):
+    save_v5(tmp_path / "r.mat")
+    whole, dice = (tmp_path / "r.mat").read_bytes(), np.random.default_rng(seed)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for at in dice.integers(0, len(whole), 3):
+            damaged[at] = dice.integers(256)
+        (tmp_path / "d.mat").write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            for each in contents(tmp_path / "d.mat"):
+                with contextlib.suppress(InputError):
+                    read_named(tmp_path / "d.mat", each.name)
+
+
 def test_groups_that_hold_themselves_are_refused(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["a/x"] = A
@@ -207,5 +250,15 @@ def test_damaged_sparse_matrices_are_refused(tmp_path, part):
         values = file[f"S/{part}"][()]
         del file[f"S/{part}"]
         file[f"S/{part}"] = values[:-1] if part == "data" else values + 100
-    with pytest.raises(InputError, match=r"cannot be read as .mat"):
+    with pytest.raises(InputError, match=r"cannot be read as .mat|is a damaged sparse matrix"):
         read_array(f"{tmp_path / 'r.mat'}:S")
+
+
+@pytest.mark.parametrize("kind", ["mat", "npz"])
+def test_sparse_matrices_whose_indices_lead_out_of_them_are_refused(tmp_path, kind):
+    bad = scipy.sparse.csc_array((np.ones(2), np.array([0, 1]), np.array([0, 1, 2])), (2, 2))
+    bad.indices[1] = 1 << 30
+    path = tmp_path / f"x.{kind}"
+    scipy.io.savemat(path, {"S": bad}) if kind == "mat" else scipy.sparse.save_npz(path, bad)
+    with pytest.raises(InputError, match="is a damaged sparse matrix"):
+        read_named(path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,18 +17,17 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...errors import InputError
+from ...errors import CrossbitError, InputError
 from . import stored
 from .hdf5 import hdf5_arrays, open_hdf5
 from .matlab import matlab_arrays
-from .stored import Array, Stored, chosen, listing, refuse_size, spooled
+from .stored import Array, Stored, checked_csr, chosen, listing, refuse_size, spooled
 from .tensors import tensor_arrays
 from .text import json_arrays, text_arrays
 
 __all__ = ["Array", "Stored", "contents", "listing", "open_hdf5", "parted", "read_array", "read_named", "refuse_size"]
 __all__ += ["ENDINGS", "plain_rows", "spooled"]
 
-_DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError)
 _PICKLES = (".pkl", ".pickle", ".p", ".joblib")
 
 
@@ -93,9 +91,9 @@ def _guarded(path: Path, read: Callable[[Callable[[Path, str | None], list[Store
         pass
     try:
         return read(reader)
-    except InputError:
+    except CrossbitError:
         raise
-    except _DAMAGED as fault:
+    except Exception as fault:  # whatever a damaged or hostile file makes its library raise
         raise InputError(f"{path} cannot be read as {_ending(path)}: {fault}") from None
 
 
@@ -171,7 +169,7 @@ def _saved_csr(path: Path) -> Stored:
 
     with np.load(path, allow_pickle=False) as archive:
         shape = tuple(int(size) for size in archive["shape"])
-    return Stored("", shape, "sparse", lambda: load_npz(path).tocsr())
+    return Stored("", shape, "sparse", lambda: checked_csr(load_npz(path), str(path)))
 
 
 def _mat(path: Path, name: str | None) -> list[Stored]:

@@ -18,7 +18,19 @@ import numpy as np
 from numpy import ndarray
 
 from ...errors import InputError
-from .stored import BLOCK, DEEPEST, MOST, SPOOLED, Array, Stored, chosen, refuse_shape, refuse_size, spooled
+from .stored import (
+    BLOCK,
+    DEEPEST,
+    MOST,
+    SPOOLED,
+    Array,
+    Stored,
+    checked_csr,
+    chosen,
+    refuse_shape,
+    refuse_size,
+    spooled,
+)
 
 
 def hdf5_arrays(path: Path) -> list[Stored]:
@@ -175,7 +187,6 @@ def _sparse(path: Path, group: Any) -> Any:
 
     what = f"{path}: {group.name.lstrip('/')}"
     rows = int(group.attrs["MATLAB_sparse"])
-    refuse_shape(what, (rows,), 8)
     parts = {}
     for name in ("data", "ir", "jc"):
         node = group.get(name)
@@ -187,5 +198,4 @@ def _sparse(path: Path, group: Any) -> Any:
         refuse_shape(what, _own(path, node).shape, node.dtype.itemsize)
         parts[name] = node[()].ravel()
     matrix = csc_array((parts["data"], parts["ir"], parts["jc"]), (rows, len(parts["jc"]) - 1))
-    matrix.check_format(full_check=True)
-    return matrix.tocsr()
+    return checked_csr(matrix, what)

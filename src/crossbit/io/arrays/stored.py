@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy import ndarray
 
-from ...errors import InputError
+from ...errors import DiskError, InputError
 
 #: An array of whatever shape a file holds.
 Array: TypeAlias = Shaped[ndarray, "..."]
@@ -57,6 +57,16 @@ def refuse_shape(what: str, shape: Sequence[int], itemsize: int) -> int:
     return size
 
 
+def checked_csr(matrix: Any, what: str) -> Any:
+    """Return a sparse matrix as CSR; one whose indices lead out of it is refused, before anything follows them."""
+    refuse_shape(what, matrix.shape[:1], 8)
+    try:
+        matrix.check_format(full_check=True)
+    except (ValueError, AttributeError) as fault:
+        raise InputError(f"{what} is a damaged sparse matrix: {fault}") from None
+    return matrix.tocsr()
+
+
 def chosen(path: Path, name: str | None, found: Sequence[Stored]) -> Stored:
     """Return the array that a path of names chooses, or the only one; `/` and `.` both stand between names."""
     if name is None and found and (len(found) == 1 or not found[0].name):
@@ -91,14 +101,19 @@ def spooled(shape: tuple[int, ...], dtype: Any, blocks: Iterable[Array]) -> Arra
 
     The file lies in the system's folder for temporary files (`TMPDIR`) and is gone with the array.
     """
-    array: Array
-    if math.prod(shape) * np.dtype(dtype).itemsize < SPOOLED:
-        array = np.empty(shape, dtype)
-    else:
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < SPOOLED:
+        joined: Array = np.concatenate([np.empty((0, *shape[1:]), dtype), *blocks], dtype=dtype, casting="same_kind")
+        return joined
+    try:
         with tempfile.TemporaryFile() as file:
-            array = np.memmap(file, dtype, "w+", shape=shape)
-    start = 0
-    for block in blocks:
-        array[start : start + len(block)] = block
-        start += len(block)
+            for block in blocks:
+                np.ascontiguousarray(block, dtype).tofile(file)
+            file.flush()
+            array: Array = np.memmap(file, dtype, "r", shape=shape)
+    except OSError as fault:
+        raise DiskError(
+            f"a temporary file of {size:,} bytes cannot be written into {tempfile.gettempdir()}: {fault};"
+            " set TMPDIR to a folder with more room, or save the array as .npy, which needs none"
+        ) from None
     return array

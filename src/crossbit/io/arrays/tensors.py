@@ -1,7 +1,8 @@
-"""Tensors that PyTorch has saved: read by its own reader of weights alone, which runs no code of the file."""
+"""Tensors that PyTorch has saved, mapped from the disk: its own reader of weights alone runs no code of the file."""
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ def tensor_arrays(path: Path) -> list[Stored]:
     """Return every tensor of a file of PyTorch: a tensor, or mappings and lists of them."""
     torch = optional("torch")
     try:
-        value = torch.load(path, map_location="cpu", weights_only=True)
+        value = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as fault:  # whatever a damaged or hostile file makes that reader raise
         reason = str(fault).partition("\n")[0][:200]
         raise InputError(
