@@ -128,7 +128,7 @@ def test_python_m_crossbit_is_the_command_line():
         ("search {made}/items -t red -w year=2", "equality is written =="),
         ("search {made}/items -t red --index hnsw", "no index 'hnsw'; there are auto, exact, flat, ivf"),
         ("index add {made}/items", "give one of the two"),
-        ("index add {made}/items {made}/nowhere", "nowhere does not exist; items come from a folder"),
+        ("index add {made}/items {made}/nowhere", "nowhere does not exist; a source is a folder"),
         ("index add {made}/items - --on-error ask", "'ask' is not one of 'fail', 'skip'"),
         ("index update {made}/items nobody --unset a", "there is no item 'nobody'"),
         ("index update {made}/items a", "an update needs --text, --set or --unset"),

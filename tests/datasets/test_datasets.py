@@ -11,7 +11,7 @@ from crossbit.datasets import LOADERS, describe, load, loader, loader_class
 from crossbit.errors import InputError
 
 SHARED = {"array_columns", "array_guess", "array_parts", "base", "captioned", "captions_of_arrays", "dcmh_release"}
-SHARED |= {"image_features", "matlab", "own_rows", "packs"}
+SHARED |= {"image_features", "matlab", "packs"}
 
 
 def test_the_table_names_every_loader():
@@ -28,7 +28,7 @@ def test_every_dataset_tells_what_it_is(name):
     assert loader_class(name).__dataclass_params__.frozen
 
 
-@pytest.mark.parametrize("name", sorted(set(LOADERS.builtin) - {"scenes"}))
+@pytest.mark.parametrize("name", sorted(set(LOADERS.builtin) - {"scenes", "folder", "table"}))
 def test_a_missing_file_is_named_with_its_folder_and_its_source(name, tmp_path):
     with pytest.raises(InputError, match=f"is not in {tmp_path}; get it from") as caught:
         load(name, tmp_path)

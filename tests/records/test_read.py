@@ -57,10 +57,10 @@ def test_a_list_describes_its_folder_and_other_pictures_are_items_too(pictures, 
     assert "1 pictures that captions.csv does not name, without texts" in records.report.taken
     assert "3 rows are of 2 items, put together" in records.report.taken
     assert accounted(records, folder, used=["captions.csv"]) == {"lists": 1, "texts": 1}
-    assert "1 lists: captions.csv is read instead" in records.report.summary()
+    assert "1 list: captions.csv is read instead" in records.report.summary()
     chosen = read(folder, ReadOptions(listing="table.csv"))
     assert by_key(chosen)["a.jpg"].texts == ("another",)
-    assert "1 lists: table.csv is read instead" in chosen.report.summary()
+    assert "1 list: table.csv is read instead" in chosen.report.summary()
 
 
 @pytest.mark.parametrize("name", ["captions.tsv", "captions.jsonl", "metadata.jsonl", "metadata.csv", "table.csv"])
@@ -77,7 +77,7 @@ def test_a_list_of_another_name_is_named(pictures):
     (folder / "mine.csv").write_text("image,text\na.jpg,one\n")
     records = read(folder)
     assert records[0].texts == ()
-    assert records.report.summary() == ["1 lists: give one as the source to read it"]
+    assert records.report.summary() == ["1 list: give one as the source to read it"]
     assert read(folder / "mine.csv")[0].texts == ("one",)
 
 
@@ -261,7 +261,7 @@ def test_a_list_that_is_asked_for_is_below_the_folder_or_elsewhere(pictures, mon
         records = read(folder, ReadOptions(listing=name))
         assert [(record.key, record.texts) for record in records.records] == [("a.jpg", ("x",)), ("b.jpg", ())]
         inside = name != "elsewhere.csv"
-        assert records.report.summary() == ([] if inside else ["1 lists: ../elsewhere.csv is read instead"])
+        assert records.report.summary() == ([] if inside else ["1 list: ../elsewhere.csv is read instead"])
     with pytest.raises(InputError, match=r"the list x.csv is neither in .*data nor a file elsewhere"):
         read(folder, ReadOptions(listing="x.csv"))
     with pytest.raises(InputError, match="a list belongs to a folder of pictures"):

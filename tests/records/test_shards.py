@@ -79,7 +79,7 @@ def test_a_bad_shard_among_others_is_counted(tmp_path):
     (tmp_path / "01.tar").write_bytes(b"no tar file at all" * 100)
     records = read(tmp_path)
     assert [record.key for record in records.records] == ["00.tar/1.jpg"]
-    assert records.report.summary() == ["1 shards: compressed, damaged or no .tar files"]
+    assert records.report.summary() == ["1 shard: compressed, damaged or no .tar files"]
 
 
 def test_shards_beside_pictures_are_named(pictures):
@@ -87,7 +87,7 @@ def test_shards_beside_pictures_are_named(pictures):
     shard(folder / "backup.tar", ("1.jpg", b"x"))
     records = read(folder)
     assert [record.key for record in records.records] == ["a.jpg"]
-    assert records.report.summary() == ["1 shards: give one as the source to read it"]
+    assert records.report.summary() == ["1 shard: give one as the source to read it"]
 
 
 def test_dots_in_names_are_fields_of_a_sample_or_names_of_their_own(tmp_path):
@@ -116,7 +116,7 @@ def test_hostile_members_are_left_out_and_counted(tmp_path):
     records = read(path, ReadOptions(exclude=("nothing",)))
     assert [(record.key, record.image()) for record in records.records] == [("ok.jpg", b"x")]
     assert records.report.summary() == [
-        "1 members whose name is there already",
+        "1 member whose name is there already",
         "2 members whose names lead out of their shard",
         "1 hidden",
         "1 in @eaDir",

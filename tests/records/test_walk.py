@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refusing)
     report = ReadingReport()
     assert files_of(tmp_path, ReadOptions(), report) == ["a.jpg"]
-    assert report.summary() == ["1 in @eaDir", "1 folders that cannot be opened: permission denied"]
+    assert report.summary() == ["1 in @eaDir", "1 folder that cannot be opened: permission denied"]
     with pytest.raises(InputError, match="locked cannot be read: Permission denied"):
         files_of(tmp_path / "locked", ReadOptions(), report)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -22,7 +22,8 @@ class Corpus:
     """A dataset before feature extraction; rows are items.
 
     `images` are paths or RGB pixels and may be generated on access; `texts` holds each item's captions in
-    order, or its tags as one text; `features` holds precomputed matrices (dense or CSR) by modality.
+    order, or its tags as one text; `features` holds precomputed matrices (dense or CSR) by modality. Of files of your
+    own, `metadata` holds each item's other columns, and `source` is the place that they were read from.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Corpus:
     labels: Bool[ndarray, "n classes"] | None = None
     classes: tuple[str, ...] = ()
     features: Mapping[Modality, Array] = field(default_factory=dict)
+    metadata: Sequence[Mapping[str, Any]] | None = None
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths, repeated ids and a split that names unknown items."""
@@ -41,7 +44,8 @@ class Corpus:
             raise InputError(f"{self.name}: ids must be unique, but {listed(repeated)} are repeated")
         sizes = {f"{modality} features": matrix.shape[0] for modality, matrix in self.features.items()}
         sizes |= {} if self.labels is None else {"labels": len(self.labels)}
-        sizes |= {name: len(c) for name, c in (("images", self.images), ("texts", self.texts)) if c is not None}
+        columns = ("images", self.images), ("texts", self.texts), ("metadata", self.metadata)
+        sizes |= {name: len(column) for name, column in columns if column is not None}
         wrong = {name: size for name, size in sizes.items() if size != len(self.ids)}
         if wrong:
             raise InputError(f"{self.name}: there are {len(self.ids)} ids, but other counts of {wrong}")

@@ -27,7 +27,7 @@ _BUILTIN = {
     "mirflickr25k": "mirflickr25k:Mirflickr25k",
     "nuswide": "nuswide:NusWide",
     "scenes": "scenes:Scenes",
-    "table": "table:Table",
+    "table": "folder:OwnTable",
     "wikipedia": "wikipedia:Wikipedia",
 }
 

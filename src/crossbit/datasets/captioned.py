@@ -6,16 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, final
 
 from ..data.corpus import Corpus
 from ..data.splits import Split, instance_split
 from ..errors import InputError
 from ..io.delimited import read_delimited
 from ..io.text import leave_out, path_below, read_lines, read_text
-
-#: What happens to captions whose picture is missing.
-OnMissing: TypeAlias = Literal["skip", "fail"]
+from ..records.record import OnMissing
 
 KARPATHY = "http://cs.stanford.edu/people/karpathy/deepimagesent/ (Karpathy's JSON)"
 PARTS = {"train": "train", "restval": "train", "val": "validation", "test": "query"}

@@ -15,8 +15,9 @@ from ..data.corpus import Corpus
 from ..data.splits import random_split
 from ..errors import InputError
 from ..io.text import leave_out
+from ..records.record import OnMissing
 from .base import DatasetFolder, DatasetInfo, Loader
-from .captioned import KARPATHY, Captioned, OnMissing, caption_corpus, found_pictures, read_json, read_karpathy
+from .captioned import KARPATHY, Captioned, caption_corpus, found_pictures, read_json, read_karpathy
 
 ANNOTATIONS = ("annotations", ".", "mini_annotations")
 

@@ -10,11 +10,11 @@ from typing import ClassVar, final
 from ..data.corpus import Corpus
 from ..errors import InputError
 from ..io.text import read_lines
+from ..records.record import OnMissing
 from .base import DatasetFolder, DatasetInfo, Loader
 from .captioned import (
     KARPATHY,
     Captioned,
-    OnMissing,
     caption_corpus,
     found_pictures,
     grouped,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
+from ..data.splits import listed
 from ..io.text import LazySequence
 
 logger = logging.getLogger("crossbit.records")
@@ -30,7 +31,7 @@ class ReadOptions:
     text: str = ""
     """The columns that hold texts, between plus signs."""
     labels: str = ""
-    """The columns that hold labels, between plus signs."""
+    """The columns that hold labels, between plus signs, with a form if need be: `tags:commas`; `-` for none."""
     id: str = ""
     """The column that holds ids; by default an item's id is the path of its picture."""
     types: str = ""
@@ -93,16 +94,22 @@ class ReadingReport:
     taken: list[str] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
 
-    def summary(self) -> list[str]:
-        """Return a line for each kind of what was not read: its count, its kind, the reason.
+    def summary(self, names: int = 0) -> list[str]:
+        """Return a line for each kind of what was not read: its count, its kind, the reason, and the first names.
 
-        >>> ReadingReport(unread=[Unread("a.HEIC", "HEIC", "install crossbit[photos]")] * 2).summary()
-        ['2 HEIC: install crossbit[photos]']
+        >>> report = ReadingReport(unread=[Unread("a.HEIC", "HEIC", "install crossbit[photos]")] * 12)
+        >>> report.summary(), report.summary(names=1)
+        (['12 HEIC: install crossbit[photos]'], ['12 HEIC (a.HEIC and 11 more): install crossbit[photos]'])
         """
-        counts: dict[tuple[str, str], int] = {}
+        found: dict[tuple[str, str], list[str]] = {}
         for each in self.unread:
-            counts[each.kind, each.reason] = counts.get((each.kind, each.reason), 0) + 1
-        return [f"{count:,} {kind}" + (f": {reason}" if reason else "") for (kind, reason), count in counts.items()]
+            found.setdefault((each.kind, each.reason), []).append(each.name)
+        return [
+            f"{len(each):,} {_number(kind, len(each))}"
+            + (f" ({listed(each, names)})" if names and reason else "")
+            + (f": {reason}" if reason else "")
+            for (kind, reason), each in found.items()
+        ]
 
     def log(self) -> None:
         """Log what was taken for what, and what was not read: as a warning where something can be done about it."""
@@ -111,7 +118,9 @@ class ReadingReport:
         for missed in (True, False):
             part = ReadingReport(unread=[each for each in self.unread if bool(each.reason) == missed])
             if part.unread:
-                logger.log(logging.WARNING if missed else logging.INFO, "not read: %s", "; ".join(part.summary()))
+                logger.log(
+                    logging.WARNING if missed else logging.INFO, "not read: %s", "; ".join(part.summary(names=3))
+                )
 
 
 @final
@@ -139,3 +148,15 @@ class Records:
     def of(cls, length: int, make: Callable[[int], Record], report: ReadingReport) -> Records:
         """Return records that are made on access."""
         return cls(LazySequence(length, make), report)
+
+
+def _number(kind: str, count: int) -> str:
+    """Return a kind in the singular where there is one of it.
+
+    >>> _number("rows without their picture", 1), _number("videos", 2)
+    ('row without its picture', 'videos')
+    """
+    noun, space, rest = kind.partition(" ")
+    if count != 1 or not noun.islower():
+        return kind
+    return f"{noun.removesuffix('s')}{space}{rest.replace('their', 'its')}"

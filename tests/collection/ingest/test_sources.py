@@ -11,7 +11,9 @@ from PIL import Image
 from pyarrow import parquet
 
 from crossbit.collection.ingest.sources import dataset_of, read_source
+from crossbit.datasets import load
 from crossbit.errors import InputError
+from crossbit.records.record import ReadOptions
 
 
 @pytest.fixture
@@ -26,8 +28,8 @@ def photos(tmp_path):
     return folder
 
 
-def read(place, captions=None):
-    return {raw.id: raw for raw in read_source(str(place), sys.stdin, captions)}
+def read(place, **options):
+    return {raw.id: raw for raw in read_source(str(place), sys.stdin, ReadOptions(**options)).raws}
 
 
 def test_a_folder_is_its_pictures_by_their_paths(photos):
@@ -38,10 +40,10 @@ def test_a_folder_is_its_pictures_by_their_paths(photos):
 
 def test_captions_join_their_pictures_and_other_columns_are_metadata(photos):
     (photos / "captions.csv").write_text(
-        "image,text,year,labels,mark\nsea/b.jpg,boats,2020,sea;sky,x\nsea/b.jpg,low tide,,,nan\ngone.png,gone,,,\n"
+        "image,text,year,labels,mark\nsea/b.jpg,boats,2020,sea;sky,x\nsea/b.jpg,low tide,,,\ngone.png,gone,,,\n"
     )
     found = read(photos)
-    assert found.keys() == {"a.png", "sea/b.jpg", "gone.png"}
+    assert found.keys() == {"a.png", "sea/b.jpg"}
     assert found["sea/b.jpg"].texts == ("boats", "low tide")
     assert found["sea/b.jpg"].metadata == {"year": 2020, "labels": ["sea", "sky"], "mark": "x"}
     assert found["a.png"].texts == ()
@@ -49,7 +51,7 @@ def test_captions_join_their_pictures_and_other_columns_are_metadata(photos):
 
 def test_a_list_alone_is_a_source(photos):
     (photos / "list.jsonl").write_text(
-        '{"image": "a.png", "caption": "red", "n": {"m": 1}}\n\n{"id": "t", "texts": ["x"]}\n'
+        '{"image": "a.png", "caption": "red", "n": {"m": 1}}\n\n{"id": "t", "caption": ["x"]}\n'
     )
     found = read(photos / "list.jsonl")
     assert found["a.png"].texts == ("red",)
@@ -59,7 +61,7 @@ def test_a_list_alone_is_a_source(photos):
 
 def test_lines_of_json_come_from_stdin(photos):
     lines = [{"id": 7, "text": "red", "metadata": {"year": 1}}, {"image": str(photos / "a.png")}]
-    found = list(read_source("-", io.StringIO("\n".join(map(json.dumps, lines)))))
+    found = list(read_source("-", io.StringIO("\n".join(map(json.dumps, lines)))).raws)
     assert found[0].id == "7"
     assert found[0].metadata == {"year": 1}
     assert found[1].picture == photos / "a.png"
@@ -67,8 +69,8 @@ def test_lines_of_json_come_from_stdin(photos):
 
 def test_lines_that_cannot_be_decoded_are_refused():
     stream = io.TextIOWrapper(io.BytesIO(b'{"id": 1, "text": "a"}\n{"id": 2, "text": "\xff"}\n'), "utf-8", "strict")
-    with pytest.raises(InputError, match="what follows line 0 is not utf-8; JSON is written in UTF-8"):
-        list(read_source("-", stream))
+    with pytest.raises(InputError, match="line 2 is not UTF-8"):
+        list(read_source("-", stream).raws)
 
 
 def test_parquet_holds_paths_or_pictures(photos):
@@ -77,12 +79,9 @@ def test_parquet_holds_paths_or_pictures(photos):
         [{"image": "a.png", "text": "red", "year": 1}, {"image": "sea/b.jpg", "text": "sea"}]
     )
     parquet.write_table(table, photos / "list.parquet")
-    found = read_source(str(photos / "list.parquet"), sys.stdin)
-    assert len(found) == 2
-    assert [raw.metadata for raw in found] == [{"year": 1}, {}]
+    assert [raw.metadata for raw in read(photos / "list.parquet").values()] == [{"year": 1}, {}]
     parquet.write_table(pyarrow.Table.from_pylist([{"image": {"bytes": data, "path": None}}]), photos / "b.parquet")
-    (only,) = read_source(str(photos / "b.parquet"), sys.stdin)
-    assert only.picture == data
+    assert [raw.picture for raw in read(photos / "b.parquet").values()] == [data]
 
 
 def test_a_dataset_brings_labels_as_metadata(tiny_scenes):
@@ -93,28 +92,25 @@ def test_a_dataset_brings_labels_as_metadata(tiny_scenes):
     assert raws[5].metadata == {"labels": [tiny_scenes.classes[i] for i in labels]}
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("x.csv", "image,text\na.png,one, two\n", "entry 1 has 3 cells for 2 columns"),
-        ("x.csv", "image,text\n../../etc/passwd,x\n", "leads out of"),
-        ("x.csv", "text\nx\n", "has neither an id nor an image"),
-        ("x.jsonl", "{", "line 1 is not JSON"),
-        ("x.jsonl", "[1]", "line 1 must be an object"),
-        ("x.jsonl", '{"id": 1, "text": 3}', "a text is a text or a list of them"),
-        ("x.jsonl", '{"id": 1, "metadata": 3}', "metadata must be an object"),
-        ("x.parquet", "no", "cannot be read as Parquet"),
-        ("x.doc", "no", "should end in .csv"),
-    ],
-)
-def test_lists_that_cannot_be_read_say_where(photos, name, content, message):
-    (photos / name).write_text(content)
-    with pytest.raises(InputError, match=message):
-        list(read_source(str(photos / name), sys.stdin))
+def test_other_columns_of_a_dataset_are_metadata_too(photos):
+    (photos / "captions.csv").write_text("image,text,sku,labels\na.png,red,007,sea\nsea/b.jpg,boats,1e5,sky\n")
+    raws = dataset_of(load("folder", photos, query=1))
+    assert [raw.metadata for raw in raws] == [{"sku": "007", "labels": ["sea"]}, {"sku": "1e5", "labels": ["sky"]}]
+
+
+def test_rows_without_their_picture_are_reported_or_refused(photos):
+    (photos / "captions.csv").write_text("image,text\na.png,one\ngone.png,two\n")
+    assert read_source(str(photos), sys.stdin).report.summary() == [
+        "1 in hidden folders",
+        f"1 row without its picture: not in {photos}",
+        "1 text: captions.csv is read instead",
+    ]
+    with pytest.raises(InputError, match=r"1 of 2 rows of captions\.csv are without their picture"):
+        read(photos, missing="fail")
 
 
 def test_what_is_not_there_is_refused(photos):
-    with pytest.raises(InputError, match="does not exist; items come from a folder"):
+    with pytest.raises(InputError, match="does not exist; a source is a folder of pictures"):
         read(photos / "nowhere")
-    with pytest.raises(InputError, match="captions belong to a folder"):
-        read(photos / "a.png", photos / "captions.csv")
+    with pytest.raises(InputError, match="is a single picture; give its folder"):
+        read(photos / "a.png")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 import typer
 
@@ -18,30 +18,32 @@ from ..options import (
     DeviceOption,
     GpsOption,
     MaxPixelsOption,
-    OnError,
     OnErrorOption,
 )
 from ..output import JsonFlag, print_json
+from .sources import (
+    CaptionListOption,
+    ColumnsOption,
+    ExcludeOption,
+    IncludeOption,
+    PartOption,
+    TypeOption,
+    accounted,
+    dataset_items,
+    read_options,
+)
 
 if TYPE_CHECKING:
     from ...collection import Collection, Raw
-    from ...collection.ingest.add import AddResult
+    from ...collection.ingest.add import AddOptions, AddResult
 
 logger = logging.getLogger(__name__)
 
 #: Damaged items that are named one by one; `--json` names all of them.
 NAMED = 10
 
-Part: TypeAlias = Literal["all", "database"]
 FolderArgument = Annotated[Path, typer.Argument(help="The collection's folder.")]
-PartOption = Annotated[Part, typer.Option("--part", help="Items of a dataset to take; database: that of its split.")]
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of items.")]
-CaptionListOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--captions", help="List of captions for a folder.  [default: its captions.csv or .jsonl]", show_default=False
-    ),
-]
 
 
 def create(
@@ -68,9 +70,9 @@ def create(
     from ...collection.storage.store import refuse_full
 
     refuse_full(collection)
-    raws = dataset_items(dataset, part, data_dir) if dataset else []
+    found = dataset_items(dataset, part, data_dir) if dataset else None
     with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors, device=device) as created:
-        result = _add(created, raws, on_error, f"add {dataset}", cache, gps)
+        result = _add(created, found.raws if found else [], f"add {dataset}", cache=cache, on_error=on_error, gps=gps)
         facts = {"collection": str(collection), "items": len(created), "bits": created.bits, **_as_json(result)}
     if json:
         print_json(facts)
@@ -82,9 +84,13 @@ def add(
     collection: FolderArgument,
     source: Annotated[
         str,
-        typer.Argument(help="A folder of pictures, a .csv, .tsv, .jsonl or .parquet file, or - for JSON lines."),
+        typer.Argument(help="A folder of pictures, a .csv, .tsv, .jsonl, .parquet or .tar file, or - for JSON lines."),
     ] = "",
     captions: CaptionListOption = None,
+    columns: ColumnsOption = "",
+    type_: TypeOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     dataset: DatasetOption = "",
     part: PartOption = "all",
     data_dir: DataDirOption = None,
@@ -106,10 +112,15 @@ def add(
 
     if bool(source) == bool(dataset):
         raise InputError("items come from a SOURCE (a folder, a file, -) or from a --dataset: give one of the two")
+    options = read_options(captions, columns, type_, include, exclude, on_error)
     with Collection(collection, device=device) as opened:
-        raws = dataset_items(dataset, part, data_dir) if dataset else read_source(source, sys.stdin, captions)
-        result = _add(opened, raws, on_error, f"add {source or dataset}", cache, gps)
-        facts = {"collection": str(collection), "items": len(opened), **_as_json(result)}
+        found = dataset_items(dataset, part, data_dir) if dataset else read_source(source, sys.stdin, options)
+        if source != "-":  # whose report is complete at its end
+            found.report.log()
+        result = _add(opened, found.raws, f"add {source or dataset}", cache=cache, on_error=on_error, gps=gps)
+        if source == "-":
+            found.report.log()
+        facts = {"collection": str(collection), "items": len(opened), **_as_json(result), **accounted(found.report)}
     if json:
         print_json(facts)
     else:
@@ -177,6 +188,10 @@ def sync(
     collection: FolderArgument,
     folder: Annotated[Path, typer.Argument(help="A folder of pictures, with or without captions.")],
     captions: CaptionListOption = None,
+    columns: ColumnsOption = "",
+    type_: TypeOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     cache: CacheOption = None,
     on_error: OnErrorOption = "skip",
     max_pixels: MaxPixelsOption = None,
@@ -195,11 +210,13 @@ def sync(
     from ...features import default_cache
     from ...progress import bar
 
+    options = read_options(captions, columns, type_, include, exclude, on_error)
     with Collection(collection, device=device) as opened, bar(f"sync {folder}") as log:
         cache = cache or default_cache()
-        done = sync_folder(opened, folder, captions, on_error=on_error, log=log, cache=cache, gps=gps)
+        done = sync_folder(opened, folder, options, on_error=on_error, log=log, cache=cache, gps=gps)
         facts = {"collection": str(collection), "items": len(opened), **_as_json(done.added)}
-        facts |= {"renamed": done.renamed, "removed": done.removed}
+        facts |= {"renamed": done.renamed, "removed": done.removed, **accounted(done.report)}
+    done.report.log()
     _warn(done.added)
     if json:
         print_json(facts)
@@ -230,22 +247,13 @@ def _assignment(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def dataset_items(dataset: str, part: Part, data_dir: Path | None) -> Iterable[Raw]:
-    """Return the items of a dataset, or those of its database."""
-    from ...collection.ingest.sources import dataset_of
-    from ...evaluation.setup import Setup
-
-    return dataset_of(Setup(dataset).corpus(data_dir, scored=False), part)
-
-
-def _add(
-    collection: Collection, raws: Iterable[Raw], on_error: OnError, title: str, cache: Path | None, gps: bool
-) -> AddResult:
+def _add(collection: Collection, raws: Iterable[Raw], title: str, **options: Unpack[AddOptions]) -> AddResult:
     from ...features import default_cache
     from ...progress import bar
 
     with bar(title) as log:
-        result = collection.add(raws, on_error=on_error, log=log, cache=cache or default_cache(), gps=gps)
+        options["log"], options["cache"] = log, options["cache"] or default_cache()
+        result = collection.add(raws, **options)
     _warn(result)
     return result
 

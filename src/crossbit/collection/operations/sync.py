@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Unpack, final
 
 from ...errors import InputError
 from ...features.raw import content_of
+from ...records.record import ReadingReport, ReadOptions
 from ..collection import Collection
 from ..ingest.add import AddOptions, AddResult
-from ..ingest.sources import folder_of
+from ..ingest.sources import DEFAULTS, read_source
 from ..item import Item, Raw, read_item, refuse_id
 from ..storage.reads import COLUMNS, items_named
 from ..storage.transactions import commit
@@ -21,17 +23,18 @@ from ..storage.transactions import commit
 @final
 @dataclass(frozen=True)
 class SyncResult:
-    """What was added, and how many items were renamed and removed."""
+    """What was added, how many items were renamed and removed, and what was not read."""
 
     added: AddResult
     renamed: int
     removed: int
+    report: ReadingReport
 
 
 def sync(
     collection: Collection,
     folder: Path,
-    captions: Path | None = None,
+    reading: ReadOptions = DEFAULTS,
     **options: Unpack[AddOptions],
 ) -> SyncResult:
     """Add the pictures of a folder, remove the items whose picture has left it, and recognise those that only moved.
@@ -41,7 +44,8 @@ def sync(
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; sync needs a folder of pictures")
-    raws = {raw.id: raw for raw in folder_of(folder, captions)}
+    source = read_source(str(folder), sys.stdin, reading)
+    raws = {raw.id: raw for raw in source.raws}
     named = [raw for raw in raws.values() if _can_be_named(raw)]  # adding says what is wrong with the others
     with collection.store.reading() as connection:
         known = _from_folder(connection, folder.resolve()) | _named_alike(connection, folder.resolve(), named)
@@ -58,7 +62,7 @@ def sync(
         _forget(collection, renamed, gone)
     kept = {item.id: item for item in [*known.values(), *renamed.values()]}
     added = collection.add([_completed(raw, kept.get(raw.id)) for raw in raws.values()], **options)
-    return SyncResult(added, len(renamed), len(gone))
+    return SyncResult(added, len(renamed), len(gone), source.report)
 
 
 def _forget(collection: Collection, renamed: Mapping[int, Item], gone: Sequence[int]) -> None:
