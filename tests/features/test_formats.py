@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from crossbit.errors import InputError, ItemError
-from crossbit.features import pixel_limit, raw
+from crossbit.features import formats, pixel_limit, raw
 from crossbit.features.formats import format_of
-from crossbit.features.raw import open_picture, pixels_of
+from crossbit.features.raw import LoadedPicture, open_picture, pixels_of
 from helpers.photos import dng, encoded, exif, heic
 
 
@@ -95,8 +95,14 @@ def test_a_preview_that_says_itself_how_it_is_turned_is_turned_once():
 
 def test_a_raw_photo_without_a_preview_is_developed_small():
     assert open_picture(dng(side=64)).size == (32, 32)
-    with pixel_limit(2000), pytest.raises(InputError, match="no preview, and 64 x 64 pixels are too many to develop"):
+    with pixel_limit(2000), pytest.raises(InputError, match="it has 64 x 64 pixels, more than the 2,000 allowed"):
         open_picture(dng(side=64))
+
+
+def test_the_size_of_a_raw_photo_is_known_before_it_is_developed(monkeypatch):
+    monkeypatch.setattr(formats, "_developed", lambda *_: pytest.fail("developed"))
+    assert pixels_of(dng(side=64)) == 64 * 64
+    assert LoadedPicture(dng(side=64)).facts()["width"] == 64
 
 
 def test_a_raw_photo_of_no_known_kind_is_refused():

@@ -64,18 +64,35 @@ class Undecoded:
     """A picture whose header is read: the image decodes its pixels when it is loaded.
 
     `size` is that of the picture in its file, a raw photo's own; `turned` is the EXIF orientation of an image that has
-    none itself.
+    none itself. A raw photo without a preview has no image, and is developed instead.
     """
 
-    image: Image.Image
+    image: Image.Image | None
     format: Format
     size: tuple[int, int]
     tags: Callable[[], Tags]
     turned: int = 1
+    developed: Callable[[], Image.Image] | None = None
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """The width and height that have to be decoded."""
+        return self.size if self.image is None else self.image.size
+
+    def decoded(self, size: tuple[int, int] | None) -> Image.Image:
+        """Return the decoded image; a JPEG at a fraction of its size, but no smaller than `size`."""
+        if self.image is None:
+            assert self.developed is not None
+            return self.developed()
+        self.image.draft(None, size)
+        self.image.load()
+        return self.image
 
     @property
     def orientation(self) -> int:
         """The EXIF orientation that has still to be applied; Pillow turns a TIFF upright while it decodes it."""
+        if self.image is None:
+            return self.turned
         image = cast("Any", self.image)
         if self.format == "TIFF" or (self.format == "PNG" and image.tile and "exif" not in image.info):
             return 1  # a PNG would be decoded to see whether it has some at its end
@@ -123,16 +140,13 @@ def format_of(head: bytes) -> Format | None:
     return found
 
 
-def open_undecoded(file: ByteFile, most: int) -> Undecoded:
-    """Return the picture in a file, its pixels not decoded yet; a foreign or damaged one raises any error.
-
-    A raw photo without a preview is developed if it has at most `most` pixels.
-    """
+def open_undecoded(file: ByteFile) -> Undecoded:
+    """Return the picture in a file, its pixels not decoded yet; a foreign or damaged one raises any error."""
     found = format_of(file.read(HEAD))
     if found is None:
         raise ItemError(f"it is not an image in a known format ({KNOWN})")
     if found == "RAW" or (found == "TIFF" and _is_raw(read_tags(file))):
-        return _raw(file, most)
+        return _raw(file)
     file.seek(0)
     if found == "HEIF":
         image: Image.Image = _required("pillow_heif", "a HEIC picture").HeifImageFile(file)
@@ -149,33 +163,36 @@ def _is_raw(tags: Tags) -> bool:
     return bool(tags.main.get("reduced") and tags.main.get("directories") and tags.main.get("make"))
 
 
-def _raw(file: ByteFile, most: int) -> Undecoded:
+def _raw(file: ByteFile) -> Undecoded:
     """Return the preview of a raw photo, a JPEG or pixels; one without is developed at half its size."""
     rawpy, tags = _required("rawpy", "a raw photo"), read_tags(file)
     file.seek(0)
     try:
         with rawpy.imread(file) as photo:
-            sizes = photo.sizes
-            preview = _preview(rawpy, photo, most)
+            sizes, preview = photo.sizes, _preview(rawpy, photo)
     except rawpy.LibRawFileUnsupportedError:
         raise ItemError("it is a raw photo of a kind that LibRaw does not know; convert it to DNG or JPEG") from None
-    if isinstance(preview, bytes):
-        image: Image.Image = JpegImageFile(BytesIO(preview))
-    else:
-        image = Image.fromarray(preview)
-    turned = _FLIPS.get(sizes.flip, 1)
-    return Undecoded(image, "RAW", (sizes.width, sizes.height), lambda: tags if tags.main else _tags(image), turned)
+    size, turned = (sizes.width, sizes.height), _FLIPS.get(sizes.flip, 1)
+    if preview is None:
+        if sizes.raw_width * sizes.raw_height > 2 * size[0] * size[1]:
+            raise ItemError(f"its sensor has {sizes.raw_width} x {sizes.raw_height} pixels, but shows {size}")
+        return Undecoded(None, "RAW", size, lambda: tags, turned, lambda: _developed(rawpy, file))
+    image = JpegImageFile(BytesIO(preview)) if isinstance(preview, bytes) else Image.fromarray(preview)
+    return Undecoded(image, "RAW", size, lambda: tags if tags.main else _tags(image), turned)
 
 
-def _preview(rawpy: Any, photo: Any, most: int) -> bytes | ndarray:
+def _preview(rawpy: Any, photo: Any) -> bytes | ndarray | None:
     try:
         preview: bytes | ndarray = photo.extract_thumb().data
     except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
-        width, height = photo.sizes.raw_width, photo.sizes.raw_height
-        if width * height > most:
-            raise ItemError(f"it has no preview, and {width} x {height} pixels are too many to develop") from None
-        preview = photo.postprocess(half_size=True, user_flip=0)
+        return None
     return preview
+
+
+def _developed(rawpy: Any, file: ByteFile) -> Image.Image:
+    file.seek(0)
+    with rawpy.imread(file) as photo:
+        return Image.fromarray(photo.postprocess(half_size=True, user_flip=0))
 
 
 def _tags(image: Image.Image) -> Tags:

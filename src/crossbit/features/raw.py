@@ -78,9 +78,7 @@ def open_picture(raw: Picture) -> Image.Image:
             raw.load()
             return _rgb(ImageOps.exif_transpose(raw))
     with _opened(raw) as found:
-        image = found.image
-        image.draft(None, _reduced(*image.size))
-        image.load()
+        image = found.decoded(_reduced(*found.pixels))
         _refuse_size(*image.size)  # a header can lie
         turn = _TURNS.get(found.orientation)
         return _rgb(image if turn is None else image.transpose(turn))
@@ -140,7 +138,8 @@ def content_of(picture: Path | bytes | UInt8[ndarray, "h w 3"]) -> str:
 def pixels_of(raw: Path | bytes) -> int:
     """Return the number of pixels in the header of an image file; none is decoded."""
     with _opened(raw) as found:
-        return found.image.width * found.image.height
+        width, height = found.pixels
+        return width * height
 
 
 @contextmanager
@@ -158,8 +157,8 @@ def _refusing() -> Iterator[None]:
 def _opened(raw: Path | bytes) -> Iterator[Undecoded]:
     """Yield a picture of an allowed size, which is not decoded yet."""
     with _refusing(), BytesIO(raw) if isinstance(raw, bytes) else _sensible(raw).open("rb") as file:
-        found = open_undecoded(file, _limit.get() or MAX_PIXELS)
-        _refuse_size(*found.image.size, reducible=found.reducible)
+        found = open_undecoded(file)
+        _refuse_size(*found.pixels, reducible=found.reducible)
         yield found
 
 
