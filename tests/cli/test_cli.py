@@ -268,7 +268,7 @@ WITH_JSON = {
     "index export": "{made}/items {made}/items.npy",
     "index import": "{made}/items {made}/items.parquet",
     "index stats": "{made}/items",
-    "index remove": "{made}/items --where year>3000",
+    "index remove": '{made}/items --where id=="nobody"',
     "index sync": "{made}/items {made}/pictures",
     "index update": "{made}/items 000001 --set year=2020",
     "index verify": "{made}/items",
@@ -281,7 +281,7 @@ WITH_JSON = {
     "tune": "{made}/items --recall 0.5",
 }
 #: Those that have a test of their own, because their input is larger or their work longer.
-ELSEWHERE = {"demo", "explain"}
+ELSEWHERE = {"demo", "explain", "index relocate"}
 
 
 def json_commands(command, name=""):
@@ -310,6 +310,25 @@ def test_without_json_people_get_something_to_read(command, crossbit_cli, made):
     assert ended.out.strip()
     with pytest.raises(json.JSONDecodeError):
         json.loads(ended.out)
+
+
+def test_a_collection_is_told_of_a_folder_that_moved(crossbit_cli, made, tmp_path):
+    shelf = shutil.copytree(made / "items", tmp_path / "items")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, colour in (("a.png", "red"), ("b.png", "blue")):
+        Image.new("RGB", (32, 32), colour).save(photos / name)
+    assert crossbit_cli("index", "add", shelf, photos).status == 0
+    photos.rename(tmp_path / "disk")
+    ended = crossbit_cli("index", "add", shelf, tmp_path / "disk")
+    assert ended.status == 2
+    assert f"`crossbit index relocate {shelf} {photos} {tmp_path / 'disk'}`" in ended.err
+    told = json.loads(crossbit_cli("index", "relocate", shelf, photos, tmp_path / "disk", "--json").out)
+    assert (told["pictures"], told["sources"]) == (2, ["photos"])
+    ended = crossbit_cli("index", "relocate", shelf, "photos", tmp_path / "disk")
+    assert f"pictures of {shelf} are at {tmp_path / 'disk'} now" in ended.out
+    assert crossbit_cli("index", "update", shelf, "--where", 'id == "a.png"', "--reset").out.startswith("0 updated")
+    assert "--reset alone" in crossbit_cli("index", "update", shelf, "000001", "--reset", "--text", "x").err
 
 
 def test_a_damaged_collection_ends_with_status_1_and_is_repaired(crossbit_cli, made, tmp_path):

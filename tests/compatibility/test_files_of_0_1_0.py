@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,13 @@ import pytest
 
 from crossbit import Collection, load_model, text
 from crossbit.collection import Raw
+from crossbit.collection.integrity.repair import repair
 from crossbit.collection.integrity.verify import verify
+from crossbit.collection.operations.sync import sync
 from crossbit.collection.operations.transfer import import_parquet
 from crossbit.data.pairs import MODALITIES, Paired
 from crossbit.data.splits import Split
+from crossbit.errors import InputError
 from crossbit.evaluation.comparison import Ledger, Run
 from crossbit.features.extraction import extract
 from crossbit.methods.recipe import Recipe
@@ -62,6 +67,75 @@ def test_a_collection_grows_and_still_verifies(files):
         counts = shelf.add([Raw("new", PICTURES[11], ("a new one",)), Raw("item 0", texts=("only a text now",))])
         assert (counts.added, counts.replaced) == (1, 1)
         assert shelf.search(text("a new one"), target="text", k=1).hits[0].item.id == "new"
+    assert verify(files / "collection").sound
+
+
+def columns(files):
+    with closing(sqlite3.connect(files / "collection" / "items.db")) as connection:
+        return [name for _, name, *_ in connection.execute("PRAGMA table_info(items)")]
+
+
+def test_a_collection_becomes_one_of_this_format_with_its_first_change(files):
+    with Collection(files / "collection") as reader, Collection(files / "collection") as shelf:
+        assert shelf.item("item 0").source is None
+        same = Raw("item 0", PICTURES[0].read_bytes(), shelf.item("item 0").texts, {"year": 2000})
+        with pytest.raises(InputError):
+            shelf.update(["item 0"], metadata={"deep": nested(40)})
+        assert "source" not in columns(files)
+        assert reader.search(text("a red circle"), k=5).hits
+        shelf.update(["item 0"], metadata={"year": 1999})
+        assert columns(files)[-3:] == ["source", "key", "edits"]
+        assert reader.item("item 0").own.metadata == {"year": 2000}
+        assert shelf.add(same).replaced == 1
+        assert reader.item("item 0").metadata["year"] == 1999
+        assert shelf.reset(["item 0"]) == 1
+        assert shelf.add(same).unchanged == 1
+        shelf.compact()
+    assert verify(files / "collection").sound
+
+
+def nested(levels):
+    return {"a": nested(levels - 1)} if levels else 1
+
+
+def test_a_folder_that_filled_a_collection_still_has_its_items(files):
+    with Collection.create(files / "new", files / "linear") as shelf:
+        shelf.add([Raw(path.name, path) for path in PICTURES])
+        made_first_format(shelf)
+    with Collection(files / "new") as shelf:
+        assert shelf.add([Raw(path.name, path) for path in PICTURES], source=PICTURES[0].parent).unchanged == 12
+        other = shutil.copytree(PICTURES[0].parent, files / "elsewhere")
+        for path in other.iterdir():
+            path.write_bytes(PICTURES[0].read_bytes())
+        found = shelf.add([Raw(path.name, other / path.name) for path in PICTURES], source=other, keep_both=True)
+        assert (found.added, found.qualified) == (12, 12)
+        (other / "00.png").rename(other / "first.png")
+        assert sync(shelf, other).renamed == 1
+    assert verify(files / "new").sound
+
+
+def made_first_format(shelf):
+    """Make a collection without sources one of the first format."""
+    with shelf.store.changing() as connection:
+        connection.execute("DROP INDEX items_source")
+        for name in ("source", "key", "edits"):
+            connection.execute(f"ALTER TABLE items DROP COLUMN {name}")
+        shelf.store.set_fact(connection, "format", 1)
+
+
+@pytest.mark.parametrize("damage", ["a row", "the first page"])
+def test_a_damaged_collection_is_repaired(files, damage):
+    path = files / "collection" / "items.db"
+    with closing(sqlite3.connect(path)) as connection:
+        if damage == "a row":
+            connection.execute("UPDATE items SET metadata = '{}' WHERE id = 'item 3'")
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if damage == "the first page":
+        path.write_bytes(bytes(200) + path.read_bytes()[200:])
+    assert not verify(files / "collection").sound
+    kept = repair(files / "collection").items
+    assert kept == len(EXPECTED["ids"]) - (damage == "a row")
     assert verify(files / "collection").sound
 
 

@@ -42,7 +42,7 @@ def test_a_loaded_bundle_gives_the_same_codes(bundle, saved, tiny_scenes):
 
 def test_no_file_of_a_bundle_is_a_pickle(saved):
     names = {path.suffix for path in saved.rglob("*") if path.is_file()}
-    assert names <= {".json", ".safetensors"}
+    assert names <= {".json", ".safetensors", ".npy"}
 
 
 def test_saving_again_replaces_the_model(bundle, saved):

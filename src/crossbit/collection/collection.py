@@ -17,16 +17,15 @@ from ..data.pairs import Modality
 from ..indexes import Neighbours
 from ..io.atomic import atomic_folder
 from ..spec import build
-from .errors import NoItemError, OtherModelError
 from .item import Item, Raw, strings
-from .model import Model, bundle_sha256, fingerprint, install, load
+from .model import Model, bundle_sha256, fingerprint, install, load, refuse_other_model
 from .search.planner import Planner
 from .search.query import Askable, checked_target, embed_parts, part_of, query_vector, warning
 from .search.relevance import DOUBT, Calibration, features_of
 from .search.settings import Settings
 from .search.stages import Hit, SearchResults, Stage, StagedSearch
 from .storage.filters import parse
-from .storage.reads import items_after, items_of, number_of, read_ids, thumbnail_of
+from .storage.reads import items_after, items_of, number_of, read_ids, taken_ids, thumbnail_of
 from .storage.schema import Head
 from .storage.snapshot import Side, Snapshot, SnapshotCache
 from .storage.store import MODEL, ItemStore, refuse_full
@@ -53,13 +52,7 @@ class Collection:
         """Open a collection, to encode on a device; one whose model did not encode its items is refused."""
         self.folder, self.device = Path(folder), device
         self.store = ItemStore(self.folder)
-        model, found = self.folder / MODEL, fingerprint(self.folder / MODEL)
-        if found != self.store.facts["model"]:
-            raise OtherModelError(
-                f"{model} is not the model that encoded this collection (its fingerprint is {found[:12]}, the"
-                f" codes are of {self.store.facts['model'][:12]}): put that model back, or create a new collection with"
-                " this one and add the items to it"
-            )
+        refuse_other_model(self.folder / MODEL, self.store.facts["model"])
         self._snapshots = SnapshotCache(self.store)
         self._settings: tuple[Mapping[str, Any], Settings] = ({}, Settings())
         self.planner = Planner(self.folder)
@@ -130,10 +123,7 @@ class Collection:
     def __contains__(self, id_: object) -> bool:
         """Return whether there is an item of an id."""
         with self.store.reading() as connection:
-            try:
-                return isinstance(id_, str) and number_of(connection, id_) >= 0
-            except NoItemError:
-                return False
+            return isinstance(id_, str) and bool(taken_ids(connection, [id_]))
 
     def __enter__(self) -> Collection:
         """Return the collection, to be closed when the block ends."""
@@ -249,30 +239,39 @@ class Collection:
     def add_batches(self, raws: Raw | Iterable[Raw], **options: Unpack[AddOptions]) -> Iterator[AddResult]:
         """Add one item or several, replacing changed ones; yield the counts after each batch that is on the disk.
 
-        `on_error="fail"` ends the work at the first item that cannot be used, `log` is told of progress, and `cache` is
-        a folder of features: those of the items are read from it, or added to it.
+        `source` is the place they come from, in which alone their ids are then unique: one that another source's item
+        has is shown as `label/id`. `on_error="fail"` ends the work at the first unusable item, `log` is told of
+        progress, and the features of items are read from the folder `cache`, or added to it.
         """
         from .ingest.add import add_items
 
-        return add_items(self.store, self.model, raws, **options)
+        return add_items(self.store, self.model, raws, options)
 
-    def put(self, batch: EncodedBatch) -> AddResult:
-        """Add items that this model has encoded already, in one change; return the counts."""
+    def put(self, batch: EncodedBatch, sources: Mapping[str, str] | None = None) -> AddResult:
+        """Add items that this model has encoded already, whose sources are labels of `sources`; return the counts."""
         from .ingest.add import add_batch
 
-        return add_batch(self.store, batch)
+        return add_batch(self.store, batch, sources or {})
 
     def update(
         self, ids: Sequence[str], *, texts: Sequence[str] | None = None, metadata: Mapping[str, Any] | None = None
     ) -> int:
-        """Give items other texts, which are encoded anew, or other metadata; return how many.
+        """Set other texts of items, which are encoded anew, or other metadata, by hand; return how many.
 
-        The metadata is merged into the stored one; a value of None drops its name.
+        The metadata is merged into the stored one, where None drops a name. What is set stays until `reset` drops it.
         """
         from .ingest.edit import EncodedTexts, update_items
 
         encoded = None if texts is None else EncodedTexts.of(self.model, strings(texts, "texts"))
         return update_items(self.store, self._snapshots, strings(ids, "ids"), encoded, metadata or {})
+
+    def reset(self, ids: Sequence[str]) -> int:
+        """Drop what was set of items by hand: they show their sources' values again. Return how many had any."""
+        from .ingest.edit import EncodedTexts, reset_items
+
+        return reset_items(
+            self.store, self._snapshots, strings(ids, "ids"), lambda texts: EncodedTexts.of(self.model, texts)
+        )
 
     def remove(self, ids: Sequence[str]) -> int:
         """Remove items; unknown ids are refused before anything is removed. Return how many."""

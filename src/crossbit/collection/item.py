@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -33,14 +33,35 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 @final
 @dataclass(frozen=True)
+class Edits:
+    """The values of an item that were set by hand, and the source's own that they hide.
+
+    `texts` is none where the source's own count, and a value of None in `metadata` drops the source's.
+    """
+
+    texts: tuple[str, ...] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    own_texts: tuple[str, ...] = ()
+    own_metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True)
 class Item:
-    """The facts of a stored item; `content` is the sha256 of its picture."""
+    """The facts of a stored item; `content` is the sha256 of its picture.
+
+    `source` and `key` are its identity where it came from a source: that one's label, and its name there. `edits` are
+    its values set by hand, which `texts` and `metadata` show already.
+    """
 
     id: str
     texts: tuple[str, ...] = ()
     picture: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     content: str | None = None
+    source: str | None = None
+    key: str | None = None
+    edits: Edits | None = None
 
     def __post_init__(self) -> None:
         """Take a single text as the only one."""
@@ -48,9 +69,39 @@ class Item:
             object.__setattr__(self, "texts", (self.texts,))
 
     def facts(self) -> list[bytes]:
-        """Return the facts as they go into the item's checksum."""
-        values = (self.id, self.picture or "", self.content or "", written(self.texts), written(self.metadata))
+        """Return the facts as they go into the item's checksum; those of the first format stay what they were."""
+        values = [self.id, self.picture or "", self.content or "", written(self.texts), written(self.metadata)]
+        if self.source is not None or self.key is not None or self.edits is not None:
+            values += [self.source or "", self.key or "", edits_text(self.edits) or ""]
         return [value.encode() for value in values]
+
+    @property
+    def own(self) -> Item:
+        """The item as its source alone gives it."""
+        if self.edits is None:
+            return self
+        return replace(self, texts=self.edits.own_texts, metadata=self.edits.own_metadata, edits=None)
+
+    def with_edits(self, edits: Edits | None) -> Item:
+        """Return the item, as its source alone gives it, with values set by hand."""
+        if edits is None:
+            return self
+        both = {**self.metadata, **edits.metadata}
+        return replace(
+            self,
+            texts=self.texts if edits.texts is None else edits.texts,
+            metadata={name: value for name, value in both.items() if value is not None},
+            edits=replace(edits, own_texts=self.texts, own_metadata=self.metadata),
+        )
+
+    def edited(self, texts: tuple[str, ...] | None, metadata: Mapping[str, Any]) -> Item:
+        """Return the item with other texts, or metadata that is merged into its own; a value of None drops its name."""
+        edits = self.edits or Edits()
+        texts = edits.texts if texts is None else texts
+        both = {**edits.metadata, **checked(metadata)}
+        item = self.own.with_edits(Edits(texts, both) if both or texts is not None else None)
+        checked(item.metadata)
+        return item
 
 
 @final
@@ -184,12 +235,27 @@ def written(value: Mapping[str, Any] | Sequence[str]) -> str:
     return _ENCODER.encode(plain)
 
 
+def edits_text(edits: Edits | None) -> str | None:
+    """Return edits as the JSON text that is stored, or none where there are none."""
+    return None if edits is None else written(vars(edits))
+
+
+def edits_of(text: str | None) -> Edits | None:
+    """Return what `edits_text` wrote; anything else raises `ValueError` or `TypeError`."""
+    if text is None:
+        return None
+    edits = Edits(**_read(text))
+    texts = None if edits.texts is None else strings(edits.texts, "texts")
+    return Edits(texts, dict(edits.metadata), strings(edits.own_texts, "texts"), dict(edits.own_metadata))
+
+
 def read_item(row: Sequence[Any]) -> Item:
-    """Return the item of a stored row: number, id, picture, content, texts, metadata."""
-    _, id_, picture, content, texts, metadata = row
+    """Return the item of a stored row: number, id, picture, content, texts, metadata, source, key, edits."""
+    _, id_, picture, content, texts, metadata, source, key, edits = row
     try:
-        return Item(id_, tuple(_read(texts)), picture, _read(metadata), content.hex() if content else None)
-    except (ValueError, TypeError, RecursionError):
+        hash_ = content.hex() if content else None
+        return Item(id_, tuple(_read(texts)), picture, _read(metadata), hash_, source, key, edits_of(edits))
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise DamagedError(f"the stored facts of item {id_!r} cannot be read") from None
 
 

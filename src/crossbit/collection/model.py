@@ -18,6 +18,7 @@ from ..errors import InputError, ItemError, extra_named
 from ..features.base import file_sha256
 from ..features.featurise import Captions
 from ..features.pipeline import Pipeline
+from .errors import OtherModelError
 from .item import described
 
 if TYPE_CHECKING:
@@ -110,6 +111,16 @@ def fingerprint(folder: Path) -> str:
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise InputError(f"{path} is damaged: {fault!r}; copy the model again") from None
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+
+def refuse_other_model(folder: Path, encoded: str) -> None:
+    """Refuse a model that is not the one of a fingerprint, by which items were encoded."""
+    found = fingerprint(folder)
+    if found != encoded:
+        raise OtherModelError(
+            f"{folder} is not the model that encoded this collection (its fingerprint is {found[:12]}, the codes are of"
+            f" {encoded[:12]}): put that model back, or create a new collection with this one and add the items to it"
+        )
 
 
 def embed_one(model: Model, raw: Any, modality: Modality) -> Float[ndarray, "dim"]:

@@ -2,7 +2,7 @@
 
 ::
 
-    trained_on.safetensors   image, text: the first eight bytes of the sha256 of each training picture and text, sorted
+    trained_on/image.npy  text.npy   the first eight bytes of the sha256 of each training picture or text, sorted
 
 Ids do not say it: the same picture has another id in a folder, in a list and in a data set. A picture is the sha256 of
 its file, as a collection records it, or of its pixels; a text is compared in NFC, without regard to white space.
@@ -21,16 +21,15 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Bool, Int, UInt64
 from numpy import ndarray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from ..data.pairs import MODALITIES, Modality
 from ..errors import InputError, ItemError
+from ..io.arrays import read_named
 from .base import file_sha256
 from .extraction import content_key
 
-#: The file of the hashes in a model's folder, and the name of its sha256 in the model's description.
-FILE, FACT = "trained_on.safetensors", "trained_on_sha256"
+#: The folder of the hashes in a model's folder, and what the model's description calls the checksums of its files.
+NAME = "trained_on"
 #: Bytes of a hash that are kept.
 BYTES = 8
 
@@ -62,28 +61,30 @@ class TrainedOn:
         asked = np.frombuffer(b"".join(key[:BYTES] for key in keys), "<u8")
         return np.isin(asked, self.hashes.get(modality, np.empty(0, np.uint64)))
 
-    def save(self, folder: Path) -> dict[str, str]:
+    def save(self, folder: Path) -> dict[str, Any]:
         """Write the hashes, if there are any, into a model's folder; return what its description says of them."""
         if not self.hashes:
             return {}
-        save_file({str(modality): hashes for modality, hashes in self.hashes.items()}, folder / FILE)
-        return {FACT: file_sha256(folder / FILE)}
+        (folder / NAME).mkdir()
+        for modality, hashes in self.hashes.items():
+            np.save(_file(folder, modality), hashes.astype("<u8"))
+        return {NAME: {modality: file_sha256(_file(folder, modality)) for modality in self.hashes}}
 
     @classmethod
     def load(cls, folder: Path, description: Mapping[str, Any]) -> TrainedOn:
         """Return the hashes in the folder of a described model, none where it has none; a changed file is refused."""
-        if FACT not in description:
-            return cls()
-        path = folder / FILE
-        if not path.is_file() or file_sha256(path) != description[FACT]:
-            raise InputError(f"{path} is missing or has changed; copy the model again or refit it")
-        try:
-            found = load_file(path)
-        except SafetensorError:
-            found = {"": np.empty(0)}
-        if not found.keys() <= {*MODALITIES} or any(each.dtype != np.uint64 for each in found.values()):
-            raise InputError(f"{path} does not hold hashes of pictures and texts; copy the model again or refit it")
-        return cls({modality: found[modality] for modality in MODALITIES if modality in found})
+        stated = description.get(NAME, {})
+        found: dict[Modality, UInt64[ndarray, "n"]] = {}
+        for modality in MODALITIES:
+            if not isinstance(stated, dict) or modality not in stated:
+                continue
+            path = _file(folder, modality)
+            if not path.is_file() or file_sha256(path) != stated[modality]:
+                raise InputError(f"{path} is missing or has changed; copy the model again or refit it")
+            found[modality] = read_named(path)
+            if found[modality].dtype != np.uint64 or found[modality].ndim != 1:
+                raise InputError(f"{path} does not hold hashes; copy the model again or refit it")
+        return cls(found)
 
 
 def text_key(text: str) -> bytes:
@@ -94,6 +95,10 @@ def text_key(text: str) -> bytes:
     """
     plain = " ".join(unicodedata.normalize("NFC", text).split())
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest()
+
+
+def _file(folder: Path, modality: Modality) -> Path:
+    return folder / NAME / f"{modality}.npy"
 
 
 def _pictures(images: Sequence[Any], rows: Int[ndarray, "n"]) -> Iterator[bytes]:

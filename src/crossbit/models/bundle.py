@@ -5,7 +5,7 @@
     MODEL/bundle.json              what it is: method, parameters, features, split, seed, versions, checksums
     MODEL/weights.safetensors      the towers' weights
     MODEL/split.json               the ids it was trained on, so that it is never tested on them
-    MODEL/trained_on.safetensors   hashes of the pictures and texts it was trained on, where those are known
+    MODEL/trained_on/              hashes of the pictures and texts it was trained on, where those are known
     MODEL/image/  MODEL/text/      the feature pipelines with their model files
 """
 

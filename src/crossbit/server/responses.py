@@ -14,12 +14,13 @@ from .served import ServedCollection
 
 
 class ItemResponse(BaseModel):
-    """An item; `thumbnail` is the URL of its thumbnail on this server."""
+    """An item; `thumbnail` is the URL of its thumbnail on this server, and `source` the name of where it came from."""
 
     id: str
     texts: list[str]
     metadata: dict[str, Any]
     thumbnail: str | None
+    source: str | None
 
 
 class HitResponse(ItemResponse):
@@ -149,7 +150,8 @@ def item_fields(served: ServedCollection, item: Item) -> dict[str, Any]:
     if served.has_thumbnail(item):
         query = urlencode({"id": item.id, "v": (item.content or "")[:12]})
         url = f"/api/collections/{served.name}/thumbnail?{query}"
-    return {"id": item.id, "texts": list(item.texts), "metadata": dict(item.metadata), "thumbnail": url}
+    facts = {"id": item.id, "texts": list(item.texts), "metadata": dict(item.metadata)}
+    return {**facts, "thumbnail": url, "source": item.source}
 
 
 def search_response(served: ServedCollection, found: SearchResults, seconds: float, *, explain: bool) -> SearchResponse:

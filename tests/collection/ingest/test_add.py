@@ -90,7 +90,7 @@ def test_items_that_cannot_be_used_are_named_and_left_out(shelf, scenes, tmp_pat
     assert reasons["empty"] == "it has neither a picture nor a text"
     assert "control characters or is not UTF-8" in reasons["'tab\\t'"]
     assert "metadata must be an object of JSON values" in reasons["number"]
-    assert reasons["twice"] == "two items of this batch have this id"
+    assert reasons["twice"] == "two items have this id"
     with pytest.raises(InputError, match="broken cannot be used: image: it is"):
         shelf.add(odd, on_error="fail")
 

@@ -124,32 +124,33 @@ def test_sync_leaves_items_from_elsewhere_alone(shelf, photos):
     assert len(shelf) == 62
 
 
-def test_sync_refuses_to_replace_an_item_of_another_folder(album, photos, scenes, tmp_path):
+def test_sync_keeps_items_of_other_places_that_have_the_same_names(album, photos, scenes, tmp_path):
     album.update(["1.png"], texts=["a red circle"], metadata={"place": "Rome"})
+    album.add([Raw("9.png", None, ("a star",))])
     other = tmp_path / "other"
     other.mkdir()
     for name in ("1.png", "9.png"):
         Image.fromarray(scenes[9].picture).save(other / name)
-    before = album.snapshot().head
-    with pytest.raises(
-        InputError, match=f"'1.png' .*is {photos / '1.png'}, and would be replaced by {other / '1.png'}"
-    ):
-        sync(album, other)
-    assert album.snapshot().head == before
+    assert sync(album, other).added.qualified == 2
+    assert album.ids()[-2:] == ["other/1.png", "other/9.png"]
+    assert album.item("1.png").metadata["place"] == "Rome"
+    assert album.item("9.png").texts == ("a star",)
     (other / "1.png").unlink()
-    assert sync(album, other).added.added == 1
-    album.add([Raw("8.png", None, ("a star",))])
-    shutil.copy(other / "9.png", other / "8.png")
-    with pytest.raises(InputError, match=r"the item '8\.png' of this collection is without a file"):
-        sync(album, other)
+    assert sync(album, other).removed == 1
+    assert sync(album, photos).added.unchanged == 6
+    assert len(album) == 8
 
 
-def test_sync_renames_no_item_to_the_id_of_another(album, photos):
-    shutil.copy(photos / "1.png", photos / "sea" / "1.png")
-    sync(album, photos)
-    with pytest.raises(InputError, match=f"is {photos / '1.png'}, and would be replaced by {photos / 'sea' / '1.png'}"):
-        sync(album, photos / "sea")
-    assert len(album) == 7
+def test_a_folder_within_a_synced_one_has_its_items(album, photos, no_encoding):
+    (photos / "sea" / "4.png").rename(photos / "sea" / "four.png")
+    done = sync(album, photos / "sea")
+    assert (done.added.added, done.added.unchanged, done.renamed, done.removed) == (0, 2, 1, 0)
+    done = sync(album, photos)
+    assert (done.added.unchanged, done.renamed, done.removed) == (6, 0, 0)
+    (photos / "sea" / "four.png").rename(photos / "4.png")
+    done = sync(album, photos)
+    assert (done.added.unchanged, done.renamed, done.removed) == (6, 1, 0)
+    assert album.item("4.png").source == "photos"
 
 
 def test_a_link_that_leads_out_of_the_folder_is_of_the_folder(album, photos, tmp_path):

@@ -14,6 +14,7 @@ for command in (
     items.remove,
     items.update,
     items.sync,
+    maintenance.relocate,
     maintenance.compact,
     maintenance.verify,
     maintenance.stats,

@@ -45,6 +45,10 @@ NAMED = 10
 FolderArgument = Annotated[Path, typer.Argument(help="The collection's folder.")]
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of items.")]
 
+KeepBothOption = Annotated[
+    bool, typer.Option("--keep-both", help="Add items that are there already from another place, as a copy would be.")
+]
+
 
 def create(
     collection: Annotated[Path, typer.Argument(help="The folder to create; it must be new or empty.")],
@@ -72,7 +76,9 @@ def create(
     refuse_full(collection)
     found = dataset_items(dataset, part, data_dir) if dataset else None
     with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors, device=device) as created:
-        result = _add(created, found.raws if found else [], f"add {dataset}", cache=cache, on_error=on_error, gps=gps)
+        raws, place = (found.raws, found.place) if found else ([], None)
+        how: AddOptions = {"source": place, "cache": cache, "on_error": on_error, "gps": gps}
+        result = _add(created, raws, f"add {dataset}", **how)
         facts = {"collection": str(collection), "items": len(created), "bits": created.bits, **_as_json(result)}
     if json:
         print_json(facts)
@@ -98,13 +104,15 @@ def add(
     on_error: OnErrorOption = "skip",
     max_pixels: MaxPixelsOption = None,
     gps: GpsOption = False,
+    keep_both: KeepBothOption = False,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Add items and replace those that have changed.
 
-    Unchanged items are left alone. Each batch is safe on disk before the next begins, so an interrupted add resumes
-    when it is run again. The source - reads JSON lines from stdin.
+    Unchanged items are left alone, and what `update` has set stays. Each batch is safe on disk before the next begins,
+    so an interrupted add resumes when it is run again. The source - reads JSON lines from stdin. An item whose id
+    belongs to an item of another source is shown under the name of its source and its id.
     """
     from ...collection import Collection
     from ...collection.ingest.sources import read_source
@@ -117,7 +125,9 @@ def add(
         found = dataset_items(dataset, part, data_dir) if dataset else read_source(source, sys.stdin, options)
         if source != "-":  # whose report is complete at its end
             found.report.log()
-        result = _add(opened, found.raws, f"add {source or dataset}", cache=cache, on_error=on_error, gps=gps)
+        how: AddOptions = {"source": found.place, "keep_both": keep_both, "cache": cache, "on_error": on_error}
+        how["gps"] = gps
+        result = _add(opened, found.raws, f"add {source or dataset}", **how)
         if source == "-":
             found.report.log()
         facts = {"collection": str(collection), "items": len(opened), **_as_json(result), **accounted(found.report)}
@@ -128,6 +138,7 @@ def add(
             f"{result.added:,} added, {result.replaced:,} replaced, {result.unchanged:,} unchanged,"
             f" {len(result.failures):,} skipped; {facts['items']:,} items in {collection}"
         )
+        _tell_qualified(result)
 
 
 def remove(
@@ -163,23 +174,26 @@ def update(
         list[str] | None, typer.Option("--set", help="Metadata as key=value; the value is JSON, or else a text.")
     ] = None,
     unset: Annotated[list[str] | None, typer.Option("--unset", help="Metadata field to delete.")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Drop what was set so, for the values of the source.")] = False,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
-    """Change the texts or metadata of items.
+    """Set texts or metadata of items by hand.
 
-    New texts are encoded; the codes of pictures are kept. To replace a picture, add it again.
+    New texts are encoded; the codes of pictures are kept. What is set so stays when the items are added again from
+    their source. To replace a picture, add it again.
     """
     from ...collection import Collection
     from ...errors import InputError
 
     if bool(ids) == bool(where):
         raise InputError("items are updated by their ids, or by --where: give one of the two")
-    if not (text or set_ or unset):
-        raise InputError("an update needs --text, --set or --unset")
+    if reset == bool(text or set_ or unset):
+        raise InputError("an update needs --text, --set or --unset, or --reset alone")
     metadata = dict(map(_assignment, set_ or ())) | dict.fromkeys(unset or ())
     with Collection(collection, device=device) as opened:
-        count = opened.update(opened.ids(where) if where else ids or [], texts=text, metadata=metadata)
+        chosen = opened.ids(where) if where else ids or []
+        count = opened.reset(chosen) if reset else opened.update(chosen, texts=text, metadata=metadata)
         facts = {"collection": str(collection), "updated": count, "items": len(opened)}
     print_json(facts) if json else typer.echo(f"{count:,} updated; {facts['items']:,} items in {collection}")
 
@@ -202,8 +216,7 @@ def sync(
     """Synchronise a collection with a folder.
 
     New pictures are added, items whose picture has left the folder are removed, and renamed pictures keep their codes,
-    texts and metadata. Items from elsewhere are left alone; a folder that would replace one with the same id is
-    refused.
+    texts and metadata. Items from elsewhere are left alone, also those of the same names.
     """
     from ...collection import Collection
     from ...collection.operations.sync import sync as sync_folder
@@ -226,6 +239,7 @@ def sync(
             f" {done.removed:,} removed, {len(done.added.failures):,} skipped;"
             f" {facts['items']:,} items in {collection}"
         )
+        _tell_qualified(done.added)
 
 
 def _assignment(text: str) -> tuple[str, Any]:
@@ -251,8 +265,8 @@ def _add(collection: Collection, raws: Iterable[Raw], title: str, **options: Unp
     from ...features import default_cache
     from ...progress import bar
 
-    with bar(title) as log:
-        options["log"], options["cache"] = log, options["cache"] or default_cache()
+    options["cache"] = options.get("cache") or default_cache()
+    with bar(title) as options["log"]:
         result = collection.add(raws, **options)
     _warn(result)
     return result
@@ -263,6 +277,11 @@ def _warn(result: AddResult) -> None:
         logger.warning("skipped %s: %s", failure.id, failure.reason)
     if len(result.failures) > NAMED:
         logger.warning("skipped %d more items; --json names all", len(result.failures) - NAMED)
+
+
+def _tell_qualified(result: AddResult) -> None:
+    if result.qualified:
+        typer.echo(f"{result.qualified:,} of them are shown as SOURCE/ID, for items of other sources have their ids")
 
 
 def _as_json(result: AddResult) -> dict[str, Any]:

@@ -35,6 +35,27 @@ def compact(collection: FolderArgument, json: JsonFlag = False) -> None:
     print_json(facts) if json else typer.echo(f"{before:,} bytes before, {facts['bytes']:,} bytes after")
 
 
+def relocate(
+    collection: FolderArgument,
+    old: Annotated[str, typer.Argument(help="Where the items came from: a folder, a list, or a source's name.")],
+    new: Annotated[Path, typer.Argument(help="Where that is now.")],
+    json: JsonFlag = False,
+) -> None:
+    """Tell a collection that a source of its items has moved.
+
+    Codes, texts and metadata are kept. Most of the pictures must be at the new place. An interrupted relocation
+    resumes when it is run again.
+    """
+    from ...collection import Collection
+    from ...collection.operations.relocate import relocate as move
+    from ...progress import bar
+
+    with Collection(collection) as opened, bar(f"relocate {old}") as log:
+        done = move(opened, old, new, log)
+    facts = {"collection": str(collection), "pictures": done.items, "sources": list(done.sources)}
+    print_json(facts) if json else typer.echo(f"{done.items:,} pictures of {collection} are at {new} now")
+
+
 def verify(
     collection: FolderArgument,
     repair: Annotated[

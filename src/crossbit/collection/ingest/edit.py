@@ -1,17 +1,17 @@
-"""Edits of stored items: other texts or metadata, other ids of the same pictures, and removal."""
+"""Edits of stored items: values set by hand, and dropped again for those of the source; and removal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from ...data.pairs import MODALITIES
-from ..item import Item, checked
+from ..item import Item
 from ..model import Model, embed_one, joined_text
 from ..storage.batch import FLAG, EncodedBatch
 from ..storage.filters import parse
@@ -19,6 +19,9 @@ from ..storage.reads import items_of, number_of, numbers_matching
 from ..storage.snapshot import SnapshotCache
 from ..storage.store import ItemStore
 from ..storage.transactions import commit, compact_segments
+
+#: Encodes the texts of an item.
+Encode: TypeAlias = Callable[[Sequence[str]], "EncodedTexts"]
 
 
 class EncodedTexts(NamedTuple):
@@ -41,14 +44,34 @@ def update_items(
     texts: EncodedTexts | None,
     metadata: Mapping[str, Any],
 ) -> int:
-    """Give items other texts, or metadata that is merged into their own; return how many."""
+    """Set texts of items by hand, or metadata that is merged into their own; return how many."""
     with store.locked(), snapshots.view() as (connection, snapshot):
         numbers = [number_of(connection, id_) for id_ in dict.fromkeys(ids)]
         items = items_of(connection, numbers)
         if numbers:
-            batch = snapshot.batch(connection, {number: merged(items[number], metadata) for number in numbers})
+            wanted = None if texts is None else texts.texts
+            edited = {number: items[number].edited(wanted, metadata) for number in numbers}
+            batch = snapshot.batch(connection, edited)
             commit(store, numbers, batch if texts is None else with_texts(batch, texts))
     return len(numbers)
+
+
+def reset_items(store: ItemStore, snapshots: SnapshotCache, ids: Sequence[str], encode: Encode) -> int:
+    """Drop what was set by hand of items, which get their sources' values again; return how many had any."""
+    groups: dict[tuple[str, ...] | None, dict[int, Item]] = {}
+    with store.locked():
+        with store.reading() as connection:
+            numbers = [number_of(connection, id_) for id_ in dict.fromkeys(ids)]
+            edited = {number: item for number, item in items_of(connection, numbers).items() if item.edits is not None}
+        for number, item in edited.items():
+            groups.setdefault(None if item.own.texts == item.texts else item.own.texts, {})[number] = item.own
+        encoded = {texts: encode(texts) for texts in groups if texts is not None}
+        with snapshots.view() as (connection, snapshot):
+            batches = {texts: snapshot.batch(connection, items) for texts, items in groups.items()}
+            parts = [with_texts(each, encoded[texts]) if texts is not None else each for texts, each in batches.items()]
+            if edited:
+                commit(store, [*edited], EncodedBatch.joined(parts))
+    return len(edited)
 
 
 def remove_items(store: ItemStore, ids: Sequence[str]) -> int:
@@ -77,22 +100,14 @@ def compact_store(store: ItemStore) -> None:
         store.vacuum()
 
 
-def merged(item: Item, metadata: Mapping[str, Any]) -> Item:
-    """Return an item with metadata merged into its own; a value of None drops its name."""
-    both = {**item.metadata, **checked(metadata)}
-    return replace(item, metadata=checked({name: value for name, value in both.items() if value is not None}))
-
-
 def with_texts(batch: EncodedBatch, texts: EncodedTexts) -> EncodedBatch:
-    """Return the batch whose items all have these texts."""
-    items = [replace(item, texts=texts.texts) for item in batch.items]
+    """Return a batch, whose items all have these texts, with their codes."""
     if texts.values is None:
-        return replace(batch, items=items).without("text")
-    values, everywhere = np.tile(texts.values, (len(items), 1)), np.ones(len(items), bool)
-    fresh = EncodedBatch.encoded(items, dict.fromkeys(MODALITIES, values), dict.fromkeys(MODALITIES, everywhere))
+        return batch.without("text")
+    values, everywhere = np.tile(texts.values, (len(batch), 1)), np.ones(len(batch), bool)
+    fresh = EncodedBatch.encoded(batch.items, dict.fromkeys(MODALITIES, values), dict.fromkeys(MODALITIES, everywhere))
     return replace(
         batch,
-        items=items,
         present=batch.present | np.uint8(FLAG["text"]),
         codes={**batch.codes, "text": fresh.codes["text"]},
         vectors={**(batch.vectors or {}), "text": (fresh.vectors or {})["text"]},

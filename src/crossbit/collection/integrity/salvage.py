@@ -18,6 +18,7 @@ from ..item import Item, read_item
 from ..storage import checksums
 from ..storage.batch import FLAG
 from ..storage.reads import COLUMNS
+from ..storage.schema import show_as_current
 from ..storage.segments import numbers_of, segment_digest
 from ..storage.store import address
 
@@ -146,4 +147,5 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(address(folder), uri=True, isolation_level=None, timeout=10)) as connection:
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
         connection.execute("BEGIN")
+        show_as_current(connection)
         yield connection

@@ -8,12 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from ..collection import Collection
+from ..storage.sources import Sources
 
 
 @final
 @dataclass(frozen=True)
 class Stats:
-    """The facts of a collection; bytes are those on the disk, and those of the codes in memory."""
+    """The facts of a collection; bytes are those on the disk, and those of the codes in memory.
+
+    `sources` are the places that items came from, by their labels.
+    """
 
     items: int
     images: int
@@ -28,6 +32,7 @@ class Stats:
     code_bytes: int
     settings: Mapping[str, Any]
     calibrated: tuple[str, ...]
+    sources: Mapping[str, str]
 
 
 def stats(collection: Collection) -> Stats:
@@ -48,6 +53,7 @@ def stats(collection: Collection) -> Stats:
             sum(side.codes.packed.nbytes for side in sides.values()),
             asdict(collection.settings),
             tuple(collection.store.facts.get("calibration", {})),
+            Sources.of(collection.store.facts).places,
         )
 
 

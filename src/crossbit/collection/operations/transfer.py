@@ -19,14 +19,17 @@ from ...progress import Log, silent
 from ..collection import Collection
 from ..errors import OtherModelError
 from ..ingest.add import AddResult
-from ..item import Item, checked, refuse_id, refuse_undecodable
+from ..item import Item, checked, edits_of, edits_text, refuse_id, refuse_undecodable
 from ..storage.batch import FLAG, EncodedBatch
 from ..storage.reads import items_of
+from ..storage.sources import SOURCES, Sources
 
 #: Items that are held in memory together.
 BATCH = 4096
 FORMATS = (".parquet", ".faiss", ".npy")
 _ABOUT = b"crossbit"
+#: Columns that exports of the first format lack.
+_ADDED = ("source", "key", "edits")
 
 
 def export(collection: Collection, path: Path, side: Modality = "image", log: Log = silent) -> int:
@@ -58,43 +61,61 @@ def export(collection: Collection, path: Path, side: Modality = "image", log: Lo
 
 
 def import_parquet(collection: Collection, path: Path, log: Log = silent) -> AddResult:
-    """Add the items of a Parquet file that `export` wrote; codes of another model are refused."""
+    """Add the items of a Parquet file that `export` wrote; codes of another model are refused.
+
+    Items with a source keep it. One of the same source and key is replaced, or of the same id where it has no source.
+    """
     counts = AddResult()
-    for batch, total in _batches(collection, path):
-        added = collection.put(batch)
+    for batch, places, total in _batches(collection, path):
+        added = collection.put(batch, places)
         counts.added += added.added
         counts.replaced += added.replaced
         counts.unchanged += added.unchanged
+        counts.qualified += added.qualified
         log(counts.done, max(total, counts.done), {})
     return counts
 
 
-def _batches(collection: Collection, path: Path) -> Iterator[tuple[EncodedBatch, int]]:
-    """Yield the items of a Parquet file, and how many there are in all; a file that is no export is refused."""
-    from pyarrow import ArrowException, Table
+def _batches(collection: Collection, path: Path) -> Iterator[tuple[EncodedBatch, Mapping[str, str], int]]:
+    """Yield the items of a Parquet file, the places of sources, and how many items there are in all.
+
+    A file that is no export is refused.
+    """
+    import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
-    schema = _schema(collection.bits)
     try:
         with ParquetFile(path) as file:
-            _refuse_other(collection, path, (file.schema_arrow.metadata or {}).get(_ABOUT))
-            _refuse_repeated(path, file.read(["id"]).column("id").to_pylist())
+            places = _places(collection, path, (file.schema_arrow.metadata or {}).get(_ABOUT))
+            schema = _schema(collection.bits)
+            names = [name for name in schema.names if name in file.schema_arrow.names or name not in _ADDED]
+            schema = pa.schema([schema.field(name) for name in names])
+            _refuse_repeated(path, file.read([name for name in ("id", *_ADDED) if name in names]).to_pylist())
             for part in file.iter_batches(BATCH):
-                rows = Table.from_batches([part]).select(schema.names).cast(schema).to_pylist()
-                yield _batch(path, rows, collection.bits), file.metadata.num_rows
+                rows = pa.Table.from_batches([part]).select(names).cast(schema).to_pylist()
+                yield _batch(path, rows, collection.bits), places, file.metadata.num_rows
     except CrossbitError:
         raise
-    except (ArrowException, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError) as fault:
+    except (pa.ArrowException, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError) as fault:
         raise InputError(f"{path} is no export of a collection: {fault!r}") from None
 
 
-def _refuse_repeated(path: Path, ids: Sequence[str]) -> None:
-    id_, times = Counter(ids).most_common(1)[0] if ids else ("", 0)
-    if times > 1:
-        raise InputError(f"{path} has {times} items {id_!r}, but ids are unique: import each export alone")
+def _refuse_repeated(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    for what, names in (("id", [row["id"] for row in rows]), ("source and key", [*filter(None, map(_named, rows))])):
+        name, times = Counter(names).most_common(1)[0] if names else ("", 0)
+        if times > 1:
+            raise InputError(
+                f"{path} has {times} items {name!r}, but each has its own {what}: import each export alone"
+            )
 
 
-def _refuse_other(collection: Collection, path: Path, about: bytes | None) -> None:
+def _named(row: Mapping[str, Any]) -> str | None:
+    """Return the source and key of a row together, or none where it has no source."""
+    return None if row.get("source") is None else f"{row['source']}/{row['key']}"
+
+
+def _places(collection: Collection, path: Path, about: bytes | None) -> Mapping[str, str]:
+    """Return the places of an export's sources; codes that another model made are refused."""
     try:
         stated = json.loads(about) if about else {}
     except ValueError:
@@ -107,13 +128,18 @@ def _refuse_other(collection: Collection, path: Path, about: bytes | None) -> No
             f" {collection.store.facts['model'][:12]}: add the items themselves with `crossbit index add`, or import"
             " into a collection of that model"
         )
+    places = stated.get(SOURCES, {})
+    if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
+        raise InputError(f"{path} is no export of a collection: its sources are {places!r:.60}")
+    return places
 
 
 def _parquet(collection: Collection, path: Path, log: Log) -> int:
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    about = {"model": collection.store.facts["model"], "bits": collection.bits}
+    facts = collection.store.facts
+    about = {"model": facts["model"], "bits": collection.bits, SOURCES: dict(Sources.of(facts).places)}
     schema = _schema(collection.bits).with_metadata({_ABOUT: json.dumps(about).encode()})
     with (
         collection.view() as (connection, snapshot),
@@ -137,7 +163,7 @@ def _schema(bits: int) -> Any:
     code = pa.binary(-(-bits // 8))
     vector = pa.list_(pa.float16())  # of any size: pyarrow before 26 cannot read absent ones of a fixed size
     columns = {"id": pa.string(), "texts": pa.list_(pa.string()), "picture": pa.string(), "content": pa.string()}
-    columns |= {"metadata": pa.string(), "thumbnail": pa.binary()}
+    columns |= {"metadata": pa.string(), "thumbnail": pa.binary()} | dict.fromkeys(_ADDED, pa.string())
     columns |= {f"{m}_code": code for m in MODALITIES} | {f"{m}_vector": vector for m in MODALITIES}
     return pa.schema(columns)
 
@@ -151,6 +177,9 @@ def _row(batch: EncodedBatch, row: int) -> dict[str, Any]:
         "content": item.content,
         "metadata": json.dumps(item.metadata),
         "thumbnail": batch.thumbnails[row],
+        "source": item.source,
+        "key": item.key,
+        "edits": edits_text(item.edits),
     }
     for modality in MODALITIES:
         vector = batch.vector(row, modality)
@@ -162,14 +191,21 @@ def _row(batch: EncodedBatch, row: int) -> dict[str, Any]:
 def _item(path: Path, row: Mapping[str, Any]) -> Item:
     """Return the item of a row; one that could not have been added is refused."""
     texts, picture, content = tuple(row["texts"] or ()), row["picture"], row["content"]
+    source, key, edits = (row.get(name) for name in _ADDED)
     try:
-        refuse_id(row["id"])
+        for id_ in (row["id"], *([] if source is None else [source, key])):
+            refuse_id(id_)
         for text in (*texts, picture or ""):
             refuse_undecodable(text)
         metadata = checked(dict(json.loads(row["metadata"] or "{}")))
+        known = edits_of(edits)
+        if known is not None:
+            refuse_undecodable("".join((*(known.texts or ()), *known.own_texts)))
+            checked(known.metadata), checked(known.own_metadata)
     except InputError as fault:
         raise InputError(f"{path}: {fault}") from None
-    return Item(row["id"], texts, picture, metadata, bytes.fromhex(content).hex() if content else None)
+    hash_ = bytes.fromhex(content).hex() if content else None
+    return Item(row["id"], texts, picture, metadata, hash_, source, None if source is None else key, known)
 
 
 def _batch(path: Path, rows: Sequence[Mapping[str, Any]], bits: int) -> EncodedBatch:

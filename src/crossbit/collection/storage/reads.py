@@ -18,7 +18,7 @@ from . import checksums
 from .filter_fields import refuse_unknown
 from .filters import Filter
 
-COLUMNS = "number, id, picture, content, texts, metadata"
+COLUMNS = "number, id, picture, content, texts, metadata, source, key, edits"
 #: Parameters of one statement; SQLite allows more, older versions 999.
 PARAMETERS = 900
 
@@ -56,6 +56,46 @@ def items_named(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[int,
     for marks, part in chunks(ids):
         rows = connection.execute(f"SELECT {COLUMNS} FROM items WHERE id IN ({marks})", part)  # noqa: S608
         found |= {row[0]: read_item(row) for row in rows}
+    return found
+
+
+def items_keyed(connection: sqlite3.Connection, source: str, keys: Sequence[str]) -> dict[str, Item]:
+    """Return those of the items of a source that are there, by key."""
+    found: dict[str, Item] = {}
+    for marks, part in chunks(keys):
+        query = f"SELECT {COLUMNS} FROM items WHERE source = ? AND key IN ({marks})"  # noqa: S608
+        items = map(read_item, connection.execute(query, (source, *part)))
+        found |= {item.key: item for item in items if item.key is not None}
+    return found
+
+
+def items_from(connection: sqlite3.Connection, source: str) -> dict[int, Item]:
+    """Return the items of a source, by number."""
+    query = f"SELECT {COLUMNS} FROM items WHERE source = ?"  # noqa: S608
+    return {row[0]: read_item(row) for row in connection.execute(query, (source,))}
+
+
+def items_pictured(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[int, Item]:
+    """Return the items without a source whose pictures are files of these paths, by number."""
+    found: dict[int, Item] = {}
+    for marks, part in chunks(paths):
+        query = f"SELECT {COLUMNS} FROM items WHERE source IS NULL AND picture IN ({marks})"  # noqa: S608
+        found |= {row[0]: read_item(row) for row in connection.execute(query, part)}
+    return found
+
+
+def items_pictured_below(connection: sqlite3.Connection, folder: str, start: int = -1) -> dict[int, Item]:
+    """Return the items whose picture lies below a folder, whose path ends in a slash, by number, above a number."""
+    end = f"{folder[:-1]}0"  # "0" follows "/"
+    query = f"SELECT {COLUMNS} FROM items WHERE picture >= ? AND picture < ? AND number > ?"  # noqa: S608
+    return {row[0]: read_item(row) for row in connection.execute(query, (folder, end, start))}
+
+
+def taken_ids(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+    """Return those of the ids that items have."""
+    found: set[str] = set()
+    for marks, part in chunks(ids):
+        found |= {id_ for (id_,) in connection.execute(f"SELECT id FROM items WHERE id IN ({marks})", part)}  # noqa: S608
     return found
 
 

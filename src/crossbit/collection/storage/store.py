@@ -25,7 +25,7 @@ from ...errors import BusyError, DamagedError, DiskError, InputError
 from ...io.atomic import atomic_write, refuse_unwritable
 from .checksums import of_parts
 from .filter_fields import register
-from .schema import FORMAT, PAGE, TABLES, Head
+from .schema import FORMAT, PAGE, READABLE, TABLES, Head, show_as_current, upgrade
 
 DATABASE, HEAD, MODEL = "items.db", "head.json", "model"
 #: Seconds that a reader waits while another process recovers or checkpoints the file.
@@ -84,7 +84,7 @@ class ItemStore:
                 self._refresh(connection)
                 yield connection
             finally:
-                connection.execute("ROLLBACK")
+                connection.execute("COMMIT")  # what a reader writes is a view of its own
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -96,19 +96,24 @@ class ItemStore:
     def changing(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection whose changes are committed together when the block ends, or not at all.
 
-        The block must write a new head, which is then acknowledged outside the file too.
+        The block must write a new head, which is then acknowledged outside the file too. A file of an older format is
+        brought to this one in the same transaction.
         """
+        before = self.facts
         with self._named():
             connection = self._connect()
             try:
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
+                if upgrade(connection):
+                    self.set_fact(connection, "format", FORMAT)
                 yield connection
                 head = Head.read(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+                self.facts = before
                 raise
             finally:
                 connection.close()
@@ -135,6 +140,7 @@ class ItemStore:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             if version != getattr(self._local, "version", None):
                 self.facts = self._facts(connection)
+                show_as_current(connection)
                 self._local.version = version
 
     def _facts(self, connection: sqlite3.Connection) -> dict[str, Any]:
@@ -143,9 +149,9 @@ class ItemStore:
         facts = {name: json.loads(value) for name, value, _ in rows if name not in wrong}
         if wrong or "format" not in facts:
             raise DamagedError(f"its facts have changed: {', '.join(wrong) or 'there are none'}")
-        if facts["format"] != FORMAT:
+        if facts["format"] not in READABLE:
             raise InputError(
-                f"{self.folder} has format {facts['format']}, this crossbit reads format {FORMAT};"
+                f"{self.folder} has format {facts['format']}, this crossbit reads formats up to {FORMAT};"
                 " export it with the crossbit that wrote it"
             )
         return facts

@@ -11,23 +11,31 @@ from jaxtyping import Int64, UInt8
 from numpy import ndarray
 
 from ...data.pairs import MODALITIES
-from ..item import written
+from ..item import edits_text, written
 from . import checksums
 from .batch import EncodedBatch
 from .reads import chunks
 from .schema import Head
 from .segments import numbers_of, segment_digest
+from .sources import SOURCES, Sources
 from .store import ItemStore
 
 #: Codes of a segment that `compact` writes.
 SEGMENT = 1 << 16
 
 
-def commit(store: ItemStore, removals: Sequence[int] = (), batch: EncodedBatch | None = None) -> None:
-    """Remove items, then add a batch, in one change that is on the disk when this returns."""
+def commit(
+    store: ItemStore,
+    removals: Sequence[int] = (),
+    batch: EncodedBatch | None = None,
+    sources: Sources | None = None,
+) -> None:
+    """Remove items, then add a batch and record its sources, in one change that is on the disk when this returns."""
     kept = None if batch is None else storable_part(store, batch)
     with store.changing() as connection:
         change(connection, removals, kept)
+        if sources is not None and sources != Sources.of(store.facts):
+            store.set_fact(connection, SOURCES, dict(sources.places))
 
 
 def storable_part(store: ItemStore, batch: EncodedBatch) -> EncodedBatch:
@@ -103,7 +111,7 @@ def _remove(connection: sqlite3.Connection, numbers: Sequence[int], sequence: in
 
 def _add(connection: sqlite3.Connection, first: int, batch: EncodedBatch, digests: Sequence[int]) -> None:
     connection.executemany(
-        "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 first + row,
@@ -113,6 +121,9 @@ def _add(connection: sqlite3.Connection, first: int, batch: EncodedBatch, digest
                 written(item.texts),
                 written(item.metadata),
                 digests[row],
+                item.source,
+                item.key,
+                edits_text(item.edits),
             )
             for row, item in enumerate(batch.items)
         ),
