@@ -110,6 +110,12 @@ def test_blocks_ids_files_and_arrays_of_parts_are_splits_too(folder):
     assert rows(arrays(folder, split="parts.txt"), "query") == [20, 21, 22, 23]
 
 
+def test_rows_of_one_item_are_refused(folder):
+    (folder / "ids.txt").write_text("".join(f"item {n // 2}\n" for n in range(24)))
+    with pytest.raises(InputError, match=r"ids repeats item 0, item 1, .*: a row is an item; .* with --captions join"):
+        arrays(folder, ids="ids.txt")
+
+
 @pytest.mark.parametrize("turned", [{"x"}, {"t"}, {"x", "t"}, {"x", "t", "l"}])
 def test_an_item_per_column_is_turned_where_only_that_fits(folder, turned, caplog):
     caplog.set_level("INFO")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..data.corpus import Corpus
 from ..data.label_arrays import decide_arrays
 from ..data.labels import decide
 from ..data.pairs import Array, Modality
-from ..data.splits import Split
+from ..data.splits import Split, listed
 from ..errors import InputError
 from ..io.arrays import ENDINGS
 from ..io.text import read_lines, read_text
@@ -99,7 +100,7 @@ as the options name them, and optionally
         sentences = places.column("captions", options.captions) if options.captions else None
         columns, said = sentences_of(upright(matrices, 0 if sentences is None else sum(sentences.counts)), sentences)
         n = sum(columns["image"].counts)
-        ids = tuple(map(_id, joined_ids(columns["ids"]))) if "ids" in columns else tuple(f"{r:06d}" for r in range(n))
+        ids = _ids(columns["ids"]) if "ids" in columns else tuple(f"{row:06d}" for row in range(n))
         features: dict[Modality, Array] = {
             modality: joined(columns[modality], options.regions)
             for modality in ("image", "text")
@@ -128,12 +129,12 @@ as the options name them, and optionally
 
     def _settled(self, folder: Path) -> tuple[Places, Arrays]:
         """Return where to look, and the options: those that are given, of `arrays.toml`, or of a pack."""
-        listed = folder / LISTED
+        written = folder / LISTED
         given = {
             each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default
         }
-        if listed.is_file() and not self.file and not self.image:
-            options = build(Arrays, {**_read_options(listed), **given}, str(listed))
+        if written.is_file() and not self.file and not self.image:
+            options = build(Arrays, {**_read_options(written), **given}, str(written))
             return Places(folder, options.file, confined=True), options
         if self.image and (self.text or self.captions):
             return Places(folder, self.file), self
@@ -173,6 +174,17 @@ def _read_options(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not TOML: {fault}") from None
     texts = {o: v for o, v in values.items() if isinstance(v, list) and all(isinstance(each, str) for each in v)}
     return values | {option: "+".join(value) for option, value in texts.items()}
+
+
+def _ids(column: Column) -> tuple[str, ...]:
+    ids = tuple(map(_id, joined_ids(column)))
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"arrays: ids repeats {listed(twice)}: a row is an item; features of one row per caption, as of `crossbit"
+            " extract --captions each`, are extracted again with --captions join or first"
+        )
+    return ids
 
 
 def _id(value: Any) -> str:
