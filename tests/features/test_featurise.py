@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from crossbit.data import rows
 from crossbit.errors import InputError
-from crossbit.features import Failure, Pipeline, featurise
+from crossbit.features import Failure, Pipeline, featurise, pipeline
+from crossbit.features.featurise import precomputed
 from crossbit.features.matrix import dense
 
 BOW = "bow(min_count=1)"
@@ -119,3 +121,20 @@ def test_progress_counts_both_modalities(make_corpus):
     featurise(make_corpus(), "hog", BOW, captions="each", log=log)
     assert reports == sorted(reports)
     assert reports[-1] == (12 + 24, 12 + 24)
+
+
+@pytest.mark.parametrize("spec", ["precomputed", "precomputed|standard|l2", "precomputed|centre|pca3"])
+def test_features_in_a_file_are_those_in_memory(make_corpus, tmp_path, rng, monkeypatch, spec):
+    matrix = rng.normal(size=(12, 8))
+    np.save(tmp_path / "image.npy", matrix)
+    lying = np.load(tmp_path / "image.npy", mmap_mode="r")
+    monkeypatch.setattr(rows, "WHOLE", 30)
+    monkeypatch.setattr(rows, "BLOCK", 30)
+    expected = featurise(make_corpus(features={"image": matrix}), spec, BOW)
+    monkeypatch.setattr(rows, "COPIED", 0)
+    monkeypatch.setattr(pipeline, "KEPT", 0)
+    found = featurise(make_corpus(features={"image": lying}), spec, BOW)
+    assert isinstance(found.dataset.train.image, rows.Rows)
+    assert found.image.fingerprint == expected.image.fingerprint
+    assert found.dataset.sha256 == expected.dataset.sha256
+    assert precomputed(found.dataset).image.width == found.image.width

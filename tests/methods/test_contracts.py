@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import crossbit.methods
+from crossbit.data import rows
 from crossbit.data.pairs import MODALITIES, Dataset, Paired
 from crossbit.errors import InputError
 from crossbit.methods import METHODS, method
@@ -51,6 +52,23 @@ def same_width(data: Dataset) -> Dataset:
 @pytest.mark.parametrize("name", METHODS.builtin)
 def test_keeps_the_contract(name, toy):
     check_method(Recipe.parse(RECIPES[name]).method, bits=BITS, data=same_width(toy) if name == "clip" else toy)
+
+
+@pytest.mark.parametrize("name", METHODS.builtin)
+def test_learns_the_same_from_files_that_it_reads_in_blocks(name, toy, tmp_path, monkeypatch):
+    train = (same_width(toy) if name == "clip" else toy).train[:200]
+    for modality in MODALITIES:
+        np.save(tmp_path / f"{modality}.npy", train.of(modality))
+    monkeypatch.setattr(rows, "COPIED", 0)
+    monkeypatch.setattr(rows, "WHOLE", 1000)
+    monkeypatch.setattr(rows, "BLOCK", 1000)
+    image, text = (np.load(tmp_path / f"{modality}.npy", mmap_mode="r") for modality in MODALITIES)
+    filed = Paired(image, text, train.labels, train.item)
+    assert isinstance(filed.image, rows.Rows)
+    recipe = Recipe.parse(RECIPES[name])
+    one, other = (recipe.fit(pairs, BITS // 2, seed=1) for pairs in (train, filed))
+    for modality, x in (("image", filed.image), ("text", filed.text)):
+        assert one.embed(train.of(modality), modality).tobytes() == other.embed(x, modality).tobytes()
 
 
 @pytest.mark.parametrize("name", METHODS.builtin)

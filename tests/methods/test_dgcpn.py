@@ -14,6 +14,7 @@ from crossbit.methods.dgcpn import DGCPN, losses
 from crossbit.nn.similarity import sign
 from crossbit.nn.tensors import dense
 from crossbit.nn.towers import mlp
+from crossbit.training import memory
 from crossbit.training.epoch import to_batch
 from crossbit.training.run import Training, seeded
 
@@ -165,6 +166,6 @@ def test_the_log_holds_the_loss_and_its_terms(train):
 
 
 def test_more_pairs_than_a_graph_can_hold_are_refused(train, monkeypatch):
-    monkeypatch.setattr(file, "LARGEST", N - 1)
-    with pytest.raises(InputError, match="train on 11"):
+    monkeypatch.setattr(memory, "free_memory", lambda device: 4 * N * N)
+    with pytest.raises(InputError, match=f"DGCPN's graph of {N} pairs needs .* GiB of memory, and .* are free: train"):
         DGCPN().fit(train, 4)

@@ -127,6 +127,13 @@ class Crashing(Sound):
         return Sound.fit(self, train, dim)
 
 
+class Fragile(Sound):
+    def fit(self, train, dim, *, seed=0, training=PLAIN):
+        for x in (train.image, train.text):
+            np.linalg.inv(np.cov(x.astype(np.float64).T))
+        return Sound.fit(self, train, dim)
+
+
 class Unfinished(Method):
     source: ClassVar = SOURCE
     supervised: ClassVar = False
@@ -161,6 +168,10 @@ def test_a_sound_method_passes_as_a_class_and_as_an_instance(toy):
         (Outdated, r"fit\(train, 1., seed=1, training=...\) fails: TypeError: .*unexpected keyword argument 'seed'"),
         (Needing, r"fit\(.*\) without labels fails: TypeError"),
         (Crashing, "without labels, fit raises InputError, not AttributeError"),
+        (
+            Fragile,
+            r"fit on images that are all the same raises LinAlgError: .*; raise InputError",
+        ),
         (Unfinished, r"Unfinished\(\) without parameters fails: .* abstract"),
         (Blind, r"image to text has precision 0\.\d\d among the ten nearest, chance is 0\.\d\d"),
     ],

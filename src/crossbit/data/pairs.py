@@ -13,21 +13,21 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, final
+from typing import Literal, TypeAlias, final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, Shaped, UInt8
+from jaxtyping import Bool, Float32, Int, UInt8
 from numpy import ndarray
 
 from ..errors import InputError
+from .rows import Array as Array
+from .rows import Chosen, blocks, is_sparse, select, unread
 from .splits import Split
 
 Modality: TypeAlias = Literal["image", "text"]
 MODALITIES: tuple[Modality, ...] = ("image", "text")
 CROSSINGS: tuple[tuple[Modality, Modality], ...] = (("image", "text"), ("text", "image"))
 
-#: A numpy array or a SciPy CSR array; only its first axis, the items, is ours.
-Array: TypeAlias = Any
 #: An image file, the bytes of one, or RGB pixels.
 RawImage: TypeAlias = Path | bytes | UInt8[ndarray, "h w 3"]
 
@@ -61,10 +61,10 @@ class Vocabulary:
 class Paired:
     """`n` image-text pairs, aligned by row.
 
-    `image` and `text` are whatever an encoder takes: features (dense or CSR), pixels or token ids.
-    `labels` is absent when a method may not see them. `item` numbers the item each row belongs to:
-    rows of one item share its image when every caption of an image is a row of its own. `vocabulary` gives the
-    words of the token ids.
+    `image` and `text` are whatever an encoder takes: features (dense or CSR), pixels or token ids; large ones may be
+    `Rows` of a matrix that is never copied. `labels` is absent when a method may not see them. `item` numbers the item
+    each row belongs to: rows of one item share its image when every caption of an image is a row of its own.
+    `vocabulary` gives the words of the token ids.
     """
 
     image: Array
@@ -74,7 +74,9 @@ class Paired:
     vocabulary: Vocabulary | None = None
 
     def __post_init__(self) -> None:
-        """Refuse parts that are not aligned."""
+        """Refuse parts that are not aligned, and leave large matrices in their files."""
+        for modality in MODALITIES:
+            object.__setattr__(self, modality, unread(self.of(modality)))
         if not len(self.item) and self.image.shape[0]:
             object.__setattr__(self, "item", np.arange(self.image.shape[0]))
         parts = {"image": self.image, "text": self.text, "labels": self.labels, "item": self.item}
@@ -86,10 +88,10 @@ class Paired:
         """Return the number of pairs."""
         return int(self.image.shape[0])
 
-    def __getitem__(self, rows: slice | Shaped[ndarray, "m"]) -> Paired:
+    def __getitem__(self, rows: Chosen) -> Paired:
         """Return some pairs, given as a slice, row numbers or a mask."""
         labels = None if self.labels is None else self.labels[rows]
-        return Paired(self.image[rows], self.text[rows], labels, self.item[rows], self.vocabulary)
+        return Paired(select(self.image, rows), select(self.text, rows), labels, self.item[rows], self.vocabulary)
 
     @property
     def known_labels(self) -> Bool[ndarray, "n classes"]:
@@ -144,11 +146,12 @@ class Dataset:
             for array in (pairs.image, pairs.text, pairs.labels, pairs.item, start):
                 for part in _arrays(array):
                     digest.update(f"{part.dtype} {part.shape}".encode())
-                    digest.update(np.ascontiguousarray(part).data)
+                    for _, block in blocks(part):
+                        digest.update(np.ascontiguousarray(block).data)
         return digest.hexdigest()
 
 
-def _arrays(array: Array) -> tuple[ndarray, ...]:
+def _arrays(array: Array) -> tuple[Array, ...]:
     if array is None:
         return ()
-    return (array,) if isinstance(array, ndarray) else (array.data, array.indices, array.indptr)
+    return (array.data, array.indices, array.indptr) if is_sparse(array) else (array,)

@@ -20,12 +20,12 @@ from jaxtyping import Int
 from numpy import ndarray
 from PIL.Image import Image
 
-from ..data.pairs import Array
+from ..data.rows import Array, mapped, select
 from ..errors import InputError, ItemError
 from ..progress import Log, silent
 from .base import Extractor
 from .cache import Shard, ShardStore
-from .matrix import finite, stacked
+from .matrix import as_float32, finite, stacked
 from .raw import Picture, content_of, existing_file, open_picture
 
 OnError: TypeAlias = Literal["fail", "skip"]
@@ -99,7 +99,7 @@ class _Job:
             self._fail(row, ItemError("its features hold NaN or infinity"))
         rows = np.flatnonzero(fine)
         self._refuse_nothing(len(rows))
-        return Extracted(self.raws[rows].astype(np.float32), rows, self.failures, 0)
+        return Extracted(mapped(select(self.raws, rows), as_float32), rows, self.failures, 0)
 
     def compute(self, pool: ThreadPoolExecutor, store: ShardStore | None) -> None:
         """Extract what the store lacks, writing a shard whenever one is full."""

@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from ..data.corpus import Corpus
 from ..data.pairs import MODALITIES, Array, Dataset, Modality, Paired
+from ..data.rows import select
 from ..data.splits import Split
 from ..errors import InputError
 from ..progress import Log, silent
@@ -149,10 +150,10 @@ class _Side(NamedTuple):
     def finished(self, train: Int[ndarray, "t"], lost: Int[ndarray, "l"]) -> _Side:
         """Return the side without lost items, through the steps, which are fitted to training rows if need be."""
         kept = np.flatnonzero(~np.isin(self.item, lost))
-        features, item = self.rows[kept], self.item[kept]
+        features, item = select(self.rows, kept), self.item[kept]
         pipeline = self.pipeline
         if not pipeline.width:
-            pipeline = pipeline.fit(features[np.flatnonzero(np.isin(item, train))])
+            pipeline = pipeline.fit(select(features, np.flatnonzero(np.isin(item, train))))
         return _Side(pipeline, pipeline.apply(features), item, [])
 
     def rows_of(self, items: Int[ndarray, "m"]) -> Int[ndarray, "k"]:
@@ -173,7 +174,7 @@ def _pipeline(chosen: str | Pipeline, modality: Modality) -> Pipeline:
 def _images(corpus: Corpus, items: Int[ndarray, "n"], pipeline: Pipeline) -> _Side:
     names = [corpus.ids[item] for item in items]
     if pipeline.extractor.precomputed:
-        return _Side(pipeline, _given(corpus, "image")[items], items, names)
+        return _Side(pipeline, select(_given(corpus, "image"), items), items, names)
     if corpus.images is None:
         raise _absent(corpus, "image", pipeline)
     return _Side(pipeline, _Column(corpus.images, items), items, names)
@@ -186,7 +187,7 @@ def _texts(corpus: Corpus, items: Int[ndarray, "n"], pipeline: Pipeline, caption
             raise InputError(
                 f"{corpus.name}: precomputed text features have one row an item; captions=each needs texts"
             )
-        return _Side(pipeline, _given(corpus, "text")[items], items, names)
+        return _Side(pipeline, select(_given(corpus, "text"), items), items, names)
     if corpus.texts is None:
         raise _absent(corpus, "text", pipeline)
     if captions == "each":
@@ -217,7 +218,7 @@ def _absent(corpus: Corpus, modality: Modality, pipeline: Pipeline) -> InputErro
 def _extracted(side: _Side, train: Int[ndarray, "t"], read: Callable[..., Extracted]) -> tuple[_Side, dict[int, str]]:
     pipeline = side.pipeline
     if not pipeline.width:
-        learned = pipeline.extractor.fit(side.rows[np.flatnonzero(np.isin(side.item, train))])
+        learned = pipeline.extractor.fit(select(side.rows, np.flatnonzero(np.isin(side.item, train))))
         pipeline = replace(pipeline, extractor=learned)
     found = read(pipeline.extractor, side.rows, side.names)
     failures = {int(side.item[row]): reason for row, reason in found.failures.items()}
@@ -236,4 +237,5 @@ def _paired(corpus: Corpus, ids: Sequence[str], images: _Side, texts: _Side) -> 
     item = texts.item[rows]
     labels = None if corpus.labels is None else corpus.labels[item]
     vocabulary = texts.pipeline.extractor.token_vocabulary
-    return Paired(images.rows[np.searchsorted(images.item, item)], texts.rows[rows], labels, item, vocabulary)
+    image = select(images.rows, np.searchsorted(images.item, item))
+    return Paired(image, select(texts.rows, rows), labels, item, vocabulary)

@@ -15,13 +15,18 @@ from typing import Any, final, get_type_hints
 from jaxtyping import Float32
 from numpy import ndarray
 
-from ..data.pairs import Array, Modality
+from ..data.pairs import Modality
+from ..data.rows import Array, mapped
 from ..errors import InputError, optional
 from ..io.atomic import atomic_file, atomic_write
 from ..spec import build, parse_call
 from .base import Extractor
 from .registry import EXTRACTORS, extractor_class, refuse_unregistered
 from .steps import Step, parse_step
+
+#: The bytes up to which the results of a step are kept; larger ones of a matrix that is read row by row are computed
+#: whenever they are read.
+KEPT = 2**28
 
 
 @final
@@ -68,7 +73,7 @@ class Pipeline:
         fitted: list[Step] = []
         for step in self.steps:
             fitted.append(step.fit(features))
-            features = fitted[-1](features)
+            features = mapped(features, fitted[-1], KEPT)
         return replace(self, steps=tuple(fitted), width=features.shape[1])
 
     def apply(self, features: Array) -> Array:
@@ -76,7 +81,7 @@ class Pipeline:
         if not self.width:
             raise InputError(f"{self.spec} is not fitted yet")
         for step in self.steps:
-            features = step(features)
+            features = mapped(features, step, KEPT)
         return features
 
     def on(self, device: str) -> Pipeline:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import iadd
 from typing import TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
-from ..data.pairs import Array
+from ..data.rows import Array, is_sparse, shares
 from ..errors import InputError
-from .matrix import dense
+from .matrix import column_means, dense
 
 
 def _nothing() -> Float32[ndarray, "..."]:
@@ -34,7 +36,7 @@ class L2:
 
     def __call__(self, x: Array) -> Array:
         """Return the rows at unit length; CSR stays CSR."""
-        if isinstance(x, ndarray):
+        if not is_sparse(x):
             length = np.sqrt(np.square(x).sum(axis=1, keepdims=True))
             return x / np.where(length > 0, length, 1)
         length = np.sqrt(np.asarray(x.multiply(x).sum(axis=1), np.float32)).reshape(-1, 1)
@@ -50,7 +52,7 @@ class Centre:
 
     def fit(self, x: Array) -> Centre:
         """Return the step with the mean of the rows."""
-        return Centre(_mean(x).astype(np.float32))
+        return Centre(column_means(x).astype(np.float32))
 
     def __call__(self, x: Array) -> Array:
         """Return the rows minus the mean."""
@@ -67,8 +69,8 @@ class Standard:
 
     def fit(self, x: Array) -> Standard:
         """Return the step with the mean and the standard deviation of each column."""
-        mean = _mean(x)
-        deviation = np.sqrt(np.square(dense(x) - mean).mean(axis=0))
+        mean = column_means(x)
+        deviation = np.sqrt(reduce(iadd, (np.square(dense(b) - mean).mean(axis=0) * share for b, share in shares(x))))
         deviation[deviation <= 1e-6 * np.abs(mean)] = 1  # what rounding leaves of a constant
         return Standard(mean.astype(np.float32), deviation.astype(np.float32))
 
@@ -97,8 +99,8 @@ class Pca:
                 f"pca{self.width} needs more than {self.width} training rows of at least {self.width} columns,"
                 f" but there are {n} rows of {d}; choose a smaller width"
             )
-        mean = _mean(x)
-        axes = _principal_axes(dense(x).astype(np.float64) - mean, self.width)
+        mean = column_means(x)
+        axes = _principal_axes(x, mean, self.width)
         axes *= np.sign(axes[np.arange(self.width), np.abs(axes).argmax(axis=1)])[:, None]
         return replace(self, mean=mean.astype(np.float32), axes=np.ascontiguousarray(axes, np.float32))
 
@@ -132,17 +134,15 @@ def parse_step(text: str, where: str) -> Step:
     return STEPS[name]()
 
 
-def _principal_axes(x: Float[ndarray, "n d"], width: int) -> Float[ndarray, "width d"]:
+def _principal_axes(x: Array, mean: Float[ndarray, "d"], width: int) -> Float[ndarray, "width d"]:
     from scipy.linalg import eigh
 
     n, d = x.shape
-    square = x.T @ x if d <= n else x @ x.T
+    centred = (dense(block).astype(np.float64) - mean for block, _ in shares(x))
+    rows = np.concatenate([*centred]) if n < d else np.empty((0, d))
+    square = rows @ rows.T if n < d else reduce(iadd, (block.T @ block for block in centred))
     side = len(square)
     vectors = eigh(square, subset_by_index=(side - width, side - 1))[1][:, ::-1].T
-    axes = vectors if d <= n else vectors @ x
+    axes = vectors @ rows if n < d else vectors
     length: Float[ndarray, "width 1"] = np.linalg.norm(axes, axis=1, keepdims=True)
     return np.asarray(axes / np.maximum(length, np.finfo(np.float64).tiny))
-
-
-def _mean(x: Array) -> Float[ndarray, "d"]:
-    return np.asarray(x.mean(axis=0, dtype=np.float64)).reshape(-1)

@@ -24,7 +24,7 @@ import torch
 
 from ..data.pairs import Paired
 from ..models.encoder import DualEncoder
-from ..nn.linear import Centred, covariance
+from ..nn.linear import views
 from ..training.run import PLAIN, Training
 from .base import Method, Source
 
@@ -48,12 +48,10 @@ class CCA(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return affine towers into the leading `min(dim, dx, dy)` canonical variates; nothing in it is random."""
-        X, Y = Centred.of(train.image), Centred.of(train.text)
-        P = torch.linalg.cholesky(covariance(X.rows, relative_ridge=self.ridge))
-        Q = torch.linalg.cholesky(covariance(Y.rows, relative_ridge=self.ridge))
-        Cxy = X.rows.T @ Y.rows
+        X, Y = views(train, "CCA")
+        P, Q = (view.factor(relative_ridge=self.ridge) for view in (X, Y))
 
-        whitened = torch.linalg.solve_triangular(P, Cxy, upper=False)
+        whitened = torch.linalg.solve_triangular(P, X.across(Y), upper=False)
         whitened = torch.linalg.solve_triangular(Q, whitened.T, upper=False).T
         U, rho, Vt = torch.linalg.svd(whitened, full_matrices=False)
         dim = min(dim, len(rho))

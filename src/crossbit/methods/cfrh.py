@@ -145,4 +145,4 @@ def statistics(target: Target) -> dict[str, Tensor]:
     """Return the mean and the deviation of the fused similarity and of its parts."""
     parts = target._asdict()
     means = {f"mean_{name}": S.mean() for name, S in parts.items()}
-    return means | {f"sd_{name}": S.std() for name, S in parts.items()}
+    return means | {f"sd_{name}": S.std() if S.numel() > 1 else torch.zeros_like(S.mean()) for name, S in parts.items()}

@@ -44,19 +44,17 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from ..data.pairs import Paired
-from ..errors import InputError
 from ..models.encoder import DualEncoder
 from ..nn.similarity import cosine, require_vectors, sign, transitions
 from ..nn.tensors import dense
 from ..nn.towers import perceptron
 from ..training.epoch import MiniBatch, to_batch
+from ..training.memory import refuse_beyond_memory
 from ..training.run import PLAIN, Training
 from .base import Method, Source
 
 #: The number of training pairs that the released K and scale are made for.
 NOMINAL = 5000
-#: The most training pairs. Ours: their graph takes 10 GB.
-LARGEST = 50_000
 #: Rows of the graph that are made together.
 CHUNK = 512
 
@@ -95,6 +93,8 @@ class DGCPN(Method):
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return perceptrons into `dim` bits; for n pairs the graph takes 4 n^2 bytes, 100 MB for 5,000."""
         require_vectors("DGCPN", train.image, train.text)
+        n, widths = len(train), train.image.shape[1] + train.text.shape[1]
+        refuse_beyond_memory(f"DGCPN's graph of {n:,} pairs", 4 * n * n + 8 * n * widths, training.device)
         with training.seeded(seed) as (rng, device):
             image, text = (perceptron(x, self.hidden, dim, dropout=self.dropout) for x in (train.image, train.text))
             hash_weight, _ = list(text.parameters())[-2:]
@@ -132,8 +132,6 @@ class DGCPN(Method):
     def graph(self, train: Paired, device: torch.device) -> Float[Tensor, "n n"]:
         """Return P of all training pairs in float32, the only n-by-n matrix in memory."""
         n = len(train)
-        if n > LARGEST:
-            raise InputError(f"DGCPN's graph of {n:,} pairs would take {4 * n * n / 1e9:,.0f} GB; train on {LARGEST:,}")
         everything = to_batch(torch.arange(n).numpy(), train, device)
         F_I, F_T = dense(everything.image), dense(everything.text)
         others = max(round(self.K * n / NOMINAL) - 1, 1)

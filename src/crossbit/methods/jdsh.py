@@ -47,7 +47,7 @@ from ..data.pairs import Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder
 from ..nn.losses import gram, pairing
-from ..nn.similarity import rescaled_cosine, row_cosine
+from ..nn.similarity import require_finite, rescaled_cosine, row_cosine
 from ..nn.tensors import dense
 from ..nn.towers import frozen_trunk, perceptron
 from ..training.epoch import to_batch
@@ -106,6 +106,7 @@ class JDSH(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return a linear layer, on a trunk where images are pixels, and a perceptron for texts, into `dim` bits."""
+        require_finite(image=train.image, text=train.text)
         with training.seeded(seed) as (rng, device):
             image, text = perceptron(train.image, dim), perceptron(train.text, self.hidden, dim)
             optimiser = torch.optim.SGD(

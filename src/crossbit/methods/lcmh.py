@@ -34,6 +34,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import ClassVar, Literal, final
 
 import numpy as np
@@ -46,12 +48,13 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from ..data.pairs import Array, Paired
+from ..data.pairs import Paired
+from ..data.rows import Array, is_sparse, shares
 from ..errors import InputError
 from ..models.encoder import DualEncoder
 from ..nn.layers import Anchors
 from ..nn.linear import Centred, covariance
-from ..nn.similarity import require_vectors
+from ..nn.similarity import require_finite, require_vectors
 from ..nn.tensors import tensor
 from ..training.run import PLAIN, Training
 from .base import Method, Source
@@ -60,6 +63,8 @@ from .base import Method, Source
 PAIRS = 5
 #: Items that are assigned at once.
 CHUNK = 4096
+#: Numbers that k-means is given at most, by a sample of more items. Ours: half a gigabyte.
+SAMPLE = 2**27
 
 
 @final
@@ -86,6 +91,7 @@ class LCMH(Method):
         if self.eps <= 0:
             raise InputError(f"eps={self.eps}: assignments sum to one, so P^T P has no inverse; 1e-6 is enough")
         require_vectors("LCMH", train.image, train.text)
+        require_finite(image=train.image, text=train.text)
         k = min(self.k, len(train) // PAIRS)
         anchors = [self.anchors(items, k, seed) for items in (train.image, train.text)]
         k_1, k_2 = (len(part.centres) for part in anchors)
@@ -103,8 +109,10 @@ class LCMH(Method):
     def anchors(self, X: Array, k: int, seed: int) -> Anchors:
         """Return the soft assignment to at most `k` centres; fewer where fewer items are distinct."""
         centres = k_means(X, k, seed)
-        mean_squares = (X * X).sum() / X.shape[0] + (centres * centres).sum() / len(centres)
-        spread = float(mean_squares - 2 * X.mean(0) @ centres.mean(0))
+        squares = reduce(add, ((x * x).sum() / x.shape[0] * share for x, share in shares(X)))
+        middle = reduce(add, (x.mean(0) * share for x, share in shares(X)))
+        mean_squares = squares + (centres * centres).sum() / len(centres)
+        spread = float(mean_squares - 2 * middle @ centres.mean(0))
         return Anchors(torch.from_numpy(centres).float(), torch.tensor(self.sigma * spread).float())
 
     def tower(self, anchors: Anchors, P: Centred, W: Float[Tensor, "k bits"]) -> nn.Sequential:
@@ -120,8 +128,12 @@ class LCMH(Method):
 
 def k_means(X: Array, k: int, seed: int) -> Float[ndarray, "centres d"]:
     """Return the distinct centres of k-means, in one thread, as several would sum in any order."""
-    if not isinstance(X, ndarray):
+    if is_sparse(X):
         X = type(X)((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)
+    elif X.shape[0] * X.shape[1] > SAMPLE:
+        X = X[np.sort(np.random.default_rng(seed).choice(X.shape[0], SAMPLE // X.shape[1], replace=False))]
+    else:
+        X = np.asarray(X)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct items than k
         centres = KMeans(max(1, k), n_init=1, random_state=seed).fit(X).cluster_centers_

@@ -42,6 +42,7 @@ from ..data.pairs import Paired
 from ..errors import InputError
 from ..models.encoder import DualEncoder
 from ..nn.layers import MultiScale
+from ..nn.losses import summed
 from ..nn.similarity import cosine, sign
 from ..nn.towers import mlp, perceptron
 from ..training.distributed import update_memory_bank
@@ -128,7 +129,11 @@ class MESDCH(Method):
         self, name: str, h: Float[Tensor, "m bits"], A: Float[Tensor, "m n"], H: dict[str, Tensor], b: Tensor
     ) -> dict[str, Tensor]:
         """Return the loss of fresh codes of a network and its parts, `b` being the binary codes of the batch."""
-        K = torch.stack([w * divergence(A, relaxed(h, H[other])) for other, w in self.partners(name).items()]).sum()
+
+        def part(A: Tensor, h: Tensor, B: Tensor) -> Tensor:
+            return divergence(A, relaxed(h, B)) * (len(h) / len(b))
+
+        K = torch.stack([w * summed(part, (A, h), H[other]) for other, w in self.partners(name).items()]).sum()
         Q = mse_loss(h, b)
         return {f"loss_{name}": K + self.gamma * Q, f"K_{name}": K, f"Q_{name}": Q}
 

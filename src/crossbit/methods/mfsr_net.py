@@ -9,12 +9,12 @@ from typing import Any, Literal, NamedTuple, TypeAlias, final
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 from torch.optim import Adam
 
-from ..data.pairs import Array, Paired
+from ..data.pairs import Paired
+from ..data.rows import Array, is_sparse
 from ..errors import InputError
 from ..nn.gru import gru_encoder
 from ..nn.layers import Normalise, Pool, RescalePixels
@@ -78,7 +78,7 @@ def text_features(train: Paired, d: int, width: int, layers: int) -> nn.Sequenti
 
 def raw(items: Array) -> bool:
     """Return whether items are RGB pixels."""
-    return isinstance(items, ndarray) and items.ndim == 4 and items.dtype == np.uint8
+    return not is_sparse(items) and items.ndim == 4 and items.dtype == np.uint8
 
 
 def weight(name: str, asked: float | None, there: bool, features: str) -> float:
@@ -93,7 +93,7 @@ def weight(name: str, asked: float | None, there: bool, features: str) -> float:
 def linear(items: Array, d: int) -> nn.Sequential:
     """Return a linear map of vectors, dense ones at unit length; sparse ones are taken as they are."""
     (layer,) = perceptron(items, d)
-    return nn.Sequential(*([Normalise()] if isinstance(items, ndarray) else []), xavier(layer))
+    return nn.Sequential(*([] if is_sparse(items) else [Normalise()]), xavier(layer))
 
 
 def xavier(layer: nn.Module) -> nn.Module:

@@ -12,6 +12,7 @@ from ..data.pairs import Paired
 from ..errors import InputError, unknown_name
 from ..models.binarise import BINARISERS, Binariser, binarise
 from ..models.encoder import DualEncoder
+from ..nn.similarity import require_finite
 from ..spec import build, parse_call
 from ..training.early_stopping import hold_out
 from ..training.run import PLAIN, Training
@@ -72,6 +73,7 @@ class Recipe:
         for each in (dim, self.dim or dim):
             if not 1 <= each <= LONGEST:
                 raise InputError(f"an encoder has 1 to {LONGEST:,} bits or dimensions, not {each:,}")
+        require_finite(image=train.image, text=train.text)
         seen = train if self.method.supervised else train.unlabelled()
         encoder = self.method.fit(seen, self.dim or dim, seed=seed, training=training)
         if self.dim and encoder.space != "cosine":

@@ -27,8 +27,7 @@ from torch.nn.functional import normalize
 
 from ..data.pairs import Paired
 from ..models.encoder import DualEncoder
-from ..nn.linear import Centred, covariance, leading_singular
-from ..nn.similarity import sign
+from ..nn.linear import leading_singular, views
 from ..training.run import PLAIN, Training
 from .base import Method, Source
 
@@ -52,17 +51,17 @@ class SCM(Method):
 
     def fit(self, train: Paired, dim: int, *, seed: int = 0, training: Training = PLAIN) -> DualEncoder:
         """Return affine towers whose `dim` signs are learned bit by bit; nothing in it is random."""
-        X, Y = Centred.of(train.image), Centred.of(train.text)
+        X, Y = views(train, "SCM")
         L = normalize(torch.from_numpy(train.known_labels).double())
 
-        Px, Py = (torch.linalg.cholesky(covariance(Z, self.ridge, self.relative_ridge)) for Z in (X.rows, Y.rows))
-        C = 2 * (X.rows.T @ L) @ (Y.rows.T @ L).T  # X^T S~ Y; X^T 1 = 0, so the -1 1^T of S~ vanishes
+        Px, Py = (view.factor(self.ridge, self.relative_ridge) for view in (X, Y))
+        C = 2 * X.weighted(L) @ Y.weighted(L).T  # X^T S~ Y; X^T 1 = 0, so the -1 1^T of S~ vanishes
         C = dim * C
 
         Wx, Wy = [], []
         for bit in range(dim):
             wx, wy, correlation = leading_pair(Px, C, Py)
-            C = C - torch.outer(X.rows.T @ sign(X.rows @ wx), Y.rows.T @ sign(Y.rows @ wy))  # what it explained
+            C = C - torch.outer(X.signed(wx), Y.signed(wy))  # what it explained
             Wx.append(wx)
             Wy.append(wy)
             training.log(bit + 1, dim, {"correlation": correlation})

@@ -35,10 +35,10 @@ from typing import ClassVar, Literal, final
 
 import torch
 from jaxtyping import Float, Int
-from numpy import ndarray
 from torch import Tensor, nn
 
-from ..data.pairs import Array, Paired
+from ..data.pairs import Paired
+from ..data.rows import Array, is_sparse
 from ..models.encoder import DualEncoder
 from ..nn.gru import gru_encoder
 from ..nn.layers import Normalise
@@ -111,4 +111,4 @@ def projection(items: Array, dim: int) -> nn.Sequential:
     weight, bias = W.parameters()
     nn.init.xavier_uniform_(weight)
     nn.init.zeros_(bias)
-    return nn.Sequential(*trunk, *([Normalise()] if isinstance(items, ndarray) else []), W, Normalise())
+    return nn.Sequential(*trunk, *([] if is_sparse(items) else [Normalise()]), W, Normalise())

@@ -11,15 +11,19 @@ principal directions come first; with more bits than dimensions it becomes a tig
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import iadd
 from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from numpy import ndarray
 from torch import nn
 
-from ..data.pairs import Modality, Paired
+from ..data.pairs import MODALITIES, Modality, Paired
+from ..data.rows import WHOLE, blocks
 from ..errors import InputError, unknown_name
 from ..nn.layers import Affine, Normalise
 from .encoder import DualEncoder
@@ -42,11 +46,11 @@ def binarise(encoder: DualEncoder, train: Paired, bits: int, binariser: Binarise
             f"{binariser!r} keeps one bit per dimension: the space has {encoder.dim} dimensions, so it cannot"
             f" give {bits} bits; ask for {encoder.dim} bits, or use 'itq'"
         )
-    V: dict[Modality, ndarray] = {"image": _unit(encoder, train, "image"), "text": _unit(encoder, train, "text")}
-    mean = {m: np.zeros(encoder.dim) if binariser == "sign" else V[m].mean(0) for m in V}
+    E = {m: _embedded(encoder, train, m) for m in MODALITIES}
+    mean = {m: np.zeros(encoder.dim) if binariser == "sign" else _mean(E[m]) for m in MODALITIES}
     R = np.eye(bits)
     if binariser == "itq":
-        R = itq(np.concatenate([V[m] - mean[m] for m in V]), bits, np.random.default_rng(seed))
+        R = itq(_centred([*E.values()], [*mean.values()]), bits, np.random.default_rng(seed))
     image = nn.Sequential(encoder.image, Normalise(), _affine(R, mean["image"]))
     text = nn.Sequential(encoder.text, Normalise(), _affine(R, mean["text"]))
     return DualEncoder(image, text, "hamming", bits, encoder.device)
@@ -61,23 +65,51 @@ def itq(
     """
     P = np.eye(V.shape[1])
     if bits < V.shape[1]:
-        _, directions = np.linalg.eigh(V.T @ V)
+        _, directions = np.linalg.eigh(reduce(iadd, (v.T @ v for v in _doubles(V))))
         P = directions[:, ::-1][:, :bits]
-        V = V @ P
+        V = np.concatenate([(v @ P).astype(V.dtype, copy=False) for v in _doubles(V)])
     R, _ = np.linalg.qr(rng.normal(size=(bits, V.shape[1])))
     R = R.T
     for _ in range(iterations):
-        B = np.where(V @ R >= 0, 1.0, -1.0)
-        U, _, Wt = np.linalg.svd(V.T @ B, full_matrices=False)
+        products = (v.T @ np.where(v @ R >= 0, 1.0, -1.0) for v in _doubles(V))  # V^T B
+        U, _, Wt = np.linalg.svd(reduce(iadd, products), full_matrices=False)
         R = U @ Wt
     projection: ndarray = P @ R
     return projection
 
 
-def _unit(encoder: DualEncoder, train: Paired, modality: Modality) -> Float[ndarray, "n dim"]:
-    V = encoder.embed(train.of(modality), modality).astype(np.float64)
+def _embedded(encoder: DualEncoder, train: Paired, modality: Modality) -> Float32[ndarray, "n dim"]:
+    E = encoder.embed(train.of(modality), modality)
+    if not np.isfinite(E).all():
+        raise InputError(f"the model gives NaN or infinity for {modality}s of its training pairs; check their features")
+    return E
+
+
+def _doubles(V: Float[ndarray, "n d"]) -> Iterator[Float[ndarray, "m d"]]:
+    """Yield the rows in float64, in blocks."""
+    for _, block in blocks(V):
+        yield block.astype(np.float64, copy=False)
+
+
+def _unit(V: Float[ndarray, "m dim"]) -> Float[ndarray, "m dim"]:
     unit: ndarray = V / np.maximum(np.linalg.norm(V, axis=1, keepdims=True), 1e-12)
     return unit
+
+
+def _mean(E: Float32[ndarray, "n dim"]) -> Float[ndarray, "dim"]:
+    return reduce(iadd, (_unit(v).mean(0) * (len(v) / len(E)) for v in _doubles(E)))
+
+
+def _centred(E: Sequence[Float32[ndarray, "_ dim"]], mean: Sequence[Float[ndarray, "dim"]]) -> Float[ndarray, "n dim"]:
+    """Return the rows of all embeddings at unit length minus their means, those of many in float32."""
+    n, dim = sum(map(len, E)), E[0].shape[1]
+    V = np.empty((n, dim), np.float64 if n * dim <= WHOLE else np.float32)
+    start = 0
+    for each, centre in zip(E, mean, strict=True):
+        for v in _doubles(each):
+            V[start : start + len(v)] = _unit(v) - centre
+            start += len(v)
+    return V
 
 
 def _affine(R: Float[ndarray, "d bits"], mean: Float[ndarray, "d"]) -> Affine:

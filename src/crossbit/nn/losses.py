@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss, normalize, softplus
+from torch.utils.checkpoint import checkpoint
 
 from .similarity import cosine
 
 #: Treatment of other captions of the same image: left out, a negative like any other, or a positive.
 Siblings: TypeAlias = Literal["masked", "negative", "positive"]
+#: Pairs of items that a loss compares at once.
+COMPARED = 2**22
+
+
+def summed(part: Callable[..., Tensor], rows: Sequence[Tensor], B: Float[Tensor, "n bits"]) -> Float[Tensor, ""]:
+    """Return `part(*rows, B)`, a sum over rows that are compared with all of `B`.
+
+    Where these are many, it is the sum over some rows at a time, of which nothing in between is kept: the backward pass
+    computes it anew. A memory bank of all training items then needs little more memory than its codes.
+    """
+    size = max(1, COMPARED // len(B))
+    if size >= len(rows[0]):
+        return part(*rows, B)
+    chunks = zip(*(each.split(size) for each in rows), strict=True)
+    return torch.stack([checkpoint(part, *chunk, B, use_reentrant=False) for chunk in chunks]).sum()
 
 
 def gram(A: Float[Tensor, "m bits"], B: Float[Tensor, "m bits"], S: Float[Tensor, "m m"]) -> Float[Tensor, ""]:
@@ -33,8 +50,12 @@ def pairwise_nll(A: Float[Tensor, "m bits"], B: Float[Tensor, "n bits"], S: Floa
 
     The pair loss of DPSH and DCMH, a sum; it overflows for no `theta`. Its gradient is `(sigma(theta) - S) B / 2`.
     """
-    theta = A @ B.T / 2
-    return (softplus(theta) - S * theta).sum()
+
+    def part(A: Tensor, S: Tensor, B: Tensor) -> Tensor:
+        theta = A @ B.T / 2
+        return (softplus(theta) - S * theta).sum()
+
+    return summed(part, (A, S), B)
 
 
 def squared_distances(A: Float[Tensor, "m bits"], B: Float[Tensor, "n bits"]) -> Float[Tensor, "m n"]:

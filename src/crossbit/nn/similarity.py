@@ -9,11 +9,13 @@ from numpy import ndarray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..data.pairs import Array
+from ..data.rows import Array, blocks, is_sparse
 from ..errors import InputError
 
 #: Rows whose distances to all items are held at once.
 CHUNK = 512
+#: Numbers above have squares that float32 does not hold.
+LARGEST = 1e18
 
 
 def cosine(a: Float[Tensor, "m d"], b: Float[Tensor, "n d"]) -> Float[Tensor, "m n"]:
@@ -64,19 +66,46 @@ def nearest(X: Array, k: int) -> Int[Tensor, "n k"]:
         raise InputError(f"items of shape {X.shape[1:]} have no nearest neighbours; take features, as in image=hog")
     if k > X.shape[0]:
         raise InputError(f"{X.shape[0]} items have no {k} nearest neighbours; take more items, or fewer neighbours")
-    X = X.astype(np.float32)
-    squares, found = np.asarray((X * X).sum(1)), []
+    require_finite(item=X)
+    squares = np.concatenate([_squares(block.astype(np.float32, copy=False)) for _, block in blocks(X)])
+    found = []
     for start in range(0, X.shape[0], CHUNK):
-        products = X[start : start + CHUNK] @ X.T
-        distances = torch.from_numpy(squares - 2 * (products if isinstance(X, ndarray) else products.toarray()))
-        distances.diagonal(start).fill_(-torch.inf)
-        found.append(distances.topk(k, largest=False).indices)
+        own = X[start : start + CHUNK].astype(np.float32, copy=False)
+        parts = []
+        for first, block in blocks(X):
+            products = own @ block.astype(np.float32, copy=False).T
+            products = products.toarray() if is_sparse(products) else products
+            distances = torch.from_numpy(squares[first : first + block.shape[0]] - 2 * products)
+            distances.diagonal(start - first).fill_(-torch.inf)
+            smallest = distances.topk(min(k, block.shape[0]), largest=False)
+            parts.append((smallest.values, smallest.indices + first))
+        distance, rows = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+        found.append(rows if len(parts) == 1 else rows.gather(1, distance.topk(k, largest=False).indices))
     return torch.cat(found)
+
+
+def _squares(X: Array) -> Float[ndarray, "n"]:
+    return np.asarray((X * X).sum(1))
 
 
 def sign(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return -1 or +1, never 0: the convention of `Codes.from_signs`."""
     return (x >= 0).to(x.dtype) * 2 - 1
+
+
+def require_finite(**sides: Array) -> None:
+    """Refuse features of a modality that hold NaN, infinity or numbers whose squares float32 does not hold."""
+    for name, items in sides.items():
+        for start, block in blocks(items):
+            numbers = block.data if is_sparse(block) else block.reshape(-1)
+            if numbers.dtype.kind != "f" or (np.abs(numbers) < LARGEST).all():
+                continue
+            wrong = int(np.argmin(np.abs(numbers) < LARGEST))
+            row = np.searchsorted(block.indptr, wrong, "right") - 1 if is_sparse(block) else wrong // block[0].size
+            raise InputError(
+                f"the {name} features of training pair {start + int(row) + 1:,} hold NaN, infinity or numbers beyond"
+                f" {LARGEST:g}; leave it out, or mend it"
+            )
 
 
 def require_vectors(who: str, *sides: Array) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy import ndarray
 from torch import Tensor
 
-from ..data.pairs import Array
+from ..data.rows import Array, is_sparse
 
 
 def tensor(rows: Array) -> Tensor:
     """Return rows as a dense tensor of their own: pixels stay uint8, token ids integers, all else is float32."""
-    dense = rows if isinstance(rows, ndarray) else rows.toarray()
+    dense = rows.toarray() if is_sparse(rows) else np.asarray(rows)
     if dense.dtype != np.uint8:
         dense = dense.astype(np.int64 if np.issubdtype(dense.dtype, np.integer) else np.float32)
     return torch.from_numpy(np.array(dense, order="C"))

@@ -15,10 +15,9 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from numpy import ndarray
 from torch import nn
 
-from ..data.pairs import Array
+from ..data.rows import Array, is_sparse
 from ..errors import InputError
 from ..registry import Registry
 from .attention import Attended, Attention
@@ -67,7 +66,7 @@ def perceptron(items: Array, *widths: int, dropout: float = 0.0) -> nn.Sequentia
     Items are dense vectors `(n, width)`, sparse ones, whose first layer stays sparse, or RGB pixels
     `(n, height, width, 3)` in uint8, which pass a convolutional trunk first and then the same perceptron.
     """
-    if not isinstance(items, ndarray):
+    if is_sparse(items):
         return mlp(items.shape[1], *widths, first=SparseLinear, dropout=dropout)
     if items.ndim == 2 and np.issubdtype(items.dtype, np.floating):
         return mlp(items.shape[1], *widths, dropout=dropout)

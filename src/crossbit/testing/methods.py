@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,7 @@ from numpy import ndarray
 
 from ..codes import hamming
 from ..data.pairs import CROSSINGS, MODALITIES, Array, Dataset, Modality, Paired
+from ..data.rows import is_sparse
 from ..data.splits import Split
 from ..errors import InputError, MissingError
 from ..methods.base import Method, Source
@@ -37,7 +39,8 @@ def check_method(method: Method | type[Method], *, bits: int = 16, data: Dataset
     same seed gives the same bytes, also after an interruption; a code depends neither on its neighbours nor on how many
     are encoded together; both directions beat chance; an unsupervised method learns the same without labels, and a
     supervised one refuses their absence; `fit` changes neither its data nor the method; the encoder is rebuilt from its
-    configuration and its weights.
+    configuration and its weights; of items that do not vary, too few items and NaN, `fit` makes an encoder or an
+    `InputError`.
 
     Raises:
         AssertionError: where the contract is broken; the message says which part.
@@ -48,6 +51,7 @@ def check_method(method: Method | type[Method], *, bits: int = 16, data: Dataset
     toy = toy_dataset() if data is None else data
     encoder = _fitted(instance, toy.train, bits, name)
     _check_labels(instance, toy.train, bits, encoder, name)
+    _check_degenerate(instance, toy.train[:64], bits, name)
     _check_resumed(instance, toy.train, bits, encoder, name)
     _check_saved(encoder, toy.query, name)
     _check_neighbours(encoder, toy.query, name)
@@ -138,6 +142,26 @@ def _check_labels(method: Method, train: Paired, bits: int, encoder: DualEncoder
             f"{name}: without labels, fit raises InputError, not {type(error).__name__}: {error}"
         ) from error
     raise AssertionError(f"{name} is supervised and takes pairs without labels; it must raise InputError")
+
+
+def _check_degenerate(method: Method, few: Paired, bits: int, name: str) -> None:
+    """Check that useless pairs lead to an encoder or to an error that is meant for people."""
+    wrong = {m: np.array(x, np.float32) for m, x in _sides(few) if not is_sparse(x)}
+    for x in wrong.values():
+        x[len(x) // 2, 0] = np.nan
+    cases = {f"{m}s that are all the same": {m: few.of(m)[np.zeros(len(few), np.int64)]} for m in MODALITIES}
+    cases |= {f"{m} features with NaN": {m: x} for m, x in wrong.items()}
+    pairs = {what: replace(few, **change) for what, change in cases.items()}
+    for what, given in {**pairs, "a single pair": few[:1], f"{bits // 2} pairs": few[: bits // 2]}.items():
+        try:
+            encoder = method.fit(given, bits, seed=1)
+        except InputError:
+            continue
+        except Exception as error:  # whatever the method of a stranger raises
+            raise AssertionError(
+                f"{name}: fit on {what} raises {type(error).__name__}: {error}; raise InputError and say what would do"
+            ) from error
+        _require(isinstance(encoder, DualEncoder), f"{name}: fit on {what} returns {type(encoder).__name__}")
 
 
 class _Interruption(BaseException):

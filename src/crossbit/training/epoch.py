@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor, nn
 
-from ..data.pairs import Array, Paired
+from ..data.pairs import Paired
+from ..data.rows import Array, is_sparse
 from ..devices import AUTO, find_device
 from ..nn.tensors import sparse_tensor, tensor
 from .distributed import shard
@@ -64,7 +65,10 @@ class Epoch:
             yield to_batch(rows, pairs, self.device)
 
     def step(self, loss: Tensor, *optimisers: torch.optim.Optimizer, clip: float = 0.0) -> None:
-        """Take a step of the optimisers down the gradient of a loss, whose norm is clipped unless `clip` is 0."""
+        """Take a step of the optimisers down the gradient of a loss, whose norm is clipped unless `clip` is 0.
+
+        The gradients are gone afterwards, so that they take no memory beside the activations of the next batch.
+        """
         for optimiser in optimisers:
             optimiser.zero_grad()
         loss.backward()
@@ -72,6 +76,7 @@ class Epoch:
             nn.utils.clip_grad_norm_([p for o in optimisers for g in o.param_groups for p in g["params"]], clip)
         for optimiser in optimisers:
             optimiser.step()
+            optimiser.zero_grad()
 
     def add(self, **values: Tensor) -> None:
         """Add named scalars of one batch; the log gets their means over the epoch."""
@@ -90,4 +95,4 @@ def to_batch(rows: Int[ndarray, "m"], pairs: Paired, device: torch.device) -> Mi
 
 
 def _to_tensor(items: Array) -> Tensor:
-    return tensor(items) if isinstance(items, ndarray) else sparse_tensor(items)
+    return sparse_tensor(items) if is_sparse(items) else tensor(items)

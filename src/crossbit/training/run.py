@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from ..data.pairs import Paired
 from ..devices import AUTO, find_device
+from ..errors import InputError
 from ..models.encoder import DualEncoder, Space
 from ..progress import Log, silent
 from . import checkpoint
@@ -127,7 +128,7 @@ class TrainingRun:
         encoder: DualEncoder,
         components: dict[str, checkpoint.Component],
     ) -> None:
-        keep_freed_memory()
+        keep_freed_memory(sum(weight.nbytes for weight in encoder.parameters()))
         self._training, self._rng, self._encoder = training, rng, encoder.requires_grad_(True)
         self._device = find_device(training.device)
         self._best = copy.deepcopy(encoder) if training.patience else None
@@ -168,8 +169,23 @@ class TrainingRun:
                     saved_at = time.monotonic()
 
     def encoder(self) -> DualEncoder:
-        """Return the encoder of the last epoch, or the best one where the run may stop early."""
-        return (self._best or self._encoder).copy()
+        """End the run and return the encoder of the last epoch, or the best one where the run may stop early.
+
+        Raises:
+            InputError: where a weight is no number, as after a learning rate that is too high.
+
+        """
+        for component in self._components.values():
+            if isinstance(component, torch.optim.Optimizer):
+                component.state.clear()  # twice the memory of the copy that follows
+        encoder = self._best or self._encoder
+        wrong = [name for name, values in encoder.state_dict().items() if not values.isfinite().all()]
+        if wrong:
+            raise InputError(
+                f"training ended with NaN or infinity in {len(wrong)} weights, such as {wrong[0]}: check the features,"
+                " or take a lower learning rate"
+            )
+        return encoder.copy()
 
     @property
     def _file(self) -> Path | None:
