@@ -27,7 +27,8 @@ the P_i W_i are the leading canonical variates of P_1 and P_2, so that 2k unknow
 
 What differs: the article was not available to us beyond its abstract. The algebra is recalled, its values are ASSUMED;
 that lam drops out is ours, and so is `eps`. Assignments sum to one, so k clusters hold k - 1 bits at most; asking for
-more is refused. Few training pairs make fewer clusters than `k`: at most one for every five pairs.
+more is refused. Few training pairs make fewer clusters than `k`: at most one for every five pairs. Of features too many
+for half a gigabyte, k-means sees a random sample; ours.
 """
 
 from __future__ import annotations
