@@ -15,12 +15,10 @@ from numpy import ndarray
 from scipy.sparse import csr_array
 
 from ..data.pairs import Array
+from ..data.rows import blocks, unread
 from ..errors import InputError
 from ..io.arrays import open_hdf5, plain_rows, read_named, refuse_size
 from ..io.text import LazySequence
-
-#: Numbers that are checked at a time.
-_BLOCK = 1 << 23
 
 
 def read_matrix(path: Path, key: str, columns: int) -> Array:
@@ -90,9 +88,7 @@ def finite(matrix: Array, what: str) -> Array:
     if matrix.dtype.kind not in "biuf":
         raise InputError(f"{what} must be numbers, but its type is {matrix.dtype}")
     if matrix.dtype.kind == "f":
-        step = max(_BLOCK // max(int(np.prod(matrix.shape[1:])), 1), 1)
-        blocks = [_finite_rows(matrix[at : at + step]) for at in range(0, matrix.shape[0], step)]
-        bad = ~np.concatenate([np.ones(0, bool), *blocks])
+        bad = ~np.concatenate([_finite_rows(block) for _, block in blocks(unread(matrix))])
         if bad.any():
             raise InputError(
                 f"{what}: {bad.sum()} of {len(bad)} rows hold NaN or infinity, the first is row {bad.argmax()}"
