@@ -17,7 +17,7 @@ import crossbit.methods
 from crossbit.cli.output import print_json
 from crossbit.collection import Collection, Raw
 
-SCENES = "scenes(train=40,database=40,query=10)"
+SCENES = "scenes(train=40,database=40,query=30)"
 #: What takes long to import; no command needs all of it, and `--help` needs none.
 HEAVY = {"faiss", "h5py", "matplotlib", "numba", "onnxruntime", "pyarrow", "scipy", "skimage", "sklearn", "torch"}
 
@@ -197,7 +197,7 @@ def test_no_line_of_help_is_cut_at_80_columns(path, crossbit_cli, monkeypatch):
 def test_titles_are_not_broken_to_the_width_of_their_table(crossbit_cli, made, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     ended = crossbit_cli("evaluate", str(made / "fitted"), "-d", SCENES)
-    assert ended.out.startswith(f"cca+itq, 8 bits, on {SCENES}: 10 queries, 40 in the database, split ")
+    assert ended.out.startswith(f"cca+itq, 8 bits, on {SCENES}: 30 queries, 40 in the database, split ")
 
 
 def test_long_texts_and_measures_are_shortened_or_broken_between_words(crossbit_cli, made, monkeypatch):
@@ -337,9 +337,9 @@ def test_a_damaged_collection_ends_with_status_1_and_is_repaired(crossbit_cli, m
         connection.execute("UPDATE items SET texts = '[]' WHERE number = (SELECT max(number) FROM items)")
     connection.close()
     ended = crossbit_cli("index", "verify", folder)
-    assert (ended.status, ended.out.splitlines()[-1]) == (1, "49 items verified, 1 error")
+    assert (ended.status, ended.out.splitlines()[-1]) == (1, "69 items verified, 1 error")
     ended = crossbit_cli("index", "verify", folder, "--repair", "--json")
-    assert (ended.status, json.loads(ended.out)["kept"], json.loads(ended.out)["sound_now"]) == (1, 49, True)
+    assert (ended.status, json.loads(ended.out)["kept"], json.loads(ended.out)["sound_now"]) == (1, 69, True)
     assert crossbit_cli("index", "verify", folder).status == 0
 
 

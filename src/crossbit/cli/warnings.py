@@ -11,6 +11,9 @@ from typing import Any, final
 
 from .output import visible
 
+#: Loggers of notes: what was taken for what.
+NOTES = ("crossbit.records", "crossbit.collection.operations")
+
 
 @final
 class OnceHandler(logging.Handler):
@@ -38,13 +41,14 @@ class OnceHandler(logging.Handler):
 def shown_once() -> Iterator[None]:
     """Within it, notes and warnings of crossbit's loggers and warnings of other packages go to stderr, each once."""
     handler, logger = OnceHandler(), logging.getLogger("crossbit")
-    notes, level = logging.getLogger("crossbit.records"), logging.getLogger("crossbit.records").level
+    notes = [logging.getLogger(name) for name in NOTES]
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         handler.say("warning", str(message))
 
     logger.addHandler(handler)
-    notes.setLevel(logging.INFO)
+    for each in notes:
+        each.setLevel(logging.INFO)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # a picture is used, or skipped with a reason of our own
         warnings.showwarning = show
@@ -52,4 +56,5 @@ def shown_once() -> Iterator[None]:
             yield
         finally:
             logger.removeHandler(handler)
-            notes.setLevel(level)
+            for each in notes:
+                each.setLevel(logging.NOTSET)

@@ -18,6 +18,7 @@ from ..errors import InputError, ItemError, extra_named
 from ..features.base import file_sha256
 from ..features.featurise import Captions
 from ..features.pipeline import Pipeline
+from ..features.trained_on import TrainedOn
 from .errors import OtherModelError
 from .item import described
 
@@ -111,6 +112,12 @@ def fingerprint(folder: Path) -> str:
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise InputError(f"{path} is damaged: {fault!r}; copy the model again") from None
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+
+def trained_on(folder: Path) -> TrainedOn:
+    """Return the contents that the model in a folder was trained on, none where it does not record them."""
+    description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    return TrainedOn.load(folder, description)
 
 
 def refuse_other_model(folder: Path, encoded: str) -> None:

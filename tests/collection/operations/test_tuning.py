@@ -5,14 +5,17 @@ import pytest
 from scipy.sparse.csgraph import connected_components
 
 import crossbit.collection.operations.duplicates
+from crossbit import fit
 from crossbit.codes import Codes, hamming
-from crossbit.collection import Collection, Item, Settings
+from crossbit.collection import Collection, Item, Raw, Settings
 from crossbit.collection import text as words
 from crossbit.collection.operations.calibrate import calibrate, calibration_error
 from crossbit.collection.operations.duplicates import duplicates, grouped
+from crossbit.collection.operations.held_out import Trained, held_out
 from crossbit.collection.operations.tune import tune
 from crossbit.collection.search.relevance import Calibration
 from crossbit.collection.storage.batch import EncodedBatch
+from crossbit.collection.storage.reads import items_of
 from crossbit.errors import InputError
 
 
@@ -48,7 +51,7 @@ def test_what_cannot_be_tuned_says_why(many, model, tmp_path):
         tune(bare, 0.9)
     with (
         Collection.create(tmp_path / "empty", model, vectors=True) as empty,
-        pytest.raises(InputError, match="no items that the model was not trained on"),
+        pytest.raises(InputError, match="was not trained on 0 images and 0 texts, and 10 are needed"),
     ):
         tune(empty, 0.9)
 
@@ -132,3 +135,61 @@ def test_too_many_comparisons_are_refused(monkeypatch):
     codes = Codes.from_bits(np.array([[0, 1], [1, 1], [0, 0]], bool))
     with pytest.raises(InputError, match=r"3 different codes are too many .* within 1 bits; use a smaller radius"):
         grouped(codes, 1)
+
+
+@pytest.fixture
+def trained_folder(tiny_scenes, tmp_path):
+    """Return a collection made of the folder that its model was fitted on, and of one with fifteen more pictures."""
+    model = fit("cca(ridge=0.1)+itq", tiny_scenes, 16, features={"image": "hog|pca16"})
+    train = tiny_scenes.rows(tiny_scenes.split.train).tolist()
+    others = [row for row in range(len(tiny_scenes)) if row not in train]
+    with Collection.create(tmp_path / "shelf", model, vectors=True) as made:
+        for name, rows in (("old", train), ("new", others[:15])):
+            raws = [Raw(f"{name} {row}", tiny_scenes.images[row], tiny_scenes.texts[row][:1]) for row in rows]
+            made.add(raws, source=name)
+        yield made
+
+
+def test_held_out_are_contents_that_trained_nothing_whatever_their_ids(trained_folder, tiny_scenes):
+    shelf = trained_folder
+    trained = Trained.of(shelf)
+    with shelf.view() as (connection, snapshot):
+        queries = held_out(trained, connection, snapshot, "image", 100)
+        items = items_of(connection, [query.number for query in queries])
+    assert {item.source for item in items.values()} == {"new"}
+    assert 10 <= len(items) <= 15
+    copy = Raw("a copy", None, tiny_scenes.texts[tiny_scenes.rows(tiny_scenes.split.train)[0]][:1])
+    assert trained.has(copy.item())
+    assert not trained.has(Raw("other", None, "no such text").item())
+
+
+def test_too_few_queries_are_refused_with_their_number(trained_folder, tiny_scenes):
+    shelf = trained_folder
+    with pytest.raises(InputError, match=r"was not trained on \d+ images and \d+ texts, and 20 are needed to measure"):
+        calibrate(shelf)
+    shelf.remove([id_ for id_ in shelf.ids() if id_.startswith("new")])
+    with pytest.raises(InputError, match=r"not trained on 0 images and 0 texts, and 10 are needed .*: add items that"):
+        tune(shelf, 0.5)
+
+
+def test_pictures_without_texts_are_tuned_by_pictures(many):
+    many.remove(many.ids())
+    rng = np.random.default_rng(0)
+    values = dict.fromkeys(("image", "text"), rng.normal(size=(60, 16)))
+    has = {"image": np.ones(60, bool), "text": np.zeros(60, bool)}
+    many.put(EncodedBatch.encoded([Item(f"{row}") for row in range(60)], values, has))
+    assert tune(many, 0.5)[0].recall >= 0.5
+
+
+def test_a_calibration_says_what_its_probability_means(many, caplog):
+    caplog.set_level("INFO")
+    calibrate(many)
+    assert "is that a hit is the other side of the query's own item" in caplog.text
+    assert "600 images of 600 items are queries: the model was not trained on them" in caplog.text
+    assert "does not record the contents that trained it: items are compared with it by their ids" in caplog.text
+    many.update(many.ids(), metadata={"labels": ["a"]})
+    many.update(many.ids("kind > 5"), metadata={"labels": ["b"]})
+    caplog.clear()
+    assert len(calibrate(many)) == 4
+    assert "shares a value of 'labels' with the query" in caplog.text
+    assert len(calibrate(many, "id")) == 2

@@ -175,15 +175,21 @@ def import_(
 
 def calibrate(
     collection: FolderArgument,
-    by: Annotated[str, typer.Option(help="Metadata field: a hit is relevant if it shares a value of it.")] = "",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="Metadata field: a hit is relevant if it shares a value of it; id: if it is the query's other side."
+            "  [default: labels where most items have any, else id]",
+            show_default=False,
+        ),
+    ] = "",
     json: JsonFlag = False,
 ) -> None:
     """Calibrate the probability that a hit is relevant.
 
     The fit uses half of the items that the model was not trained on; the table is measured on the other half. In it,
-    the risk at 25% is the share of wrong best hits among the surest quarter of the queries. Without --by, a hit is
-    relevant if it is the other side of the query's own item. Searches then show a probability, and say when there is no
-    good match.
+    the risk at 25% is the share of wrong best hits among the surest quarter of the queries. Pictures and texts are told
+    from those of the training by their contents. Searches then show a probability, and say when there is no good match.
     """
     from ...collection import Collection
     from ...collection.operations.calibrate import COVERAGES

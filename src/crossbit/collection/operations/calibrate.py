@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,10 +18,21 @@ from ..collection import Collection
 from ..search.relevance import DOUBT, Calibration, features_of
 from ..storage.reads import items_of
 from ..storage.snapshot import Snapshot
-from .held_out import held_out, ranked, shares
+from .held_out import Query, Trained, held_out, ranked, shares, too_few
+
+logger = logging.getLogger(__name__)
 
 #: Queries of each direction, and hits of each that are judged.
 QUERIES, HITS = 600, 20
+#: The fewest queries of a direction: half of them are fitted on.
+LEAST = 20
+#: The field that is taken by itself, and the one that stands for the query's own item.
+LABELS, OWN = "labels", "id"
+_MEANING = (
+    "the probability is that a hit shares a value of {!r} with the query; --by FIELD names another field",
+    "the probability is that a hit is the other side of the query's own item, which says little of hits that are right"
+    " in another way; --by FIELD counts those that share a value of a field",
+)
 #: Shares of the queries that are answered, surest first.
 COVERAGES = (1.0, 0.75, 0.5, 0.25)
 
@@ -55,15 +67,22 @@ class _Judged(NamedTuple):
 def calibrate(collection: Collection, by: str = "") -> list[CalibrationResult]:
     """Fit every direction on half of the queries, store it, and return its scores on the other half.
 
-    With `by`, a hit is relevant if it shares a value of that field of the metadata; else if it is the query's own item,
-    found by its other side.
+    With `by`, a hit is relevant if it shares a value of that field of the metadata; `by="id"` means the query's own
+    item, found by its other side. Without it, the field is `labels` where most items have any, else the id.
     """
-    directions = [(a, b) for a in MODALITIES for b in MODALITIES] if by else list(CROSSINGS)
     fitted: dict[str, Any] = {}
     results = []
+    trained = Trained.of(collection)
     with collection.view() as (connection, snapshot):
-        for source, target in directions:
-            judged = _judged(collection, connection, snapshot, source, target, by)
+        queries = {source: held_out(trained, connection, snapshot, source, QUERIES) for source in MODALITIES}
+        if max(map(len, queries.values())) < LEAST:
+            raise too_few(collection, {source: len(each) for source, each in queries.items()}, LEAST)
+        by = by or _field(connection, [query for each in queries.values() for query in each])
+        logger.info(_MEANING[by == OWN].format(by))
+        for source, target in [(a, b) for a in MODALITIES for b in MODALITIES] if by != OWN else CROSSINGS:
+            if len(queries[source]) < LEAST:
+                continue
+            judged = _judged(collection, connection, snapshot, queries[source], target, by)
             right = np.concatenate([each.relevant for each in judged[::2]]) if len(judged) > 1 else np.zeros(0, bool)
             if right.all() or not right.any():
                 continue
@@ -81,21 +100,28 @@ def calibrate(collection: Collection, by: str = "") -> list[CalibrationResult]:
     return results
 
 
+def _field(connection: sqlite3.Connection, queries: Sequence[Query]) -> str:
+    """Return `labels` if most of the queries have any, else the id."""
+    items = items_of(connection, [*{query.number for query in queries}])
+    labelled = sum(bool(item.metadata.get(LABELS)) for item in items.values())
+    return LABELS if 2 * labelled > len(items) else OWN
+
+
 def _judged(
     collection: Collection,
     connection: sqlite3.Connection,
     snapshot: Snapshot,
-    source: Modality,
+    queries: Sequence[Query],
     target: Modality,
     by: str,
 ) -> list[_Judged]:
     side, settings = snapshot.sides[target], collection.settings
     judged = []
-    for query in held_out(collection, connection, snapshot, source, QUERIES):
-        sought = query if by else query._replace(number=-1)
+    for query in queries:
+        sought = query if by != OWN else query._replace(number=-1)
         found = ranked(collection, connection, snapshot, target, sought, HITS, settings)
         numbers = side.numbers[found.rows]
-        if by:
+        if by != OWN:
             items = items_of(connection, [query.number, *numbers.tolist()])
             relevant = np.array(shares(by, items, query.number, numbers), bool)
         else:

@@ -11,17 +11,19 @@ from typing import final
 
 import numpy as np
 
-from ...data.pairs import CROSSINGS, Modality
+from ...data.pairs import CROSSINGS, MODALITIES, Modality
 from ...errors import InputError
 from ..collection import Collection
 from ..search.settings import Settings
 from ..storage.reads import vectors_of
 from ..storage.snapshot import Snapshot
-from .held_out import Query, chunked, held_out, ranked, refuse_without_vectors
+from .held_out import Query, Trained, chunked, held_out, ranked, too_few
 
 #: Hits that are compared, queries of each direction, and sizes of the shortlist that are tried.
 K, QUERIES = 10, 100
 SHORTLISTS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400)
+#: The fewest queries that a recall is measured by.
+LEAST = 10
 #: Codes from which on an inverted file is tried too, and how many of its lists are looked into.
 INVERTED, PROBES = 100_000, (16, 64, 256)
 _PART = 65_536
@@ -39,17 +41,11 @@ class SettingsTrial:
 
 def tune(collection: Collection, recall: float) -> tuple[SettingsTrial, list[SettingsTrial]]:
     """Find the cheapest settings that reach a recall, store them, and return them with everything that was tried."""
-    refuse_without_vectors(collection)
+    trained = Trained.of(collection)
     if not 0 < recall <= 1:
         raise InputError(f"a recall lies above 0 and up to 1, not {recall}")
     with collection.view() as (connection, snapshot):
-        queries: list[tuple[Modality, Query]] = [
-            (target, query)
-            for source, target in CROSSINGS
-            for query in held_out(collection, connection, snapshot, source, QUERIES)
-        ]
-        if not queries:
-            raise InputError(f"{collection.folder} has no items that the model was not trained on: add some to tune by")
+        queries = _queries(collection, trained, connection, snapshot)
         truth = [_exact(connection, snapshot, *query) for query in queries]
         trials = [_tried(collection, connection, snapshot, queries, truth, each) for each in candidates(snapshot)]
     reaching = [trial for trial in trials if trial.recall >= recall]
@@ -62,6 +58,19 @@ def tune(collection: Collection, recall: float) -> tuple[SettingsTrial, list[Set
     chosen = min(reaching, key=lambda trial: trial.milliseconds)
     collection.configure("search", asdict(chosen.settings))
     return chosen, trials
+
+
+def _queries(
+    collection: Collection, trained: Trained, connection: sqlite3.Connection, snapshot: Snapshot
+) -> list[tuple[Modality, Query]]:
+    """Return queries, each with the side to search: the other one, or their own in a collection of one modality."""
+    held = {source: held_out(trained, connection, snapshot, source, QUERIES) for source in MODALITIES}
+    enough = {source: queries for source, queries in held.items() if len(queries) >= LEAST}
+    crossings = [(s, t) for s, t in CROSSINGS if s in enough and len(snapshot.sides[t]) >= LEAST]
+    directions = crossings or [(source, source) for source in enough]
+    if not directions:
+        raise too_few(collection, {source: len(queries) for source, queries in held.items()}, LEAST)
+    return [(target, query) for source, target in directions for query in held[source]]
 
 
 def candidates(snapshot: Snapshot) -> list[Settings]:
