@@ -135,10 +135,11 @@ def corpus(folder: Path, n: int) -> Corpus:
 
 
 def warm_up() -> None:
-    """Import what a fit imports, by one that is too small to take memory."""
+    """Import what a fit imports, PyTorch's optimisers included, by fits that are too small to take memory."""
     rng = np.random.default_rng(0)
     image, text = rng.normal(size=(2, 64, 70)).astype(np.float32)
-    Recipe.parse("cca+itq").fit(Paired(image, text), 16)
+    for recipe in ("cca+itq", "ucch(epochs=1,hidden=8,batch=32,K=4)"):
+        Recipe.parse(recipe).fit(Paired(image, text), 16)
 
 
 def some_batches(pairs: Paired, size: int, rng: np.random.Generator, *, drop_last: bool = False) -> Iterator[Any]:

@@ -131,7 +131,7 @@ def contrast(
     H: Float[Tensor, "m bits"], keys: Float[Tensor, "n bits"], candidates: Int[Tensor, "m candidates"], tau: float
 ) -> Float[Tensor, ""]:
     """Return the half of L_c that tells the first candidate of each code, its own key, from the rest."""
-    scores = (H @ keys.T / tau).gather(1, candidates)
+    scores = (H @ keys.T).gather(1, candidates) / tau  # m x n once, not twice
     return cross_entropy(scores, torch.zeros_like(candidates[:, 0]))
 
 
