@@ -231,7 +231,7 @@ def test_options_in_a_file_beside_the_arrays(folder, tmp_path):
         ("file=mine.mat,image=I,text=U", r"has no 'U'; it holds .*T \(24, 4\)"),
         ("image=x.npy,text=t.pkl", "is a pickle|there is no file"),
         ("file=mine.mat,image=I_tr+I_te+I,text=T_tr+T_te+T", r"3 blocks \(I_tr, I_te, I\), and nothing says which"),
-        ("image=x.npy,text=t.npy,query=y.npy,split=y.npy", "split= says all parts"),
+        ("image=x.npy,text=t.npy,query=y.npy,split=y.npy", "split=y.npy says all parts"),
         (
             "image=x.npy,text=t.npy,query=mine.mat:T",
             "query=mine.mat:T holds float64, and a part is a block of rows, a list",

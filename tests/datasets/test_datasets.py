@@ -10,8 +10,8 @@ import crossbit.datasets
 from crossbit.datasets import LOADERS, describe, load, loader, loader_class
 from crossbit.errors import InputError
 
-SHARED = {"array_columns", "array_guess", "array_parts", "base", "captioned", "captions_of_arrays", "dcmh_release"}
-SHARED |= {"image_features", "matlab", "packs"}
+SHARED = {"array_columns", "array_guess", "array_ids", "array_parts", "base", "captioned", "captions_of_arrays"}
+SHARED |= {"dcmh_release", "image_features", "matlab", "packs"}
 
 
 def test_the_table_names_every_loader():

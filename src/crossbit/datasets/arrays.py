@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
@@ -18,13 +17,14 @@ from ..data.corpus import Corpus
 from ..data.label_arrays import decide_arrays
 from ..data.labels import decide
 from ..data.pairs import Array, Modality
-from ..data.splits import Split, listed
+from ..data.splits import Split
 from ..errors import InputError
 from ..io.arrays import ENDINGS
 from ..io.text import read_lines, read_text
 from ..spec import build
 from .array_columns import Column, Places, joined, upright
 from .array_guess import suggested
+from .array_ids import Items, item_ids
 from .array_parts import PARTS, Parting
 from .base import DatasetInfo, Loader
 from .captions_of_arrays import Sentences, sentences_of
@@ -33,6 +33,8 @@ from .packs import recognise
 logger = logging.getLogger("crossbit.records")
 
 LISTED = "arrays.toml"
+#: What `split=` says where items are drawn from all blocks.
+DRAWN = "drawn"
 
 
 @final
@@ -64,17 +66,18 @@ class Arrays(Loader):
     """The name or number of each item; by default its row, from 000000."""
     train: int | str = ""
     """The training items: a block named in `image`, `text` or `labels`, a list of row numbers or ids, flags, or how
-    many are drawn."""
+    many are drawn; of two blocks, from the first."""
     query: int | str = ""
-    """The queries, likewise; by default the second of two blocks, or a tenth, drawn."""
-    database: str = ""
+    """The queries, likewise; by default the second of two blocks, from which a number of them is drawn, or a tenth."""
+    database: int | str = ""
     """The items that are searched, likewise; by default all but queries and validation."""
     validation: int | str = ""
     """The items for model selection, likewise; by default none."""
     split: str = ""
-    """In place of these four, a split file, or an array that says the part of each item."""
-    first: int | None = None
-    """The number of the first item in lists of row numbers, 0 or 1, where the lists do not tell."""
+    """In place of these four, a split file, or an array that says the part of each item; `drawn` draws from all
+    blocks."""
+    first: int | str | None = None
+    """Where lists of numbers do not tell: 0 or 1, the number of the first item, or `ids` if the numbers are ids."""
     regions: Literal["", "mean"] = ""
     """What becomes of several vectors for each item: `mean` averages them."""
     seed: int = 0
@@ -95,12 +98,12 @@ as the options name them, and optionally
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the items in the order of their rows."""
-        places, options = self._settled(_folder(data_dir))
+        places, options, thinned = self._settled(_folder(data_dir))
         matrices = {o: places.column(o, v) for o in ("image", "text", "labels", "ids") if (v := getattr(options, o))}
         sentences = places.column("captions", options.captions) if options.captions else None
         columns, said = sentences_of(upright(matrices, 0 if sentences is None else sum(sentences.counts)), sentences)
         n = sum(columns["image"].counts)
-        ids = _ids(columns["ids"]) if "ids" in columns else tuple(f"{row:06d}" for row in range(n))
+        ids = item_ids(_entries(columns["ids"])) if "ids" in columns else tuple(f"{row:06d}" for row in range(n))
         features: dict[Modality, Array] = {
             modality: joined(columns[modality], options.regions)
             for modality in ("image", "text")
@@ -110,50 +113,80 @@ as the options name them, and optionally
             logger.info("%s: %s, an item per row", modality, " x ".join(map(str, matrix.shape)))
         labels, classes = _labels(columns["labels"], options.form) if "labels" in columns else (None, ())
         parting = Parting(
-            ids,
+            Items(ids, "ids" in columns, options.first),
             *_blocks(columns, said),
             read=places.read,
             labelled=labels is not None,
             seed=options.seed,
-            first=options.first,
         )
         return Corpus(
             self.info.name,
             ids,
-            options._split(places, parting),
+            options._split(places, parting, thinned),
             texts=said.texts if said else None,
             labels=labels,
             classes=_named(classes, places, options.classes),
             features=features,
         )
 
-    def _settled(self, folder: Path) -> tuple[Places, Arrays]:
-        """Return where to look, and the options: those that are given, of `arrays.toml`, or of a pack."""
+    def _settled(self, folder: Path) -> tuple[Places, Arrays, dict[str, int]]:
+        """Return where to look, and the options: those that are given, of `arrays.toml`, or of a pack.
+
+        The last are how many items are drawn of each part whose array `arrays.toml` or the pack names.
+        """
         written = folder / LISTED
         given = {
             each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default
         }
         if written.is_file() and not self.file and not self.image:
-            options = build(Arrays, {**_read_options(written), **given}, str(written))
-            return Places(folder, options.file, confined=True), options
-        if self.image and (self.text or self.captions):
-            return Places(folder, self.file), self
-        if self.image or self.text or self.captions:
-            raise InputError("arrays: a pair needs image= and text=, or image= and captions=")
-        found = recognise(folder, self.file)
-        if not found:
-            raise InputError(f"arrays: image= and text= say which arrays to read; {suggested(folder, self.file)}")
-        logger.info("recognised %s: %s", found.title, ", ".join(f"{o}={v}" for o, v in found.options.items()))
-        options = build(Arrays, {**found.options, **given}, "dataset arrays")
-        return Places(folder, options.file), options
+            stored, where = _read_options(written), str(written)
+        elif self.image or self.text or self.captions:
+            _refuse_halves(self, "arrays")
+            return Places(folder, self.file), self, {}
+        else:
+            found = recognise(folder, self.file)
+            if not found:
+                raise InputError(f"arrays: image= and text= say which arrays to read; {suggested(folder, self.file)}")
+            logger.info("recognised %s: %s", found.title, ", ".join(f"{o}={v}" for o, v in found.options.items()))
+            stored, where = dict(found.options), "dataset arrays"
+        thinned = {
+            part: given.pop(part)
+            for part in PARTS
+            if isinstance(given.get(part), int) and isinstance(stored.get(part), str)
+        }
+        options = build(Arrays, {**stored, **given}, where)
+        _refuse_halves(options, where)
+        return Places(folder, options.file, confined=where == str(written)), options, thinned
 
-    def _split(self, places: Places, parting: Parting) -> Split:
-        parts = {part: getattr(self, part) for part in PARTS}
-        if self.split and any(parts.values()):
-            raise InputError("arrays: split= says all parts; leave train=, query=, database= and validation= out")
+    def _split(self, places: Places, parting: Parting, thinned: Mapping[str, int]) -> Split:
+        values = {part: value for part in PARTS if (value := getattr(self, part)) != ""}
+        if self.split and self.split != DRAWN and values:
+            raise InputError(
+                f"arrays: split={self.split} says all parts; leave train=, query=, database= and validation= out"
+            )
         if self.split.endswith(".json"):
-            return Split.load(places.path(self.split))
-        return parting.split(parts, self.split)
+            return Split.load(_existing(places, "split", self.split))
+        named = {part: value for part, value in values.items() if isinstance(value, str)}
+        counts = {part: value for part, value in values.items() if isinstance(value, int)}
+        if self.split == DRAWN:
+            return replace(parting, order=()).split(named, {**counts, **thinned})
+        return parting.split(named, {**counts, **thinned}, self.split)
+
+
+def _refuse_halves(options: Arrays, where: str) -> None:
+    """Refuse options without a pair."""
+    if not options.image or not (options.text or options.captions):
+        raise InputError(f"{where}: a pair needs image= and text=, or image= and captions=")
+    if not options.labels and (options.classes or options.form):
+        raise InputError(f"{where}: classes= and form= are about labels=, which are not given")
+
+
+def _existing(places: Places, option: str, name: str) -> Path:
+    """Return the place of a file that an option names."""
+    path = places.path(name)
+    if not path.is_file():
+        raise InputError(f"arrays: {option}={name}: there is no file {path}")
+    return path
 
 
 def _folder(data_dir: Path | None) -> Path:
@@ -176,24 +209,7 @@ def _read_options(path: Path) -> dict[str, Any]:
     return values | {option: "+".join(value) for option, value in texts.items()}
 
 
-def _ids(column: Column) -> tuple[str, ...]:
-    ids = tuple(map(_id, joined_ids(column)))
-    twice = [name for name, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise InputError(
-            f"arrays: ids repeats {listed(twice)}: a row is an item; features of one row per caption, as of `crossbit"
-            " extract --captions each`, are extracted again with --captions join or first"
-        )
-    return ids
-
-
-def _id(value: Any) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    return str(int(value)) if value == int(value) else str(value)
-
-
-def joined_ids(column: Column) -> list[Any]:
+def _entries(column: Column) -> list[Any]:
     """Return the entries of all blocks, one after the other."""
     return [entry for block in column.blocks for entry in np.ravel(block.array).tolist()]
 
@@ -201,7 +217,7 @@ def joined_ids(column: Column) -> list[Any]:
 def _labels(column: Column, form: str) -> tuple[Bool[ndarray, "n classes"], tuple[str, ...]]:
     """Return labels and the names of their classes, decided over all blocks."""
     if all(block.array.dtype == object for block in column.blocks):
-        labels = decide(joined_ids(column), column.option, form, "form=")
+        labels = decide(_entries(column), column.option, form, "form=")
         logger.info("labels: %s", labels.form)
         return labels.matrix, labels.classes
     parts = decide_arrays({f"{at} {b.name}": b.array for at, b in enumerate(column.blocks, 1)}, form, "form=")
