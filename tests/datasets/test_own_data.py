@@ -136,7 +136,7 @@ def test_pictures_without_any_text_are_a_dataset_of_pictures(folder):
 )
 def test_names_that_lead_out_of_the_folder_are_refused(folder, name):
     (folder / "captions.csv").write_text(f"image,text\nb.png,fine\n{name},hostile\n")
-    with pytest.raises(InputError, match="leads out of"):
+    with pytest.raises(InputError, match=r"leads out of|is an absolute path"):
         load("folder", folder)
 
 

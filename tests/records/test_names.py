@@ -25,14 +25,14 @@ def folder(tmp_path):
         ("a.jpg", "a.jpg", None),
         ("./a.jpg", "a.jpg", None),
         ("sea//b c.jpg", "sea/b c.jpg", None),
-        ("sea\\b c.jpg", "sea/b c.jpg", "1 names have backslashes, taken for slashes"),
-        ("sea/b%20c.jpg", "sea/b c.jpg", "1 names are percent-encoded"),
-        ("sea\\b%20c.jpg", "sea/b c.jpg", "1 names are percent-encoded, with backslashes"),
+        ("sea\\b c.jpg", "sea/b c.jpg", "1 name has backslashes, taken for slashes"),
+        ("sea/b%20c.jpg", "sea/b c.jpg", "1 name is percent-encoded"),
+        ("sea\\b%20c.jpg", "sea/b c.jpg", "1 name is percent-encoded, with backslashes"),
         ("sea/100%25.jpg", "sea/100%25.jpg", None),
-        (NFC, NFD, "1 names are in another normal form (NFC, NFD)"),
-        (f"sub/{NFD}", f"sub/{NFC}", "1 names are in another normal form (NFC, NFD)"),
-        ("case.jpg", "Case.JPG", "1 names differ in case"),
-        ("SEA/B C.jpg", "sea/b c.jpg", "1 names differ in case"),
+        (NFC, NFD, "1 name is in another normal form (NFC, NFD)"),
+        (f"sub/{NFD}", f"sub/{NFC}", "1 name is in another normal form (NFC, NFD)"),
+        ("case.jpg", "Case.JPG", "1 name differs in case"),
+        ("SEA/B C.jpg", "sea/b c.jpg", "1 name differs in case"),
         ("two.jpg", "two.jpg", None),
         ("Two.jpg", None, None),
         ("gone.jpg", None, None),
@@ -52,8 +52,22 @@ def test_a_file_is_found_in_the_spelling_of_the_folder(folder, name, path, diffe
     "name", ["../a.jpg", "sea/../../a.jpg", "/etc/passwd", "..\\a.jpg", "C:\\a.jpg", "a\0.jpg", ""]
 )
 def test_a_name_that_leads_out_is_refused(folder, name):
-    with pytest.raises(InputError, match=r"leads out of|is no name of a file"):
+    with pytest.raises(InputError, match=r"leads out of|is an absolute path|is no name of a file"):
         FileFinder(folder).find(name)
+
+
+def test_an_absolute_path_below_the_folder_is_taken_below_it(folder, tmp_path_factory):
+    link = tmp_path_factory.mktemp("links") / "photos"
+    link.symlink_to(folder)
+    for below in (folder, link):
+        finder = FileFinder(link)
+        assert finder.find(f"{below}/sea/b c.jpg") == "sea/b c.jpg"
+        assert finder.find(f"{below}/gone.jpg") is None
+        assert finder.differences() == ["2 names are absolute, taken below the folder of the pictures"]
+    with pytest.raises(InputError, match="leads out of"):
+        finder.find(f"{folder}/../a.jpg")
+    with pytest.raises(InputError, match="is an absolute path; image names must be relative"):
+        finder.find(f"{folder}-2/a.jpg")
 
 
 @pytest.mark.parametrize("name", ["%2e%2e/a.jpg", "sea/%2E%2E/%2E%2E/a.jpg", "%2Fetc%2Fpasswd", "%00"])

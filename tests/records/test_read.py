@@ -54,7 +54,7 @@ def test_a_list_describes_its_folder_and_other_pictures_are_items_too(pictures, 
     assert [record.key for record in records.records] == ["sea/b.jpg", "c.jpg", "a.jpg"]
     assert records[0].texts == ("boats", "low tide")
     assert records[2].texts == ()
-    assert "1 pictures that captions.csv does not name, without texts" in records.report.taken
+    assert "1 picture that captions.csv does not name, without texts" in records.report.taken
     assert "3 rows are of 2 items, put together" in records.report.taken
     assert accounted(records, folder, used=["captions.csv"]) == {"lists": 1, "texts": 1}
     assert "1 list: captions.csv is read instead" in records.report.summary()
@@ -161,7 +161,7 @@ def test_rows_of_one_picture_add_up_and_conflicts_are_counted(pictures):
     assert records[0].labels == ("x", "y")
     assert records[0].metadata == {"year": 1}
     assert records.classes == ("x", "y")
-    assert "1 items have rows that differ in year: the first value is kept" in records.report.taken
+    assert "1 item has rows that differ in year: the first value is kept" in records.report.taken
 
 
 def test_pictures_inside_parquet_are_read_on_access(pictures):
@@ -207,7 +207,7 @@ def test_the_same_picture_inside_a_list_twice_is_one_item(pictures):
 def test_a_row_that_leads_out_of_the_folder_is_refused_with_its_line(pictures, name):
     folder = pictures("a.jpg")
     (folder / "captions.csv").write_text(f"image,text\na.jpg,one\n{name},x\n")
-    with pytest.raises(InputError, match=r"captions.csv, line 3: .*leads out of"):
+    with pytest.raises(InputError, match=r"captions.csv, line 3: .*(leads out of|is an absolute path)"):
         read(folder)
 
 

@@ -44,7 +44,7 @@ def test_samples_are_records_and_bytes_are_read_on_access(tmp_path):
     assert [record.image() for record in records.records] == [b"JPEG", b"PNG"]
     assert records[0].metadata == {"url": "https://example.org"}
     assert unread(records) == {"a/03.txt": "texts without a picture of their name", "a/01.cls": ".cls"}
-    assert "2 pictures, 1 with a .txt beside them, 1 with a .json beside them" in records.report.taken
+    assert "2 pictures, 1 with a .txt beside it, 1 with a .json beside it" in records.report.taken
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -116,11 +116,12 @@ def test_hostile_members_are_left_out_and_counted(tmp_path):
     records = read(path, ReadOptions(exclude=("nothing",)))
     assert [(record.key, record.image()) for record in records.records] == [("ok.jpg", b"x")]
     assert records.report.summary() == [
-        "1 member whose name is there already",
-        "2 members whose names lead out of their shard",
+        "1 member whose name is there already: the first is read; give each a name of its own",
+        "2 members whose names lead out of their shard: pack them under relative names",
         "1 hidden",
         "1 in @eaDir",
-        "3 links and devices in shards",
+        "2 links in shards: pack them with --dereference",
+        "1 device in shards",
     ]
 
 
@@ -138,7 +139,7 @@ END = bytes(1024)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", None),
+        (b"", "is empty"),
         (END, None),
         (header() + DATA + END, None),
         (b"no tar file at all" * 100, "is not a .tar file"),
@@ -161,13 +162,28 @@ def test_hostile_headers_end_in_a_clear_error(tmp_path, content, message):
         read(path)
 
 
-@pytest.mark.parametrize("rest", [b"junk" * 200, header(b"b.jpg", b"%011o\0" % 9999), header(b"b.jpg")[:100]])
+@pytest.mark.parametrize("rest", [b"junk" * 200, header(b"b.jpg", b"%011o\0" % 9999), header(b"b.jpg")[:100], b""])
 def test_a_shard_that_is_cut_short_gives_what_it_has(tmp_path, rest):
     path = tmp_path / "x.tar"
     path.write_bytes(header() + DATA + rest)
     records = read(path)
     assert [record.image() for record in records.records] == [b"JPEG"]
     assert unread(records) == {"x.tar, from byte 1,024": "shards that are damaged or cut short"}
+    named = "1 shard that is damaged or cut short (x.tar, from byte 1,024): copy or download it again"
+    assert records.report.summary(names=3) == [named]
+    (tmp_path / "b.tar").write_bytes(header() + DATA + END)
+    assert read(tmp_path).report.summary(names=3) == [named]
+
+
+def test_what_was_joined_to_a_shard_is_named(tmp_path):
+    path = tmp_path / "x.tar"
+    path.write_bytes((header() + DATA + END) + (header(b"b.jpg") + DATA + END))
+    records = read(path)
+    assert [record.key for record in records.records] == ["a.jpg"]
+    assert records.report.summary(names=1) == [
+        "1 shard that has more after its end (x.tar, from byte 1,536): split what was joined, e.g. with tar"
+        " --ignore-zeros"
+    ]
 
 
 def test_sparse_members_and_odd_extended_headers_are_no_trouble(tmp_path):

@@ -33,7 +33,7 @@ def test_a_text_beside_a_picture_is_its_text(pictures, accounted):
     ]
     assert records.report.taken == [
         "4 pictures, 3 with a .txt beside them",
-        "1 .txt have several lines, which are one text each",
+        "1 .txt has several lines, which are one text each",
     ]
     assert accounted(records, folder, used=["1.txt", "2.TXT", "sea/1.txt"]) == {
         "texts without a picture of their name": 1
@@ -48,7 +48,7 @@ def test_an_object_beside_a_picture_is_read_as_a_row(pictures, accounted):
     records = read(folder)
     assert [record.texts for record in records.records] == [("from txt",), ("only json",), ()]
     assert records[0].metadata == {"url": "https://example.org/1", "width": 8}
-    assert "3 pictures, 1 with a .txt beside them, 2 with a .json beside them" in records.report.taken
+    assert "3 pictures, 1 with a .txt beside it, 2 with a .json beside them" in records.report.taken
     assert accounted(records, folder, used=["1.json", "2.json", "1.txt"]) == {"JSON without a picture of their name": 1}
 
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_named_and_the_picture_stays(pictures, name, cont
     assert records[0].texts == ()
     kind = "texts" if name == "1_txt" else "JSON"
     assert unread(records) == {name.replace("_", "."): (kind, reason)}
-    assert records.report.taken == ["1 pictures"]
+    assert records.report.taken == ["1 picture"]
 
 
 def test_a_text_in_utf_16_is_recognised(pictures):

@@ -46,7 +46,9 @@ class LazySequence(Sequence[T], Generic[T]):
 def path_below(folder: Path, name: str) -> Path:
     """Return `folder/name`; a name that leads out of the folder is refused, because lists of files may be hostile."""
     for path in (PurePosixPath(name), PureWindowsPath(name)):
-        if path.is_absolute() or path.drive or ".." in path.parts:
+        if path.root:
+            raise InputError(f"{name!r} is an absolute path; image names must be relative paths below {folder}")
+        if path.drive or ".." in path.parts:
             raise InputError(f"{name!r} leads out of {folder}; image names must be relative paths below it")
     if not name or "\0" in name:
         raise InputError(f"{name!r} is no name of a file in {folder}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, final
 
 from ..errors import InputError
-from .record import Entry, ImageData, ReadingReport, Record
+from .record import Entry, ImageData, ReadingReport, Record, amount
 
 
 @final
@@ -60,11 +60,13 @@ class Grouping:
     def records(self, report: ReadingReport) -> list[Record]:
         """Return the items in the order of their first rows; what was put together goes into the report."""
         if self._rows > len(self._groups):
-            report.taken.append(f"{self._rows:,} rows are of {len(self._groups):,} items, put together")
+            report.taken.append(
+                f"{amount(self._rows, 'rows')} are of {amount(len(self._groups), 'items')}, put together"
+            )
         if self._conflicts:
             items = len(set[str]().union(*self._conflicts.values()))
             names = ", ".join(sorted(self._conflicts))
-            report.taken.append(f"{items:,} items have rows that differ in {names}: the first value is kept")
+            report.taken.append(f"{amount(items, 'items have')} rows that differ in {names}: the first value is kept")
         return [group.record(key) for key, group in self._groups.items()]
 
 

@@ -1,8 +1,9 @@
 """Finding the file that a list names: as written, or as another system would have written it.
 
-A name is looked for as it stands, with backslashes as slashes and with `%20` and the like decoded; where neither is
-there, its other normal form is taken (a Mac writes NFD, a spreadsheet NFC), and at last a file whose name differs in
-case alone, if there is but one. Each folder that a list names is listed once: the time grows with rows plus files.
+A name is looked for as it stands, with backslashes as slashes and with `%20` and the like decoded; of an absolute path
+that leads below the folder, the rest is. Where none is there, its other normal form is taken (a Mac writes NFD, a
+spreadsheet NFC), and at last a file whose name differs in case alone, if there is but one. Each folder that a list
+names is listed once: the time grows with rows plus files.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from urllib.parse import unquote
 
 from ..errors import InputError
 from ..io.text import path_below
+from .record import amount
 
 _Fold: TypeAlias = Callable[[str], str]
 
@@ -68,6 +70,10 @@ class FileFinder:
         path = self._resolve(name, _as_written)
         if path is not None:
             return path
+        below = self._below(name)
+        if below != name:
+            self._differences["are absolute, taken below the folder of the pictures"] += 1
+            name = below
         if _SUSPICIOUS.search(name):
             path_below(self._folder, name)
         spellings: dict[str, str] = {}
@@ -83,7 +89,19 @@ class FileFinder:
 
     def differences(self) -> list[str]:
         """Return how names differed from those of their files, with counts."""
-        return [f"{count:,} names {difference}" for difference, count in self._differences.items()]
+        return [amount(count, f"names {difference}") for difference, count in self._differences.items()]
+
+    def _below(self, name: str) -> str:
+        """Return what of an absolute path follows after the folder, and every other name as it is."""
+        spelt = name.replace(os.sep, "/")
+        if not spelt.startswith("/") and ":/" not in spelt[:3]:
+            return name
+        return next((spelt[len(base) :] for base in self._bases if spelt.startswith(base)), name)
+
+    @cached_property
+    def _bases(self) -> list[str]:
+        bases = (os.path.abspath(self._folder), os.path.realpath(self._folder))
+        return [f"{base.replace(os.sep, '/').rstrip('/')}/" for base in bases]
 
     def _resolve(self, name: str, fold: _Fold) -> str | None:
         path, entry = "", None

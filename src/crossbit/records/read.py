@@ -20,7 +20,7 @@ from ..errors import InputError
 from .kinds import kind_of
 from .listed import ListedPictures
 from .lists import read_list
-from .record import ImageData, ReadingReport, ReadOptions, Record, Records, Unread
+from .record import ImageData, ReadingReport, ReadOptions, Record, Records, Unread, amount
 from .rows import LISTS
 from .shards import files_in
 from .sidecars import MAX_BYTES, FileSet, read_sidecars
@@ -90,7 +90,7 @@ def _file(path: Path, options: ReadOptions) -> Records:
 
 def _shards(shards: Mapping[str, Path], options: ReadOptions, report: ReadingReport | None = None) -> Records:
     report = report or ReadingReport()
-    report.taken.append(f"{len(shards):,} .tar shards")
+    report.taken.append(amount(len(shards), ".tar shards"))
     records, classes = read_sidecars(files_in(shards, options, report), options, report)
     return Records(records, report, classes)
 
@@ -152,7 +152,7 @@ class _Folder:
         unlisted = [name for name in others if kind_of(name).picture]
         self._account({*others} - {*unlisted}, f"{listing} is read instead")
         if unlisted:
-            self.report.taken.append(f"{len(unlisted):,} pictures that {listing} does not name, without texts")
+            self.report.taken.append(f"{amount(len(unlisted), 'pictures')} that {listing} does not name, without texts")
         return Records([*records, *self._unlisted(unlisted, records)], self.report, listed.classes, self.path)
 
     def _unlisted(self, pictures: Sequence[str], records: Sequence[Record]) -> list[Record]:

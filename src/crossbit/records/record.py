@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +106,7 @@ class ReadingReport:
         for each in self.unread:
             found.setdefault((each.kind, each.reason), []).append(each.name)
         return [
-            f"{len(each):,} {_number(kind, len(each))}"
+            amount(len(each), kind)
             + (f" ({listed(each, names)})" if names and reason else "")
             + (f": {reason}" if reason else "")
             for (kind, reason), each in found.items()
@@ -150,13 +151,25 @@ class Records:
         return cls(LazySequence(length, make), report)
 
 
-def _number(kind: str, count: int) -> str:
-    """Return a kind in the singular where there is one of it.
+#: The first noun of what is counted, at most one word in; endings of files and places have none.
+_PLURAL = re.compile(r"^(?!in |not in |\.\S+$)((?:[a-z.]+ )??[a-z]+)s\b")
+_SINGULAR = {
+    "are": "is",
+    "have": "has",
+    "lead": "leads",
+    "differ": "differs",
+    "their": "its",
+    "them": "it",
+    "names": "name",
+}
 
-    >>> _number("rows without their picture", 1), _number("videos", 2)
-    ('row without its picture', 'videos')
+
+def amount(count: int, what: str) -> str:
+    """Return a number of things in words, in the singular where there is one of them.
+
+    >>> amount(1, "rows without their picture"), amount(1, "links that lead nowhere"), amount(2000, "videos")
+    ('1 row without its picture', '1 link that leads nowhere', '2,000 videos')
     """
-    noun, space, rest = kind.partition(" ")
-    if count != 1 or not noun.islower():
-        return kind
-    return f"{noun.removesuffix('s')}{space}{rest.replace('their', 'its')}"
+    if count == 1:
+        what = " ".join(_SINGULAR.get(word, word) for word in _PLURAL.sub(r"\1", what).split(" "))
+    return f"{count:,} {what}"

@@ -25,11 +25,28 @@ from .walk import Selection, left_out
 _BLOCK = 512
 #: Bytes of an extension of a header, such as a long name, and of a member, at most.
 _MAX_EXTENSION, _MAX_MEMBER = 1 << 20, 1 << 29
+#: Bytes after the end of an archive that are looked at: the padding of its writer, or more that was joined to it.
+_PADDING = 1 << 20
 #: How files begin that gzip, bzip2, xz and zstandard have compressed.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 _FILES, _FOLDER, _SPARSE = b"0\x007", b"5", b"S"
 #: Types of members without content, whatever size they claim: links, devices, folders, pipes.
 _EMPTY = b"123456"
+
+_CUT, _LONGER = "shards that are damaged or cut short", "shards that have more after their end"
+_OUTSIDE, _TWICE = "members whose names lead out of their shard", "members whose names are there already"
+_LARGE = f"members over {_MAX_MEMBER >> 20} MiB"
+_SPARSE_MEMBERS, _LINKS = "sparse members", "links in shards"
+#: What would help, by the kind of what is lost.
+_REASONS = {
+    _CUT: "copy or download it again",
+    _LONGER: "split what was joined, e.g. with tar --ignore-zeros",
+    _OUTSIDE: "pack them under relative names",
+    _TWICE: "the first is read; give each a name of its own",
+    _LARGE: "save them smaller",
+    _SPARSE_MEMBERS: "pack them without --sparse",
+    _LINKS: "pack them with --dereference",
+}
 
 
 @final
@@ -40,6 +57,7 @@ class Member(NamedTuple):
     offset: int
     size: int
     fault: str = ""
+    """The kind under which it is counted as unread; without a name, it is the shard itself from here on."""
 
 
 def files_in(shards: Mapping[str, Path], options: ReadOptions, report: ReadingReport) -> FileSet:
@@ -77,20 +95,22 @@ def _found(shards: Mapping[str, Path], selection: Selection, report: ReadingRepo
             continue
         for member in members:
             name = prefix + "/".join(part for part in member.name.split("/") if part not in ("", "."))
-            why = member.fault or _refused(member, name in found) or left_out(name, selection)
+            why = _refused(member, name, selection) or (_TWICE if name in found else "")
             if why:
-                report.unread.append(Unread(name, why, ""))
+                name = name if member.name else f"{prefix.rstrip('/') or path.name}, from byte {member.offset:,}"
+                report.unread.append(Unread(name, why, _REASONS.get(why, "")))
             else:
                 found[name] = (path, member)
     return found
 
 
-def _refused(member: Member, there: bool) -> str:
+def _refused(member: Member, name: str, selection: Selection) -> str:
+    """Return the kind under which a member is counted that is not read, or nothing."""
+    if not member.name:
+        return member.fault
     if not is_below(member.name):
-        return "members whose names lead out of their shard"
-    if there:
-        return "members whose name is there already"
-    return f"members over {_MAX_MEMBER >> 20} MiB" if member.size > _MAX_MEMBER else ""
+        return _OUTSIDE
+    return left_out(name, selection) or member.fault or (_LARGE if member.size > _MAX_MEMBER else "")
 
 
 def _dots(name: str) -> int:
@@ -136,7 +156,7 @@ class _Headers:
 
     def members(self) -> Iterator[Member]:
         at, extended = 0, dict[str, bytes]()
-        while header := self._header(at):
+        while (header := self._header(at)).strip(b"\0"):
             kind, start = header[156:157], at + _BLOCK
             size = _number(extended.get("size", header[124:136]))
             if size is None or not _sound(header) or (kind not in _EMPTY and start + size > self.end):
@@ -150,17 +170,20 @@ class _Headers:
                 if kind != _FOLDER and not member.name.endswith("/"):
                     yield member
             at = start + (0 if kind in _EMPTY else -(-size // _BLOCK) * _BLOCK)
+        if len(header) < _BLOCK:
+            yield self._broken(min(at, self.end))
+        elif self.file.read(_PADDING).strip(b"\0"):
+            yield Member("", at + _BLOCK, 0, _LONGER)
 
     def _header(self, at: int) -> bytes:
-        """Return the header at a place; at the end of the archive nothing."""
+        """Return the header at a place; that of the end is a block of zeros."""
         self.file.seek(at)
-        header = self.file.read(_BLOCK)
-        return header if header.strip(b"\0") else b""
+        return self.file.read(_BLOCK)
 
     def _broken(self, at: int) -> Member:
         if not at:
-            raise InputError(f"{self.path} is not a .tar file")
-        return Member(f"{self.path.name}, from byte {at:,}", at, 0, "shards that are damaged or cut short")
+            raise InputError(f"{self.path} is {'not a .tar file' if self.end else 'empty'}")
+        return Member("", at, 0, _CUT)
 
     def _extension(self, kind: bytes, start: int, size: int) -> dict[str, bytes]:
         if size > _MAX_EXTENSION:
@@ -210,5 +233,5 @@ def _name(header: bytes, extended: Mapping[str, bytes]) -> str:
 
 def _fault(kind: bytes, extended: Mapping[str, bytes]) -> str:
     if kind == _SPARSE or any(name.startswith("GNU.sparse") for name in extended):
-        return "sparse members"
-    return "" if kind in _FILES else "links and devices in shards"
+        return _SPARSE_MEMBERS
+    return "" if kind in _FILES else _LINKS if kind in b"12" else "devices in shards"

@@ -21,7 +21,7 @@ from .columns import NONE
 from .grouping import Grouping
 from .kinds import kind_of
 from .lists import entries_of
-from .record import Entry, ImageData, ReadingReport, ReadOptions, Record, Unread
+from .record import Entry, ImageData, ReadingReport, ReadOptions, Record, Unread, amount
 from .rows import Row
 
 T = TypeVar("T")
@@ -129,11 +129,11 @@ class _Reading:
             ".txt": sum(_sample(picture) in texts for picture in pictures),
             ".json": sum(_sample(picture) in objects for picture in pictures),
         }
-        beside = [f"{count:,} with a {ending} beside them" for ending, count in counts.items() if count]
-        self.report.taken.append(", ".join([f"{len(pictures):,} pictures", *beside]))
+        beside = [amount(count, f"with a {ending} beside them") for ending, count in counts.items() if count]
+        self.report.taken.append(", ".join([amount(len(pictures), "pictures"), *beside]))
         several = sum("\n" in text for text in texts.values())
         if several:
-            self.report.taken.append(f"{several:,} .txt have several lines, which are one text each")
+            self.report.taken.append(f"{amount(several, '.txt have')} several lines, which are one text each")
 
 
 def _sample(name: str) -> str:
