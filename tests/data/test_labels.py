@@ -196,7 +196,7 @@ def test_multi_hot_matrices(sparse, kind):
 def test_signs_are_multi_hot_too():
     [labels] = decide_arrays({"y": np.array([[1, -1], [-1, -1]])})
     assert labels.matrix.tolist() == [[True, False], [False, False]]
-    with pytest.raises(InputError, match="multi-hot labels are 0 or 1, or else -1 or 1, but 1 are not, such as 0"):
+    with pytest.raises(InputError, match="multi-hot labels are 0 or 1, or else -1 or 1, but it has -1 and 0; save 0"):
         decide_arrays({"y": np.array([[1, -1], [-1, 0]])})
 
 
@@ -216,3 +216,26 @@ def test_vectors_of_0_and_1():
         assert decide_arrays({"y": array}, "flags")[0].matrix.tolist() == [[False], [True]]
     with pytest.raises(InputError, match=r"but these differ: q .* and d"):
         decide_arrays({"q": np.eye(3), "d": np.eye(2)})
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (
+            {"a": scipy.sparse.csr_array([[1, 0], [-1, 1]])},
+            "but it has -1, and what a sparse matrix leaves out is 0",
+        ),
+        ({"a": np.array([[1, 0], [-1, 1]])}, "a: .* but it has -1 and 0; save 0 for -1"),
+        ({"a": np.array([1, 2]), "b": np.array(["x"], object)}, r"texts, but there is a \(numbers\) and b \(texts\)"),
+        ({"a": np.array(["2020-01-01"], "M8[D]")}, r"there is a \(datetime64\[D\]\)"),
+        ({"a": np.zeros(2, [("x", int)])}, "labels are numbers"),
+    ],
+)
+def test_arrays_of_what_are_no_labels_are_refused(arrays, message):
+    with pytest.raises(InputError, match=message):
+        decide_arrays(arrays)
+
+
+def test_sparse_signs_without_zeros_are_multi_hot():
+    [labels] = decide_arrays({"a": scipy.sparse.csr_array([[1, -1], [-1, 1]])})
+    assert labels.matrix.tolist() == [[True, False], [False, True]]

@@ -246,6 +246,35 @@ def test_what_cannot_be_read_is_refused(folder, text, message):
         arrays(folder, text)
 
 
+def test_fields_that_end_as_files_do_are_looked_for_in_the_file_first(folder):
+    savemat(folder / "pack.mat", {"data": {"feat": {"img": X, "txt": T}}})
+    corpus = arrays(folder, "file=pack.mat,image=data.feat.img,text=data.feat.txt")
+    assert (corpus.features["text"] == T).all()
+    with h5py.File(folder / "pack.h5", "w") as file:
+        file["img"], file["feat/csv"] = X, T
+    assert (arrays(folder, "file=pack.h5,image=img,text=feat.csv").features["text"] == T).all()
+
+
+def test_files_are_looked_for_from_here_too(folder, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(folder)
+    assert (arrays(tmp_path / "data").features["image"] == X).all()
+    assert (arrays(tmp_path / "data", f"file=mine.mat, {NAMES}").features["image"] == X).all()
+
+
+def test_labels_of_bytes_are_names(folder):
+    np.save(folder / "y.npy", np.array([f"c{label}" for label in CLASS], "S2"))
+    assert arrays(folder).classes == tuple(f"c{label}" for label in np.unique(CLASS))
+
+
+@pytest.mark.parametrize("option", ["image", "labels"])
+def test_single_values_are_no_columns(folder, option):
+    np.save(folder / f"{option[0] if option == 'labels' else 'x'}.npy", np.float64(3))
+    text = "image=x.npy,text=t.npy,labels=l.npy" if option == "labels" else "image=x.npy,text=t.npy"
+    with pytest.raises(InputError, match=f"{option}=.* is a single value, and no array with a row per item"):
+        arrays(folder, text)
+
+
 def test_large_arrays_are_mapped_and_not_copied(folder):
     corpus = arrays(folder)
     assert isinstance(corpus.features["image"], np.memmap)

@@ -91,7 +91,7 @@ def test_contents_have_paths_and_shapes(mat):
         ("", r"holds .*X \(2, 3\).*; choose one as .*r.mat:NAME"),
         (":result", r"result is a struct; choose one of its fields: result.B_te \(2, 3\)"),
         (":result.B_tr", r"has no 'result.B_tr'; it holds .*result.B_te \(2, 3\)"),
-        (":result.names", "holds object and not numbers"),
+        (":result.names", "holds texts and not numbers"),
     ],
 )
 def test_what_is_not_there_is_listed(mat, name, message):
@@ -160,7 +160,7 @@ def test_tensors_of_torch_are_read_and_nothing_else(tmp_path):
     with pytest.raises(InputError, match="must hold plain tensors, alone or in mappings and lists"):
         read_array(str(tmp_path / "model.pt"))
     (tmp_path / "junk.pt").write_bytes(b"junk")
-    with pytest.raises(InputError, match="must hold plain tensors"):
+    with pytest.raises(InputError, match="is damaged, or is no file of PyTorch"):
         read_array(str(tmp_path / "junk.pt"))
     torch.save(torch.ones(1).expand(1 << 40), tmp_path / "claimed.pt")
     with pytest.raises(InputError, match="unpacks to 4,398,046,511,104 bytes"):

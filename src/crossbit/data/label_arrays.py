@@ -27,6 +27,9 @@ def decide_arrays(arrays: Mapping[str, Any], form: str = "", choose: str = "form
     """
     if form not in ("", "numbers", "flags"):
         raise InputError(f"no form of labels {form!r}; choose numbers or flags")
+    if not all(array.dtype.kind in "biuf" for array in arrays.values()):
+        kinds = " and ".join(f"{place} ({_holding(array)})" for place, array in arrays.items())
+        raise InputError(f"labels are numbers, or in all their parts texts, but there is {kinds}")
     shapes = {place: tuple(array.shape) for place, array in arrays.items()}
     listed = " and ".join(f"{place} {shape}" for place, shape in shapes.items())
     if not all(len(shape) in (1, 2) for shape in shapes.values()):
@@ -42,6 +45,10 @@ def decide_arrays(arrays: Mapping[str, Any], form: str = "", choose: str = "form
     if len({shape[1] for shape in shapes.values()}) > 1:
         raise InputError(f"multi-hot labels have a column per class, but these differ: {listed}")
     return [_multi_hot(place, array) for place, array in arrays.items()]
+
+
+def _holding(array: Any) -> str:
+    return "numbers" if array.dtype.kind in "biuf" else "texts" if array.dtype.kind in "OUS" else str(array.dtype)
 
 
 def _dense(array: Any) -> Shaped[ndarray, "..."]:
@@ -87,8 +94,11 @@ def _whole(place: str, vector: Shaped[ndarray, "n"]) -> Int[ndarray, "n"]:
 
 def _multi_hot(place: str, array: Any) -> Labels:
     values = array.data if issparse(array) else np.asarray(array)
-    low = -1 if not issparse(array) and (values == -1).any() else 0
-    odd = (values != low) & (values != 1)
+    signs = bool((values == -1).any())
+    if signs and ((values == 0).any() or values.size < np.prod(array.shape)):
+        what = ", and what a sparse matrix leaves out is 0" if issparse(array) else " and 0"
+        raise InputError(f"{place}: multi-hot labels are 0 or 1, or else -1 or 1, but it has -1{what}; save 0 for -1")
+    odd = (values != (-1 if signs else 0)) & (values != 1)
     if odd.any():
         raise InputError(
             f"{place}: multi-hot labels are 0 or 1, or else -1 or 1, but {odd.sum():,} are not, such as"

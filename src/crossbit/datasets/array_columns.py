@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from ..data.pairs import Array
 from ..errors import InputError
-from ..io.arrays import ENDINGS, read_named, spooled
+from ..io.arrays import ENDINGS, contents, dotted, read_named, spooled, unfit
 from ..io.text import path_below
 
 logger = logging.getLogger("crossbit.records")
@@ -74,7 +74,7 @@ class Places:
     def column(self, option: str, value: str) -> Column:
         """Return the blocks that an option names, between plus signs."""
         tokens = [token.strip() for token in value.split("+") if token.strip()]
-        blocks = (_blocks(option, token, self.read(option, token)) for token in tokens)
+        blocks = (_blocks(option, token, self.read(option, token), self.place(option, token)) for token in tokens)
         return Column(option, tuple(chain.from_iterable(blocks)))
 
     def read(self, option: str, token: str) -> Any:
@@ -82,13 +82,18 @@ class Places:
         path, name = self.place(option, token)
         if not path.is_file():
             raise InputError(f"arrays: {option}={token}: there is no file {path}")
-        return read_named(path, name)
+        value = read_named(path, name)
+        if isinstance(value, ndarray) and value.dtype.kind == "S":
+            return np.char.decode(value, "utf-8", "replace").astype(object)
+        return value
 
     def place(self, option: str, token: str) -> tuple[Path, str | None]:
-        """Return the file and the name in it that a token stands for."""
+        """Return the file and the name in it that a token stands for; `file` may hold names that end as files do."""
         stem, colon, name = token.rpartition(":")
         if colon and Path(stem).suffix.lower() in ENDINGS:
             return self.path(stem), name
+        if self.file and "." in token and self._holds(token):
+            return self.path(self.file), token
         if Path(token).suffix.lower() in ENDINGS or Path(token).suffix.lower() in (".pkl", ".pickle"):
             return self.path(token), None
         if not self.file:
@@ -99,10 +104,20 @@ class Places:
 
     def path(self, name: str) -> Path:
         """Return the place of a file."""
-        return path_below(self.folder, name) if self.confined else self.folder / name
+        return path_below(self.folder, name) if self.confined else placed(self.folder, name)
+
+    def _holds(self, name: str) -> bool:
+        path = self.path(self.file)
+        return path.is_file() and dotted(name) in {dotted(each.name) for each in contents(path)}
 
 
-def _blocks(option: str, token: str, value: Any) -> Iterator[Block]:
+def placed(folder: Path, name: str | Path) -> Path:
+    """Return the place of a file: below the folder, or from here where only that is there."""
+    below, here = folder / name, Path(name)
+    return here if here.is_file() and not below.is_file() else below
+
+
+def _blocks(option: str, token: str, value: Any, place: tuple[Path, str | None]) -> Iterator[Block]:
     """Yield the array, or those in a cell array; vectors of labels and ids lose their second axis."""
     if isinstance(value, str):
         value = np.array([value], object)
@@ -115,10 +130,14 @@ def _blocks(option: str, token: str, value: Any) -> Iterator[Block]:
         value = _rows_of_cells(option, token, cells)
     if not hasattr(value, "shape"):
         raise InputError(f"arrays: {option}={token} is a {type(value).__name__} and no array")
-    if option in ("image", "text"):
-        if value.dtype.kind not in "biuf":
-            raise InputError(f"arrays: {option}={token} holds {value.dtype} and not numbers; captions= takes texts")
-    elif value.ndim == 2 and min(value.shape) == 1:  # MATLAB's vectors; of labels, the axis tells flags from numbers
+    if value.ndim == 0:
+        raise InputError(f"arrays: {option}={token} is a single value, and no array with a row per item")
+    numbers = option in ("image", "text")
+    if value.dtype.kind not in ("biuf" if numbers else "biufO"):
+        why = unfit(*place, value)
+        hint = "; captions= takes texts" if option == "text" and why.startswith("holds texts") else ""
+        raise InputError(f"arrays: {option}={token} {why}{hint}")
+    if not numbers and value.ndim == 2 and min(value.shape) == 1:  # of MATLAB; the axis tells flags from numbers
         value = (value if isinstance(value, ndarray) else value.toarray()).reshape(
             (-1, 1) if option == "labels" else -1
         )

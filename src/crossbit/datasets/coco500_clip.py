@@ -30,8 +30,8 @@ class Coco500Clip(Loader):
 
     Zero-shot, by cosine, the 497 pairs with a class search each other with a MAP of 0.7305 (image to text) and 0.7398
     (text to image), and once each modality is centred, of 0.7470 and 0.7438; of all 500, the own caption or picture
-    comes first for 0.552 and 0.506. `crossbit compare clip --dataset 'coco500-clip(task=zero-shot)' --bits 512` prints
-    the former, `python tools/docs/zero_shot.py DATA_DIR` all of them.
+    comes first for 0.552 and 0.506. `crossbit compare clip --dataset 'coco500-clip(task=zero-shot)' --bits 512 -m MAP`
+    prints the former, `python tools/docs/zero_shot.py DATA_DIR` all of them.
     """
 
     task: Literal["labels", "captions", "zero-shot"] = "labels"

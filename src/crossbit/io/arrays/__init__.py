@@ -21,12 +21,12 @@ from ...errors import CrossbitError, InputError
 from . import stored
 from .hdf5 import hdf5_arrays, open_hdf5
 from .matlab import matlab_arrays
-from .stored import Array, Stored, checked_csr, chosen, listing, refuse_size, spooled
+from .stored import Array, Stored, checked_csr, chosen, dotted, listing, refuse_size, spooled
 from .tensors import tensor_arrays
-from .text import json_arrays, text_arrays
+from .text import json_arrays, text_arrays, why_no_numbers
 
 __all__ = ["Array", "Stored", "contents", "listing", "open_hdf5", "parted", "read_array", "read_named", "refuse_size"]
-__all__ += ["ENDINGS", "plain_rows", "spooled"]
+__all__ += ["ENDINGS", "dotted", "plain_rows", "spooled", "unfit"]
 
 _PICKLES = (".pkl", ".pickle", ".p", ".joblib")
 
@@ -41,8 +41,21 @@ def read_array(place: str) -> Array:
     """
     array = plain_rows(read_named(*parted(place)), place)
     if array.dtype.kind not in "biuf":
-        raise InputError(f"{place} holds {array.dtype} and not numbers; save it as one numeric array")
+        raise InputError(f"{place} {unfit(*parted(place), array)}; save it as one numeric array")
     return array
+
+
+def unfit(path: Path, name: str | None, array: Array) -> str:
+    """Return what an array that holds no real numbers holds instead, and why as far as that is known."""
+    if array.dtype.names:
+        return f"holds records of {', '.join(array.dtype.names)} and not numbers; save one field as an array"
+    if array.dtype.kind == "c":
+        return f"holds complex numbers ({array.dtype}); save their real parts or magnitudes"
+    why = why_no_numbers(path) if name is None and path.suffix.lower() in _TEXTS else ""
+    if why:
+        return f"holds no table of numbers: {why}"
+    texts = array.dtype.kind in "US" or all(isinstance(each, str) for each in array.ravel()[:10])
+    return f"holds {'texts' if texts else array.dtype} and not numbers"
 
 
 def read_named(path: Path, name: str | None = None) -> Any:
@@ -94,7 +107,15 @@ def _guarded(path: Path, read: Callable[[Callable[[Path, str | None], list[Store
     except CrossbitError:
         raise
     except Exception as fault:  # whatever a damaged or hostile file makes its library raise
-        raise InputError(f"{path} cannot be read as {_ending(path)}: {fault}") from None
+        raise InputError(f"{path} cannot be read as {_ending(path)}: {_cause(fault)}") from None
+
+
+def _cause(fault: Exception) -> str:
+    """Return what a library says is wrong, without its advice to trust the file."""
+    said = str(fault)
+    if "pickle" not in said:
+        return said
+    return "its header is longer than that of numbers is" if "eader" in said else "it holds Python objects"
 
 
 def _ending(path: Path) -> str:
@@ -124,8 +145,8 @@ def _npz(path: Path, name: str | None) -> list[Stored]:
     with zipfile.ZipFile(path) as archive:
         refuse_size(str(path), sum(member.file_size for member in archive.infolist()))
         names = [member.filename for member in archive.infolist() if member.filename.endswith(".npy")]
-        if {"indices.npy", "indptr.npy", "data.npy", "shape.npy"} <= {*names} and name is None:
-            return [_saved_csr(path)]
+        if {"format.npy", "data.npy", "shape.npy"} <= {*names} and name is None:
+            return [_saved_sparse(path)]
         return [_member(path, archive, each) for each in names]
 
 
@@ -164,7 +185,7 @@ def _holds_objects(what: str) -> InputError:
     return InputError(f"{what} holds Python objects, which are never unpickled; save one array of numbers")
 
 
-def _saved_csr(path: Path) -> Stored:
+def _saved_sparse(path: Path) -> Stored:
     from scipy.sparse import load_npz
 
     with np.load(path, allow_pickle=False) as archive:
@@ -178,13 +199,14 @@ def _mat(path: Path, name: str | None) -> list[Stored]:
     return hdf5_arrays(path) if h5py.is_hdf5(path) else matlab_arrays(path, name)
 
 
+_TEXTS = (".csv", ".tsv", ".txt", ".list")
 _READERS = {
     ".npy": _npy,
     ".npz": _npz,
     ".mat": _mat,
     **dict.fromkeys((".h5", ".hdf5", ".h5py"), lambda path, _: hdf5_arrays(path)),
     **dict.fromkeys((".pt", ".pth"), lambda path, _: tensor_arrays(path)),
-    **dict.fromkeys((".csv", ".tsv", ".txt", ".list"), lambda path, _: text_arrays(path)),
+    **dict.fromkeys(_TEXTS, text_arrays),
     ".json": lambda path, _: json_arrays(path),
 }
 #: The endings of the files that are read.

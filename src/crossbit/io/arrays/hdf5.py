@@ -21,6 +21,7 @@ from ...errors import InputError
 from .stored import (
     BLOCK,
     DEEPEST,
+    LINK,
     MOST,
     SPOOLED,
     Array,
@@ -49,7 +50,7 @@ def open_hdf5(path: Path, name: str | None = None) -> Iterator[Any]:
     """
     with h5py.File(path, "r") as file:
         found = chosen(path, name, _listed(path, file))
-        if found.kind in ("cell", "text", "sparse"):
+        if found.kind in ("cell", "text", "sparse", LINK):
             raise InputError(f"{path}: {found.name} is a {found.kind} array and not numbers")
         yield _own(path, file[found.name.replace(".", "/") if found.name not in file else found.name])
 
@@ -79,6 +80,16 @@ def _found(path: Path, group: Any, matlab: bool, above: str, deep: int = 0) -> I
         raise InputError(f"{path}: {above} lies more than {DEEPEST} groups deep")
     for name, node in _members(group):
         yield from _found_in(path, node, matlab, f"{above}.{name}" if above else name, deep)
+    for name in group:
+        link = group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            where = f"{above}.{name}" if above else name
+            yield Stored(where, (), LINK, partial(_refuse_link, f"{path}: {where}", link))
+
+
+def _refuse_link(what: str, link: Any) -> Any:
+    to = f"{link.filename}:{link.path}" if isinstance(link, h5py.ExternalLink) else link.path
+    raise InputError(f"{what} is a link to {to!r}, and no link is followed; name the array itself")
 
 
 def _found_in(path: Path, node: Any, matlab: bool, name: str, deep: int) -> Iterator[Stored]:
@@ -103,7 +114,14 @@ def _kind(node: Any) -> str:
         return "text"
     if node.dtype.kind == "O":
         return "cell"
+    if _is_logical(node):
+        return "bool"
     return str(node.dtype)
+
+
+def _is_logical(node: Any) -> bool:
+    """Return whether MATLAB calls numbers logical; it keeps them as bytes."""
+    return bool(node.attrs.get("MATLAB_class", b"") == b"logical")
 
 
 def _read_from(path: Path, place: str, matlab: bool) -> Any:
@@ -117,14 +135,17 @@ def _value(path: Path, file: Any, node: Any, matlab: bool, deep: int) -> Any:
     if not isinstance(node, h5py.Dataset) or deep > DEEPEST:
         raise InputError(f"{path}: {node.name} is a struct in a cell array, or lies too deep; save its fields apart")
     _own(path, node)
+    if node.shape is None:
+        raise InputError(f"{path}: {node.name.lstrip('/')} is empty: an array without a shape or numbers")
     shape, kind = _described(node, matlab)
     if kind == "text":
         return _text(path, node, matlab)
     if kind == "cell":
         return _cells(path, file, node, matlab, deep)
     if math.prod(shape) == 0:
-        return np.empty(shape, node.dtype)
-    return _numbers(path, node, matlab)
+        return np.empty(shape, bool if kind == "bool" else node.dtype)
+    numbers = _numbers(path, node, matlab)
+    return numbers != 0 if _is_logical(node) else numbers
 
 
 def _own(path: Path, node: Any) -> Any:
@@ -197,5 +218,7 @@ def _sparse(path: Path, group: Any) -> Any:
             raise InputError(f"{what} is sparse, but lacks its part {name}")
         refuse_shape(what, _own(path, node).shape, node.dtype.itemsize)
         parts[name] = node[()].ravel()
+    if _is_logical(group):
+        parts["data"] = parts["data"] != 0
     matrix = csc_array((parts["data"], parts["ir"], parts["jc"]), (rows, len(parts["jc"]) - 1))
     return checked_csr(matrix, what)

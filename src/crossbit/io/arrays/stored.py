@@ -26,6 +26,9 @@ BLOCK = 1 << 26
 #: How deep structs and cells may lie in each other, and how many arrays of a file are listed.
 DEEPEST, MOST = 24, 20_000
 
+#: The kind of a link, which is listed and not followed.
+LINK = "link"
+
 
 class Stored(NamedTuple):
     """One array of a file: its path (empty where the file holds one array without a name), and how to read it.
@@ -60,6 +63,8 @@ def refuse_shape(what: str, shape: Sequence[int], itemsize: int) -> int:
 def checked_csr(matrix: Any, what: str) -> Any:
     """Return a sparse matrix as CSR; one whose indices lead out of it is refused, before anything follows them."""
     refuse_shape(what, matrix.shape[:1], 8)
+    if matrix.format in ("coo", "dia"):  # whose indices have been checked when it was made, or which has none
+        return matrix.tocsr()
     try:
         matrix.check_format(full_check=True)
     except (ValueError, AttributeError) as fault:
@@ -69,8 +74,9 @@ def checked_csr(matrix: Any, what: str) -> Any:
 
 def chosen(path: Path, name: str | None, found: Sequence[Stored]) -> Stored:
     """Return the array that a path of names chooses, or the only one; `/` and `.` both stand between names."""
-    if name is None and found and (len(found) == 1 or not found[0].name):
-        return found[0]
+    own = [each for each in found if each.kind != LINK]
+    if name is None and own and (len(own) == 1 or not own[0].name):
+        return own[0]
     if name is None:
         raise InputError(f"{path} holds {listing(found)}; choose one as {path}:NAME")
     wanted = dotted(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -18,12 +19,22 @@ def tensor_arrays(path: Path) -> list[Stored]:
     try:
         value = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as fault:  # whatever a damaged or hostile file makes that reader raise
-        reason = str(fault).partition("\n")[0][:200]
         raise InputError(
-            f"{path} is not read: it must hold plain tensors, alone or in mappings and lists ({reason});"
+            f"{path} is not read: it must hold plain tensors, alone or in mappings and lists, but {_cause(fault)};"
             " save tensors, as in torch.save({'image': image, 'text': text}, FILE)"
         ) from None
     return list(_found(torch, path, value, ""))
+
+
+def _cause(fault: Exception) -> str:
+    """Return what a file holds that is not read, by the class that its reader has refused."""
+    refused = re.search(r"GLOBAL (\w+(?:\.\w+)*)", str(fault))
+    if not refused:
+        return "it holds other objects, is damaged, or is no file of PyTorch"
+    name = refused[1]
+    if name.startswith("numpy."):
+        return "it holds a NumPy array, for which .npy is the format"
+    return f"it holds {'a module' if name.startswith('torch.nn.modules.') else 'other objects'} ({name[:100]})"
 
 
 def _found(torch: Any, path: Path, value: Any, name: str, deep: int = 0) -> Iterator[Stored]:
