@@ -98,3 +98,19 @@ def test_a_corpus_knows_its_rows():
 def test_a_corpus_with_holes_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         corpus(**changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", 'must say "name", a text, and "instance", true or false'),
+        ('{"name": "a", "instance": 1}', 'must say "name", a text, and "instance"'),
+        ('{"name": "a", "instance": false}', 'must list the ids of "train", if only as'),
+        ('{"name": "a", "instance": false, "train": ["a", 1]}', "train holds 1, and an id is a text in quotes"),
+        ("[" * 100_000, "it is not JSON"),
+    ],
+)
+def test_what_a_split_file_lacks_is_said_in_words(tmp_path, text, message):
+    (tmp_path / "split.json").write_text(text)
+    with pytest.raises(InputError, match=f"is not a split file: .*{message}"):
+        Split.load(tmp_path / "split.json")

@@ -128,6 +128,30 @@ def test_an_item_per_column_is_turned_where_only_that_fits(folder, turned, caplo
     assert caplog.text.count("one column per item, turned to rows") == len(turned)
 
 
+def test_a_square_matrix_is_taken_as_it_stands_and_that_is_said(folder, caplog):
+    caplog.set_level("INFO")
+    np.save(folder / "square.npy", RNG.normal(size=(24, 24)))
+    arrays(folder, "image=square.npy,text=t.npy")
+    assert "image: 24 x 24, an item per row (square: taken as it stands)" in caplog.text
+    assert "text: 24 x 4, an item per row\n" in caplog.text
+
+
+def test_queries_without_a_label_are_counted(folder, caplog):
+    caplog.set_level("INFO")
+    labels = L.copy()
+    labels[21:23] = 0
+    np.save(folder / "l.npy", labels)
+    np.save(folder / "q.npy", [0, 21, 22])
+    arrays(folder, "image=x.npy,text=t.npy,labels=l.npy,query=q.npy")
+    assert "2 of 3 queries have no label: nothing is relevant to them" in caplog.text
+
+
+def test_sentences_that_do_not_fit_are_counted(folder):
+    (folder / "caps.txt").write_text("a dog\n" * 47)
+    with pytest.raises(InputError, match="47 sentences in captions do not go evenly into 24 images"):
+        arrays(folder, "image=x.npy,captions=caps.txt")
+
+
 def test_blocks_of_columns_are_turned_too(folder):
     savemat(folder / "t.mat", {"a": X[:20].T, "b": X[20:].T, "T": T})
     corpus = arrays(folder, "file=t.mat, image=a+b, text=T")
@@ -160,6 +184,11 @@ def test_labels_are_decided_on_purpose(folder):
         assert corpus.classes[1] == "biology"
     savemat(folder / "names.mat", {"names": np.array([["sea", "sky"][number % 2] for number in CLASS], object)})
     assert arrays(folder, "image=x.npy,text=t.npy,labels=names.mat").classes == ("sea", "sky")
+    with pytest.raises(InputError, match="labels are names already, such as sea, sky; leave it out"):
+        arrays(folder, "image=x.npy,text=t.npy,labels=names.mat,classes=names.txt")
+    savemat(folder / "classes.mat", {"names": np.array(["art", "biology", "music", "sport", "war"], object)})
+    for place in ("classes.mat:names", "classes.mat"):
+        assert arrays(folder, f"image=x.npy,text=t.npy,labels=y.npy,classes={place}").classes[4] == "war"
     savemat(folder / "flags.mat", {"flags": (CLASS % 2)[:, None]})
     with pytest.raises(
         InputError, match=r"flags of one class, .* or numbers of two classes; choose form=flags or form="
@@ -193,7 +222,9 @@ def test_captions_in_a_row_belong_to_one_image(tmp_path, repeated):
     assert [len(p) for p in (corpus.split.train, corpus.split.validation, corpus.split.query)] == [4, 2, 3]
     assert corpus.split.instance
     (tmp_path / "dev_caps.txt").write_text("one\n")
-    with pytest.raises(InputError, match=r"no reading gives these|do not go together block by block"):
+    with pytest.raises(
+        InputError, match=r"36 sentences in captions do not go evenly|do not go together block by block"
+    ):
         load("arrays", tmp_path)
 
 
@@ -217,6 +248,10 @@ def test_options_in_a_file_beside_the_arrays(folder, tmp_path):
     (folder / "arrays.toml").write_text('picture = "x.npy"\n')
     with pytest.raises(InputError, match=r"arrays.toml: Arrays has no picture"):
         load("arrays", folder)
+    for text in ("", 'image = "x.npy"\n', 'text = "t.npy"\n'):
+        (folder / "arrays.toml").write_text(text)
+        with pytest.raises(InputError, match=r"arrays.toml: a pair needs image= and text=, or image= and captions="):
+            load("arrays", folder)
     (folder / "arrays.toml").write_text("image = \n")
     with pytest.raises(InputError, match=r"arrays.toml is not TOML"):
         load("arrays", folder)
@@ -237,6 +272,18 @@ def test_options_in_a_file_beside_the_arrays(folder, tmp_path):
             "query=mine.mat:T holds float64, and a part is a block of rows, a list",
         ),
         ("image=x.npy,text=t.npy,database=y.npy", "without labels the queries search each other"),
+        ("image=x.npy,text=t.npy,labels=I", "labels=I is no file of arrays"),
+        ("image=x.npy,text=t.npy,form=flags", "classes= and form= are about labels=, which are not given"),
+        ("image=x.npy,text=t.npy,labels=mine.mat:L_tr", r"no reading gives these .* labels 20 x 5$"),
+        ("image=x.npy,text=t.npy,split=no.json", r"split=no.json: there is no file .*no.json"),
+        ("image=x.npy,text=t.npy,labels=y.npy,classes=no.txt", r"classes=no.txt: there is no file .*no.txt"),
+        ("image=x.npy,text=t.npy,labels=y.npy,classes=x.npy", "classes=x.npy holds no texts, and classes are a list"),
+        ("file=no.mat", r"file=no.mat: there is no file .*no.mat"),
+        (
+            "file=mine.mat,image=I_tr+I_te,text=T_tr+T_te,labels=L_tr",
+            "labels has the rows of I_tr alone: add its other",
+        ),
+        (f"file=mine.mat, {NAMES}, form=flags", "form=flags says what a single column is, but labels 20 x 5 [+] 4 x 5"),
         ("file=other.mat", r"other.mat holds mine \(24, 6\), words \(24, 4\)"),
     ],
 )

@@ -172,3 +172,29 @@ def test_other_files_are_no_pack(tmp_path):
     savemat(tmp_path / "x.mat", {"A": X, "B": T})
     with pytest.raises(InputError, match=r"image= and text= say which arrays to read; .* holds x.mat"):
         load("arrays", tmp_path)
+
+
+def test_of_several_packs_none_is_taken_unasked(tmp_path):
+    for name in ("a.mat", "b.mat"):
+        savemat(tmp_path / name, {"XAll": X, "YAll": T, "LAll": L})
+    with pytest.raises(InputError, match=r"holds 2 packs of features; choose one: file=a.mat or file=b.mat"):
+        load("arrays", tmp_path)
+    assert len(load("arrays", tmp_path, file="b.mat")) == 30
+
+
+def test_of_several_packs_in_many_files_each_is_shown_with_its_arrays(tmp_path):
+    ucch(tmp_path)
+    ucch_shuffled(tmp_path)
+    with pytest.raises(
+        InputError, match=r"holds 2 packs of features; choose one: arrays\(image=.*\) or arrays\("
+    ) as held:
+        load("arrays", tmp_path)
+    assert "image=mirflickr25k-iall-vgg-rand.mat:XAll, text=mirflickr25k-yall-rand.mat:YAll" in str(held.value)
+
+
+def test_sentences_of_a_pack_without_validation(tmp_path):
+    for part, n in (("train", 4), ("test", 3)):
+        np.save(tmp_path / f"{part}_ims.npy", np.arange(n * 2.0).reshape(n, 2))
+        (tmp_path / f"{part}_caps.txt").write_text("a dog\n" * 5 * n)
+    split = load("arrays", tmp_path).split
+    assert [len(split.train), len(split.query), len(split.validation)] == [4, 3, 0]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -82,19 +82,28 @@ class Split:
         """Read a split written by `save`; a wrong checksum is refused."""
         try:
             spec = json.loads(path.read_text(encoding="utf-8"))
-            lists = {part: tuple(map(_id, spec[part])) for part in ("train", "query", "database", "validation")}
-            split = cls(spec["name"], instance=spec["instance"], **lists)
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
-            raise InputError(f"{path} is not a split file: {fault!r}") from None
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as fault:
+            raise InputError(f"{path} is not a split file: it is not JSON: {fault}") from None
+        if not (
+            isinstance(spec, dict) and isinstance(spec.get("name"), str) and isinstance(spec.get("instance"), bool)
+        ):
+            raise InputError(f'{path} is not a split file: it must say "name", a text, and "instance", true or false')
+        lists = {part: _ids(path, spec, part) for part in ("train", "query", "database", "validation")}
+        split = cls(spec["name"], instance=spec["instance"], **lists)
         if split.sha256 != spec.get("sha256"):
             raise InputError(f"{path}: its ids have sha256 {split.sha256}, but the file says {spec.get('sha256')}")
         return split
 
 
-def _id(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"an id is a text, not {value!r}")
-    return value
+def _ids(path: Path, spec: Mapping[str, Any], part: str) -> tuple[str, ...]:
+    """Return the ids of a part of a split file."""
+    ids = spec.get(part)
+    if not isinstance(ids, list):
+        raise InputError(f'{path} is not a split file: it must list the ids of "{part}", if only as []')
+    odd = [value for value in ids if not isinstance(value, str)]
+    if odd:
+        raise InputError(f"{path} is not a split file: {part} holds {odd[0]!r}, and an id is a text in quotes")
+    return tuple(ids)
 
 
 def listed(ids: Sequence[str], most: int = 5) -> str:

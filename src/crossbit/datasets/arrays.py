@@ -15,9 +15,9 @@ from numpy import ndarray
 
 from ..data.corpus import Corpus
 from ..data.label_arrays import decide_arrays
-from ..data.labels import decide
+from ..data.labels import Labels, decide
 from ..data.pairs import Array, Modality
-from ..data.splits import Split
+from ..data.splits import Split, listed
 from ..errors import InputError
 from ..io.arrays import ENDINGS
 from ..io.text import read_lines, read_text
@@ -33,6 +33,8 @@ from .packs import recognise
 logger = logging.getLogger("crossbit.records")
 
 LISTED = "arrays.toml"
+#: Files whose lines may be names of classes.
+TABLES = (".txt", ".list", ".csv", ".tsv")
 #: What `split=` says where items are drawn from all blocks.
 DRAWN = "drawn"
 
@@ -61,7 +63,7 @@ class Arrays(Loader):
     form: Literal["", "numbers", "flags"] = ""
     """What a column of 0 and 1 alone is: the numbers of two classes, or the flags of one."""
     classes: str = ""
-    """A text file with the name of each class, one per line."""
+    """The name of each class, where labels are numbers or columns: a text file with one per line, or a cell array."""
     ids: str = ""
     """The name or number of each item; by default its row, from 000000."""
     train: int | str = ""
@@ -101,7 +103,7 @@ as the options name them, and optionally
         places, options, thinned = self._settled(_folder(data_dir))
         matrices = {o: places.column(o, v) for o in ("image", "text", "labels", "ids") if (v := getattr(options, o))}
         sentences = places.column("captions", options.captions) if options.captions else None
-        columns, said = sentences_of(upright(matrices, 0 if sentences is None else sum(sentences.counts)), sentences)
+        columns, said = sentences_of(_fitted(matrices, sentences), sentences)
         n = sum(columns["image"].counts)
         ids = item_ids(_entries(columns["ids"])) if "ids" in columns else tuple(f"{row:06d}" for row in range(n))
         features: dict[Modality, Array] = {
@@ -110,8 +112,9 @@ as the options name them, and optionally
             if modality in columns
         }
         for modality, matrix in features.items():
-            logger.info("%s: %s, an item per row", modality, " x ".join(map(str, matrix.shape)))
-        labels, classes = _labels(columns["labels"], options.form) if "labels" in columns else (None, ())
+            square = " (square: taken as it stands)" if len({*matrix.shape}) == 1 else ""
+            logger.info("%s: %s, an item per row%s", modality, " x ".join(map(str, matrix.shape)), square)
+        labels, classes = _labels(columns["labels"], places, options) if "labels" in columns else (None, ())
         parting = Parting(
             Items(ids, "ids" in columns, options.first),
             *_blocks(columns, said),
@@ -119,15 +122,11 @@ as the options name them, and optionally
             labelled=labels is not None,
             seed=options.seed,
         )
-        return Corpus(
-            self.info.name,
-            ids,
-            options._split(places, parting, thinned),
-            texts=said.texts if said else None,
-            labels=labels,
-            classes=_named(classes, places, options.classes),
-            features=features,
-        )
+        split = options._split(places, parting, thinned)
+        texts = said.texts if said else None
+        corpus = Corpus(self.info.name, ids, split, texts=texts, labels=labels, classes=classes, features=features)
+        _tell_unlabelled(corpus)
+        return corpus
 
     def _settled(self, folder: Path) -> tuple[Places, Arrays, dict[str, int]]:
         """Return where to look, and the options: those that are given, of `arrays.toml`, or of a pack.
@@ -144,6 +143,8 @@ as the options name them, and optionally
             _refuse_halves(self, "arrays")
             return Places(folder, self.file), self, {}
         else:
+            if self.file:
+                _existing(Places(folder), "file", self.file)
             found = recognise(folder, self.file)
             if not found:
                 raise InputError(f"arrays: image= and text= say which arrays to read; {suggested(folder, self.file)}")
@@ -214,24 +215,73 @@ def _entries(column: Column) -> list[Any]:
     return [entry for block in column.blocks for entry in np.ravel(block.array).tolist()]
 
 
-def _labels(column: Column, form: str) -> tuple[Bool[ndarray, "n classes"], tuple[str, ...]]:
+def _fitted(columns: Mapping[str, Column], sentences: Column | None) -> Mapping[str, Column]:
+    """Return the columns with an item per row; where they do not fit, the error says which block may be missing."""
+    try:
+        return upright(columns, 0 if sentences is None else sum(sentences.counts))
+    except InputError as fault:
+        most = max(columns.values(), key=lambda column: len(column.blocks))
+        short = [
+            c.option for c in columns.values() if len(c.blocks) < len(most.blocks) and sum(c.counts) in most.counts
+        ]
+        if short:
+            part = most.blocks[most.counts.index(sum(columns[short[0]].counts))].name
+            raise InputError(
+                f"{fault}; {short[0]} has the rows of {part} alone: add its other blocks, as A+B"
+            ) from None
+        if sentences is None:
+            raise
+    return upright(columns)  # so it is the sentences that do not fit, which `sentences_of` says
+
+
+def _labels(column: Column, places: Places, options: Arrays) -> tuple[Bool[ndarray, "n classes"], tuple[str, ...]]:
     """Return labels and the names of their classes, decided over all blocks."""
+    form = options.form
+    if form and any(block.array.ndim == 2 and block.array.shape[1] > 1 for block in column.blocks):
+        raise InputError(
+            f"arrays: form={form} says what a single column is, but {column.shapes} has one per class; leave it out"
+        )
     if all(block.array.dtype == object for block in column.blocks):
-        labels = decide(_entries(column), column.option, form, "form=")
-        logger.info("labels: %s", labels.form)
-        return labels.matrix, labels.classes
-    parts = decide_arrays({f"{at} {b.name}": b.array for at, b in enumerate(column.blocks, 1)}, form, "form=")
+        parts = [decide(_entries(column), column.option, form, "form=")]
+    else:
+        arrays = {f"{at} {block.name}": block.array for at, block in enumerate(column.blocks, 1)}
+        parts = decide_arrays(arrays, form, "form=")
     logger.info("labels: %s", parts[0].form)
-    return np.concatenate([part.matrix for part in parts]), parts[0].classes
+    return np.concatenate([part.matrix for part in parts]), _classes(parts[0], places, options.classes)
 
 
-def _named(classes: tuple[str, ...], places: Places, file: str) -> tuple[str, ...]:
-    if not file:
-        return classes
-    names = tuple(line.strip() for line in read_lines(places.path(file)))
-    if len(names) != len(classes):
-        raise InputError(f"arrays: classes={file} has {len(names)} lines, but there are {len(classes)} classes")
+def _classes(labels: Labels, places: Places, token: str) -> tuple[str, ...]:
+    """Return the names of the classes, which a list of them gives where labels are numbers or columns."""
+    if not token:
+        return labels.classes
+    if not labels.numbered:
+        raise InputError(
+            f"arrays: classes={token} names numbered classes, but labels are names already, such as"
+            f" {listed(labels.classes, 2)}; leave it out"
+        )
+    names = _names(places, token)
+    if len(names) != len(labels.classes):
+        raise InputError(f"arrays: classes={token} has {len(names)} names, but there are {len(labels.classes)} classes")
     return names
+
+
+def _names(places: Places, token: str) -> tuple[str, ...]:
+    """Return the lines of a text file, or the texts of an array."""
+    ending = Path(token).suffix.lower()
+    if ending in TABLES or (ending not in ENDINGS and not places.file and ":" not in token):
+        return tuple(line.strip() for line in read_lines(_existing(places, "classes", token)))
+    values = np.ravel(places.read("classes", token)).tolist()
+    if not all(isinstance(value, str) for value in values):
+        raise InputError(f"arrays: classes={token} holds no texts, and classes are a list of names")
+    return tuple(value.strip() for value in values)
+
+
+def _tell_unlabelled(corpus: Corpus) -> None:
+    """Say how many queries have no label."""
+    if corpus.labels is not None:
+        bare = int((~corpus.labels[corpus.rows(corpus.split.query)].any(axis=1)).sum())
+        if bare:
+            logger.info("%d of %d queries have no label: nothing is relevant to them", bare, len(corpus.split.query))
 
 
 def _blocks(columns: Mapping[str, Column], said: Sentences | None) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -6,7 +6,7 @@ layout comes from is said beside it; "recalled" means that no file or code of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, final
@@ -138,6 +138,10 @@ PACKS = (
             "query": "test_ims.npy",
         },
     ),
+    Pack(
+        "the precomputed features of VSE++ and SCAN, without validation",
+        {"image": "train_ims.npy+test_ims.npy", "captions": "train_caps.txt+test_caps.txt"},
+    ),
 )
 #: Pickles of packs, and how each is converted.
 _PICKLES = {"train_img_feats.pkl": "save('train_img_feats.npy',", "retrieval.pkl": "savez('retrieval.npz', **"}
@@ -156,15 +160,18 @@ def recognise(folder: Path, file: str = "") -> Recognised | None:
     """Return the pack whose arrays lie in the folder, or in this file of it.
 
     Raises:
-        InputError: where a pack is there as pickles, which are not read.
+        InputError: where there are several, or where a pack is there as pickles, which are not read.
 
     """
     held = _Held(folder)
-    for pack in PACKS:
-        for bound in _bindings(pack, held, file):
-            options = _present(pack, bound, held)
-            if options:
-                return Recognised(pack.title, options)
+    there = ((pack, _present(pack, bound, held)) for pack in PACKS for bound in _bindings(pack, held, file))
+    found = _widest([Recognised(pack.title, options) for pack, options in there if options])
+    if len(found) > 1:
+        ways = _ways(found)
+        shown = " or ".join(ways[:5]) + (f" or {len(ways) - 5} more" if len(ways) > 5 else "")
+        raise InputError(f"arrays: {folder} holds {len(found)} packs of features; choose one: {shown}")
+    if found:
+        return found[0]
     for name, save in _PICKLES.items():
         if (folder / name).is_file():
             raise InputError(
@@ -173,6 +180,27 @@ def recognise(folder: Path, file: str = "") -> Recognised | None:
                 f" numpy.{save} pickle.load(open('{name}', 'rb'), encoding='latin1'))\""
             )
     return None
+
+
+def _widest(found: Sequence[Recognised]) -> list[Recognised]:
+    """Return the packs whose arrays are not all those of another, too."""
+    named = [{token for value in pack.options.values() for token in value.split("+")} for pack in found]
+    return [
+        pack
+        for at, pack in enumerate(found)
+        if not any(named[at] < other or (named[at] == other and i < at) for i, other in enumerate(named))
+    ]
+
+
+def _ways(found: Sequence[Recognised]) -> list[str]:
+    """Return the options that choose each pack: its file, if it lies in one that no other does, or all its arrays."""
+    tokens = [
+        [token for value in pack.options.values() for token in value.split("+") if ":" in token] for pack in found
+    ]
+    files = [{token.partition(":")[0] for token in each} for each in tokens]
+    if all(len(each) == 1 for each in files) and len(set.union(*files)) == len(found):
+        return [f"file={name}" for each in files for name in each]
+    return [f"arrays({', '.join(f'{o}={v}' for o, v in pack.options.items())})" for pack in found]
 
 
 @final
