@@ -300,3 +300,21 @@ def test_a_file_of_anything_is_read_or_refused_in_words(tmp_path_factory, ending
         entries, said = [], str(fault)
     assert not said or path.name in said
     assert all(entry.where.startswith(path.name) for entry in entries)
+
+
+def test_a_list_without_texts_or_rows_says_so(read, tmp_path):
+    _, statement = read(lines("a.jpg,A title", columns="file,title"))
+    assert statement.endswith("metadata: title; no texts; text=NAME names their columns")
+    _, statement = read(lines("a.jpg,A title", columns="file,title"), text="-")
+    assert "no texts" not in statement
+    for content in ("", "image,text\n"):
+        (tmp_path / "x.csv").write_text(content)
+        report = ReadingReport()
+        assert read_list(tmp_path / "x.csv", ReadOptions(), report).entries == []
+        assert report.summary(1) == ["1 list without rows (x.csv): there is nothing to read, or only a heading"]
+
+
+def test_decimal_commas_are_mentioned(read):
+    listed, statement = read("image;text;price\na.jpg;a;1,50\nb.jpg;b;2,00\n")
+    assert listed.entries[0].metadata == {"price": "1,50"}
+    assert "'price' is text, because of the comma in '1,50': numbers have a decimal point" in statement

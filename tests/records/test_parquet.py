@@ -87,7 +87,7 @@ def test_gaps_and_types(tmp_path):
     assert listed.entries[0].metadata == {
         "taken": "2021-05-03T14:00:00",
         "day": "2021-05-03",
-        "price": "9.50",
+        "price": 9.5,
         "size": 1.5,
         "code": "007",
         "parts": [1, 2],
@@ -145,3 +145,43 @@ def test_a_file_may_not_claim_any_number_of_rows(tmp_path, monkeypatch):
 def test_pictures_travel_between_processes(tmp_path):
     listed, _ = read(written(tmp_path / "x.parquet", {"image": [b"a", b"b"]}))
     assert pickle.loads(pickle.dumps(listed.entries[1].image))() == b"b"
+
+
+def test_several_columns_of_pictures_are_refused_with_every_reading(tmp_path):
+    path = written(tmp_path / "x.parquet", {"img": [b"a"], "thumb": [b"b"], "caption": ["one"]})
+    with pytest.raises(InputError, match=r"holds pictures in 'img' [+] 'thumb'; choose image=img or image=thumb"):
+        read(path)
+    assert read(path, image="thumb")[0].entries[0].image() == b"b"
+    assert read(path, image="-")[0].entries[0].image is None
+
+
+@pytest.mark.parametrize(("column", "what"), [("image", "a picture"), ("caption", "a text")])
+def test_a_column_of_a_documented_name_that_cannot_be_read_is_an_error(tmp_path, column, what):
+    path = written(tmp_path / "x.parquet", {"text": ["one"], "image": ["a.jpg"]} | {column: [[b"x"]]})
+    with pytest.raises(InputError, match=f"each cell of '{column}' holds bytes in a way that is not {what}"):
+        read(path, text="caption" if column == "caption" else "")
+
+
+def test_texts_of_bytes_are_decoded(tmp_path):
+    columns = {"image": [b"\xff\xd8"], "caption": ["café".encode()], "label": [b"sea"]}
+    listed, statement = read(written(tmp_path / "x.parquet", columns))
+    assert (listed.entries[0].texts, listed.entries[0].labels) == (["café"], ["sea"])
+    assert statement.endswith("labels from 'label' (names, 1 class)")
+    with pytest.raises(InputError, match="row 1: caption holds bytes that are no text in UTF-8"):
+        read(written(tmp_path / "y.parquet", columns | {"caption": [b"\xff"]}))
+
+
+def test_decimals_are_numbers_where_nothing_is_lost_and_gaps_are_gaps(tmp_path):
+    exact, long = decimal.Decimal("9.50"), decimal.Decimal("0.1000000000000000055")
+    columns = {"text": ["a", "b"], "price": [exact, None], "count": [decimal.Decimal(3), None], "rate": [long, None]}
+    path = written(tmp_path / "x.parquet", columns | {"year": [2001.0, NAN], "code": [2001.0, NAN]})
+    listed, statement = read(path, types="year=int,code=text")
+    assert listed.entries[0].metadata == {
+        "price": 9.5,
+        "count": 3,
+        "rate": "0.1000000000000000055",
+        "year": 2001,
+        "code": "2001.0",
+    }
+    assert listed.entries[1].metadata == {}
+    assert statement.endswith("'rate' is text, because of 0.1000000000000000055; types=rate=float would round it")

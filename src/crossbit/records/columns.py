@@ -31,6 +31,10 @@ class Columns(NamedTuple):
     id: str | None
     metadata: tuple[str, ...]
 
+    def words(self) -> set[str]:
+        """Return the columns whose cells are read as texts, labels or ids."""
+        return {*self.texts, *self.labels, *([self.id] if self.id else [])}
+
     def statement(self, labels: str) -> str:
         """Return what was taken for what; `labels` is the form of the labels."""
         taken = [f"image from {self.image!r}"] if self.image else []
@@ -62,12 +66,12 @@ def choose(columns: Sequence[str], options: ReadOptions, name: str, pictures: Co
     """
     choice = _Choice(columns, name)
     image = choice.one("image", options.image, IMAGE)
-    if image is None and not options.image and len(pictures) == 1:
-        image = next(iter(pictures))
     groups = [choice.documented(group) for group in TEXT]
     texts = choice.several("text", options.text) if options.text else next(filter(None, groups), [])
     labels = choice.labels(options.labels) if options.labels else dict.fromkeys(choice.documented(LABELS)[:1], "")
     id_ = choice.one("id", options.id, ("id",))
+    if image is None and not options.image:
+        image = choice.only([each for each in pictures if each not in {*texts, *labels, id_}])
     if image is None and not texts:
         shown = ", ".join(columns[:30]) + (", ..." if len(columns) > 30 else "")
         hint = "; its first line should name the columns" if any(map(_like_a_file, columns)) else ""
@@ -89,6 +93,15 @@ class _Choice(NamedTuple):
         if named:
             return None if named == NONE else self.column(option, named)
         return next(iter(self.documented(documented)), None)
+
+    def only(self, pictures: Sequence[str]) -> str | None:
+        """Return the one column that holds pictures; several are refused."""
+        if len(pictures) > 1:
+            ways = " or ".join(f"image={name}" for name in pictures[:6])
+            raise InputError(
+                f"{self.name} holds pictures in {_listed(pictures)}; choose {ways}, or image={NONE} for none"
+            )
+        return pictures[0] if pictures else None
 
     def several(self, option: str, named: str) -> list[str]:
         if named == NONE:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..data.labels import Labels, decide, join
 from ..errors import InputError
-from .columns import Columns, choose
-from .record import Entry, Named, ReadingReport, ReadOptions
+from .columns import NONE, Columns, choose
+from .record import Entry, Named, ReadingReport, ReadOptions, Unread
 from .rows import Row, RowTable, read_rows
-from .values import declared, numbers, plain, typed
+from .values import decimals, declared, numbers, typed
 
 
 class Listed(NamedTuple):
@@ -41,10 +42,11 @@ def entries_of(
 
 def _listed(table: RowTable, options: ReadOptions, report: ReadingReport) -> Listed:
     if not table.rows:
-        report.taken.append(f"{table.name}: no rows")
+        report.unread.append(Unread(table.name, "lists without rows", "there is nothing to read, or only a heading"))
         return Listed([], ())
     pictures = dict.fromkeys(name for row in table.rows for name, cell in row.cells.items() if callable(cell))
-    columns = choose(table.columns, options, table.name, pictures)
+    columns = _columns(table, options, pictures)
+    table = _decoded(table, columns.words() & {*pictures})
     labels = _labels(table, columns)
     metadata, notes = _metadata(table, columns, options.types)
     entries = []
@@ -56,10 +58,39 @@ def _listed(table: RowTable, options: ReadOptions, report: ReadingReport) -> Lis
     for entry, names in zip(entries, labels.names() if labels else (), strict=bool(labels)):
         entry.labels = names
     statement = f"{table.name}: {columns.statement(labels.form if labels else '')}"
-    notes += [f"{name!r} holds bytes and is left out" for name in pictures if name != columns.image]
+    left_out = [name for name in pictures if name not in {columns.image, *columns.words()}]
+    notes += [f"{name!r} holds bytes and is left out" for name in [*table.unreadable, *left_out]]
+    if not columns.texts and columns.metadata and options.text != NONE:
+        notes.append("no texts; text=NAME names their columns")
     notes += [note for column in columns.texts if (note := _written_lists(table.cells(column), column))]
     report.taken.append("; ".join([statement, *table.notes, *notes, *columns.advice()]))
     return Listed(entries, labels.classes if labels else ())
+
+
+def _columns(table: RowTable, options: ReadOptions, pictures: Collection[str]) -> Columns:
+    """Return what the columns hold; one that is taken for something, and cannot be read, is refused."""
+    columns = choose([*table.columns, *table.unreadable], options, table.name, pictures)
+    for name in table.unreadable:
+        if name == columns.image or name in columns.words():
+            what = "a picture" if name == columns.image else "a text"
+            raise InputError(f"{table.name}: each cell of {name!r} holds bytes in a way that is not {what}")
+    return columns._replace(metadata=tuple(name for name in columns.metadata if name not in table.unreadable))
+
+
+def _decoded(table: RowTable, names: Collection[str]) -> RowTable:
+    """Return a table in which columns of bytes are texts, as programs write that do not say which bytes are text."""
+    return replace(table, rows=[_with_texts(row, names) for row in table.rows]) if names else table
+
+
+def _with_texts(row: Row, names: Collection[str]) -> Row:
+    cells = dict(row.cells)
+    for name in names:
+        cell = cells.get(name)
+        try:
+            cells[name] = cell().decode() if callable(cell) else cell
+        except UnicodeDecodeError:
+            raise InputError(f"{row.where}: {name} holds bytes that are no text in UTF-8") from None
+    return Row(row.where, cells)
 
 
 def _written_lists(cells: Sequence[Any], column: str) -> str:
@@ -146,7 +177,7 @@ def _values(table: RowTable, name: str, cells: Mapping[int, Any], kind: str | No
     if kind is not None:
         rows = [*cells]
         return typed([*cells.values()], kind, name, lambda at: table.rows[rows[at]].where), ""
-    return numbers([*cells.values()]) if table.written else ([*map(plain, cells.values())], "")
+    return numbers([*cells.values()]) if table.written else decimals([*cells.values()], name)
 
 
 def _merged(row: dict[str, Any]) -> dict[str, Any]:

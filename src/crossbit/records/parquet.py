@@ -88,19 +88,19 @@ def read_parquet(path: Path) -> RowTable:
         classes = _class_names(schema)
         refuse_repeated(str(path), schema.names)
         columns: dict[str, list[Any]] = {}
-        notes = []
+        unreadable = []
         for field in schema:
             if _is_picture(field.type):
                 columns[field.name] = _pictures(path, file, field)
             elif _holds_bytes(field.type):
-                notes.append(f"{field.name!r} holds bytes and is left out")
+                unreadable.append(field.name)
             else:
                 columns[field.name] = _values(file, field, classes.get(field.name))
         rows = [
             Row(f"{path.name}, row {number}", dict(zip(columns, cells, strict=True)))
             for number, cells in enumerate(zip(*columns.values(), strict=True), 1)
         ]
-    return RowTable(path.name, tuple(columns), rows, notes=tuple(notes))
+    return RowTable(path.name, tuple(columns), rows, unreadable=tuple(unreadable))
 
 
 @contextmanager

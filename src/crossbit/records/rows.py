@@ -35,6 +35,8 @@ class RowTable:
     rows: Sequence[Row]
     written: bool = False
     notes: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    """Further columns, whose cells hold bytes that are neither pictures nor texts."""
 
     def cells(self, column: str) -> list[Any]:
         """Return the cells of a column, which are None where a row has none."""

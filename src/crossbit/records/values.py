@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from ..errors import InputError, suggestion
@@ -14,6 +15,7 @@ from ..errors import InputError, suggestion
 Value: TypeAlias = Any
 
 _NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,17})?")
+_COMMA = re.compile(r"-?[0-9]{1,16},[0-9]{1,17}")
 #: The largest number up to which every program tells whole numbers apart.
 _LARGEST = 1 << 53
 _FLAGS = {**dict.fromkeys(("true", "yes", "1", "1.0"), True), **dict.fromkeys(("false", "no", "0", "0.0"), False)}
@@ -46,8 +48,26 @@ def numbers(cells: Sequence[str | None]) -> tuple[list[Value], str]:
     odd = next((value for value in values if isinstance(value, str)), None)
     if odd is None:
         return values, ""
+    given = [value for value in values if value is not None]
+    if all(isinstance(value, str) and _COMMA.fullmatch(value) for value in given):
+        return list(cells), f"text, because of the comma in {odd[:40]!r}: numbers have a decimal point"
     mixed = any(isinstance(value, int | float) for value in values)
     return list(cells), f"text, because of {odd[:40]!r}" if mixed else ""
+
+
+def decimals(cells: Sequence[Any], column: str) -> tuple[list[Value], str]:
+    """Return the cells of a column of Parquet or JSON as JSON holds them: decimals as numbers if all are the same.
+
+    >>> decimals([Decimal("9.50"), None], "price"), decimals([Decimal("0.1000000000000000055")], "x")[0]
+    (([9.5, None], ''), ['0.1000000000000000055'])
+    """
+    given = [cell for cell in cells if isinstance(cell, Decimal) and cell.is_finite()]
+    odd = next((each for each in given if Decimal(repr(float(each))) != each or abs(each) > _LARGEST), None)
+    if not given or odd is not None:
+        note = "" if odd is None else f"text, because of {odd}; types={column}=float would round it"
+        return [plain(cell) for cell in cells], note
+    kind = int if all("." not in str(each) for each in given) else float
+    return [kind(cell) if isinstance(cell, Decimal) and cell.is_finite() else plain(cell) for cell in cells], ""
 
 
 def plain(value: Any) -> Value:
@@ -92,7 +112,7 @@ def typed(cells: Sequence[Any], kind: str, column: str, where: Callable[[int], s
     values = []
     for row, cell in enumerate(cells):
         try:
-            values.append(None if cell is None else TYPES[kind](cell))
+            values.append(None if cell is None or cell != cell else TYPES[kind](cell))
         except (ValueError, TypeError, OverflowError):
             raise InputError(f"{where(row)}: {column} is {cell!r:.60}, which is not {_ARTICLES[kind]}") from None
     return values
