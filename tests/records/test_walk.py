@@ -88,7 +88,8 @@ def test_a_hidden_folder_that_is_given_is_read(tmp_path):
         ({"include": ("sea",)}, ["sea/c.jpg", "sea/drafts/f.jpg", "sea/low/d.png"]),
         ({"include": ("sea/*.jpg",)}, ["sea/c.jpg", "sea/drafts/f.jpg"]),  # a * crosses slashes
         ({"include": ("sea",), "exclude": ("drafts", "*.png")}, ["sea/c.jpg"]),
-        ({"include": ("*.PNG",)}, []),  # case counts
+        ({"include": ("/sea/**/*.jpg",)}, ["sea/c.jpg", "sea/drafts/f.jpg"]),
+        ({"include": ("**/*.png",)}, ["b.png", "sea/low/d.png"]),
         ({"include": ("[ab].*",)}, ["a.jpg", "b.png"]),
     ],
 )
@@ -97,6 +98,16 @@ def test_globs_match_names_and_paths_of_files_and_of_folders_above(tmp_path, opt
     found, left_out = walked(tmp_path, **options)
     assert found == files
     assert left_out == {"excluded": 6 - len(files)}
+
+
+def test_globs_that_match_nothing_are_refused_with_what_is_there(tmp_path):
+    make(tmp_path, "a.jpg", "b.jpg", "c.png", "a.txt")
+    with pytest.raises(
+        InputError, match=r"no file matches include '\*.JPG', in which case counts; there are 2 .jpg, 1 .png"
+    ):
+        walked(tmp_path, include=("*.JPG",))
+    with pytest.raises(InputError, match="has braces, which stand for themselves"):
+        walked(tmp_path, include=("*.{jpg,png}",))
 
 
 def test_links_never_lead_in_circles(tmp_path):

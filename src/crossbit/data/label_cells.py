@@ -21,7 +21,7 @@ _FRACTION = re.compile(r"[+-]?[0-9]*\.[0-9]+")
 _LIST_OF_NUMBERS = re.compile(r"[+-]?[0-9]+(?:\.0*)?(?:[,;|\s]+[+-]?[0-9]+(?:\.0*)?)*[,;|]?")
 _BITS = re.compile(r"[01]{2,}")
 _BETWEEN_NUMBERS = re.compile(r"[,;|\s]+")
-_FLAG_WORDS = {"true": 1, "false": 0, "yes": 1, "no": 0}
+_FLAG_WORDS = {"true": 1, "false": 0, "yes": 1, "no": 0, "y": 1, "n": 0}
 _GAP_WORDS = {"nan", "null", "none", "na", "n/a"}
 _BETWEEN = {";": "between semicolons", ",": "between commas", "|": "between bars", " ": "between blanks"}
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
@@ -39,6 +39,8 @@ class Tokens(NamedTuple):
     rows: list[list[Token]]
     lists: str = ""
     notes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """The words for flags that the numbers stand for."""
 
     def present(self) -> Iterator[Token]:
         """Yield every token."""
@@ -209,13 +211,29 @@ def _numbered(tokens: Tokens) -> Tokens:
     distinct = {*tokens.present()}
     numbers = {token: _number(token) for token in distinct}
     known = {*numbers.values()} - {None}
-    words = any(isinstance(token, str) and token.casefold() in _FLAG_WORDS for token in distinct)
+    words = tuple(sorted(token for token in distinct if isinstance(token, str) and token.casefold() in _FLAG_WORDS))
     if not known or "" in known or (words and not known <= {0, 1}):
         rows: list[list[Token]] = [[_name(token) for token in row] for row in tokens.rows]
         return tokens._replace(rows=rows)
     rows = [[number for token in row if (number := numbers[token]) is not None] for row in tokens.rows]
     gaps = sorted(str(token) for token, number in numbers.items() if number is None)
-    return Tokens(rows, tokens.lists, (*tokens.notes, *(f"{gap!r} is no label" for gap in gaps)))
+    return Tokens(rows, tokens.lists, (*tokens.notes, *(f"{gap!r} is no label" for gap in gaps)), words)
+
+
+def odd_names(names: Sequence[str]) -> list[str]:
+    """Return what to say of names of classes that may not be meant.
+
+    >>> odd_names(["N/A", "Sea", "sea"])
+    ["classes that differ in case alone: 'Sea', 'sea'", "'N/A' is a class; leave the cell empty for no label"]
+    """
+    alike = Counter(map(str.casefold, names))
+    cases = [repr(name) for name in names if alike[name.casefold()] > 1]
+    notes = [f"classes that differ in case alone: {', '.join(cases[:6])}"] if cases else []
+    notes += [f"{each!r} is a class; leave the cell empty for no label" for each in names if _number(each) is None]
+    words = [name for name in names if not _WHOLE.fullmatch(name)]
+    if words and not notes and 2 * len(words) < len(names):
+        notes.append(f"numbers are names too, because of {words[0][:40]!r}")
+    return notes
 
 
 def _number(token: Token) -> Token | None:

@@ -18,7 +18,7 @@ from numpy import ndarray
 from scipy.sparse import csr_array
 
 from ..errors import InputError
-from .label_cells import FORMS, Token, Tokens, tokens_of
+from .label_cells import FORMS, Token, Tokens, odd_names, tokens_of
 
 #: The most entries of a matrix of items by classes.
 LARGEST = 1 << 32
@@ -145,7 +145,8 @@ class _Reading:
             odd = next((f"{token!r:.60}" for token in distinct), "nothing")
             raise self._error(f"{odd}, and {self.form} are asked for")
         classes = tuple(sorted(map(str, distinct)))
-        return _classified(tokens, classes, "names", numbered=False)
+        found = _classified(tokens, classes, "names", numbered=False)
+        return replace(found, form="; ".join([found.form, *odd_names(classes)]))
 
     def _are_flags(self, tokens: Tokens, distinct: set[Token]) -> bool:
         """Return whether the numbers of a column are flags; numbers that can be either are refused."""
@@ -159,6 +160,9 @@ class _Reading:
             return False  # lists of the numbers of two classes
         if lengths != {1} or not (tokens.lists or self.column.strip().casefold() in GENERIC):
             return True
+        if tokens.words:
+            what = f"only {' and '.join(map(repr, tokens.words))}: flags of one class, or names of classes;"
+            raise self._error(what, "flags", "names")
         what = f"only {-1 if -1 in distinct else 0} and 1: flags of one class, which items with 1 share,"
         raise self._error(f"{what} or numbers of two classes;", "flags", "numbers")
 

@@ -20,7 +20,7 @@ from .kinds import kind_of
 from .names import is_below
 from .record import ImageData, ReadingReport, ReadOptions, Unread
 from .sidecars import MAX_BYTES, FileSet
-from .walk import Selection, left_out
+from .walk import Selection, left_out, refuse_unmatched
 
 _BLOCK = 512
 #: Bytes of an extension of a header, such as a long name, and of a member, at most.
@@ -66,6 +66,7 @@ def files_in(shards: Mapping[str, Path], options: ReadOptions, report: ReadingRe
     A shard without a prefix was given by itself, and is refused where it cannot be read.
     """
     found = _found(shards, Selection.of(options), report)
+    refuse_unmatched(found, options, report)
     singles = {name.rpartition(".")[0] for name in found if kind_of(name).picture and _dots(name) == 1}
     further = [name for name in found if _dots(name) > 1 and _sample(name) in singles]
     report.unread += [Unread(name, "further files of samples", "") for name in further]

@@ -2,7 +2,8 @@
 
 Hidden files and folders, and those that systems keep for themselves, are left out; a hidden folder that is given as the
 source itself is read. Globs are those of `fnmatch`, case included: each is matched against the name of every file and
-folder, and against its path below the source, in which `*` crosses slashes too. A folder that matches stands for
+folder, and against its path below the source, in which `*` crosses slashes too, and `/**/` is also one slash. A slash
+at its beginning or end makes no difference, and braces are refused. A folder that matches stands for
 everything in it.
 
 The globs to read are asked of pictures; texts and lists come along, because a caption without its picture is of no use.
@@ -14,10 +15,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path
+from posixpath import splitext
 from typing import NamedTuple, final
 
 from ..errors import InputError
@@ -78,7 +81,29 @@ def _file_left_out(name: str) -> str:
 
 
 def _any_of(globs: Sequence[str]) -> re.Pattern[str] | None:
-    return re.compile("|".join(translate(glob.removeprefix("./").rstrip("/")) for glob in globs)) if globs else None
+    return re.compile("|".join(translate(each) for glob in globs for each in _spelt(glob))) if globs else None
+
+
+def _spelt(glob: str) -> set[str]:
+    """Return what a glob stands for: `**` between slashes is any number of folders, none included."""
+    if re.search(r"\{[^{}]*,[^{}]*\}", glob):
+        raise InputError(
+            f"the glob {glob!r} has braces, which stand for themselves; give a glob for each of its readings"
+        )
+    glob = glob.removeprefix("./").strip("/")
+    spelt = {glob, glob.replace("/**/", "/")}
+    return spelt | {each.removeprefix("**/") for each in spelt}
+
+
+def refuse_unmatched(files: Iterable[str], options: ReadOptions, report: ReadingReport) -> None:
+    """Refuse globs of what is read that match none of the files, where there are some."""
+    others = [each.name for each in report.unread if each.kind == "excluded"]
+    if not options.include or not others or any(kind_of(name).name not in COMPANIONS for name in files):
+        return
+    endings = Counter(splitext(name)[1] or "without an ending" for name in others).most_common(4)
+    there = ", ".join(f"{count:,} {ending}" for ending, count in endings)
+    globs = " or ".join(map(repr, options.include))
+    raise InputError(f"no file matches include {globs}, in which case counts; there are {there}")
 
 
 def _matches(pattern: re.Pattern[str], path: str) -> bool:
@@ -91,7 +116,9 @@ def _any_part(pattern: re.Pattern[str], path: str) -> bool:
 
 def files_of(folder: Path, options: ReadOptions, report: ReadingReport) -> list[str]:
     """Return the paths of a folder's files below it, in the order of their parts; the others go into the report."""
-    return list(_Walk(folder, Selection.of(options), report).files())
+    files = list(_Walk(folder, Selection.of(options), report).files())
+    refuse_unmatched(files, options, report)
+    return files
 
 
 @final
