@@ -5,6 +5,7 @@ import pytest
 from scipy.io import savemat
 
 from crossbit.datasets import load
+from crossbit.datasets.array_ids import id_of
 from crossbit.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -155,14 +156,19 @@ def test_numbers_that_are_ids_and_row_numbers_are_refused_until_one_is_chosen(fo
     [
         (np.r_[np.nan, np.arange(39)], "ids holds nan, and an id is a text or a number"),
         (np.r_[np.inf, np.arange(39)], "ids holds inf, and an id is a text or a number"),
-        (np.array([b"\xff"] * 40), "ids holds .* no text in UTF-8"),
-        (np.arange(40) * 1j, "an id is a text or a number"),
+        (np.arange(40) * 1j, "ids=ids.npy holds complex numbers"),
     ],
 )
 def test_what_is_no_id_is_refused(folder, ids, message):
     np.save(folder / "ids.npy", ids)
     with pytest.raises(InputError, match=message):
         whole(folder, ids="ids.npy")
+
+
+def test_bytes_are_ids_if_they_are_text():
+    assert id_of(b"im7", "ids") == "im7"
+    with pytest.raises(InputError, match=r"ids holds .* no text in UTF-8"):
+        id_of(b"\xff", "ids")
 
 
 def test_ids_stay_as_they_are_written(folder):
@@ -183,3 +189,9 @@ def test_row_numbers_without_end_are_refused(folder):
     np.save(folder / "q.npy", [1.0, np.inf])
     with pytest.raises(InputError, match=r"query=q\.npy holds float64, and a part is"):
         whole(folder, query="q.npy")
+
+
+def test_sentences_of_the_first_block_alone_are_told(folder):
+    (folder / "caps.txt").write_text("a dog\n" * 30)
+    with pytest.raises(InputError, match=r"30 sentences .* into 40 images, but into those of Xa.npy: add the other"):
+        load("arrays", folder, image="Xa.npy+Xb.npy", captions="caps.txt")

@@ -42,7 +42,15 @@ def sentences_of(columns: Mapping[str, Column], sentences: Column | None) -> tup
     n = sum(images.counts)
     each = len(lines) // n if n else 0
     if not each or each * n != len(lines):
-        raise InputError(f"arrays: {len(lines)} sentences in captions do not go evenly into {n} images")
+        short = len(lines) % max(images.counts[0], 1) == 0 and len(sentences.blocks) < len(images.blocks)
+        raise InputError(
+            f"arrays: {len(lines)} sentences in captions do not go evenly into {n} images"
+            + (
+                f", but into those of {images.blocks[0].name}: add the other blocks, as in captions=A+B"
+                if short
+                else ""
+            )
+        )
     if len(images.blocks) == len(sentences.blocks) and [each * c for c in images.counts] != [*sentences.counts]:
         raise InputError(f"arrays: {images.shapes} and {sentences.shapes} do not go together block by block")
     logger.info("captions: %d per image", each)
