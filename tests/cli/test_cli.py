@@ -326,7 +326,7 @@ def test_a_collection_is_told_of_a_folder_that_moved(crossbit_cli, made, tmp_pat
     told = json.loads(crossbit_cli("index", "relocate", shelf, photos, tmp_path / "disk", "--json").out)
     assert (told["pictures"], told["sources"]) == (2, ["photos"])
     ended = crossbit_cli("index", "relocate", shelf, "photos", tmp_path / "disk")
-    assert f"pictures of {shelf} are at {tmp_path / 'disk'} now" in ended.out
+    assert ended.out.startswith("nothing to do")
     assert crossbit_cli("index", "update", shelf, "--where", 'id == "a.png"', "--reset").out.startswith("0 updated")
     assert "--reset alone" in crossbit_cli("index", "update", shelf, "000001", "--reset", "--text", "x").err
 

@@ -18,6 +18,7 @@ from PIL import Image
 from ..data.pairs import Modality
 from ..errors import DamagedError, InputError
 from ..features.raw import content_of, open_picture
+from ..records.record import EVERYTHING, Says
 
 #: An image file, the bytes of one, or RGB pixels.
 Picture: TypeAlias = Path | bytes | ndarray
@@ -110,7 +111,8 @@ class Raw:
     """An item to be added: a picture, texts, or both; `features` are rows that a dataset brings in their place.
 
     A single text may be given as it is. A picture is a path (also as a string), the bytes of an image file, a PIL
-    image, or RGB pixels of shape (height, width, 3).
+    image, or RGB pixels of shape (height, width, 3). Of what is not in `says`, the source says nothing: it stays as it
+    is stored. `where` tells what the item was read from, as in `line 9`.
     """
 
     id: str
@@ -118,6 +120,8 @@ class Raw:
     texts: Sequence[str] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[Modality, Any] = field(default_factory=dict)
+    says: frozenset[Says] = EVERYTHING
+    where: str = ""
 
     def __post_init__(self) -> None:
         """Bring texts and picture into one form each; another kind is refused."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, final
 
 from ..errors import InputError
-from .record import Entry, ImageData, ReadingReport, Record, amount
+from .record import Entry, ImageData, ReadingReport, Record, Says, amount
 
 
 @final
@@ -23,9 +23,10 @@ class _Group:
     texts: list[str]
     labels: dict[str, None]
     metadata: dict[str, Any]
+    says: frozenset[Says]
 
     def record(self, key: str) -> Record:
-        return Record(key, self.image, tuple(self.texts), tuple(self.labels), self.metadata, self.where)
+        return Record(key, self.image, tuple(self.texts), tuple(self.labels), self.metadata, self.where, self.says)
 
 
 @final
@@ -36,6 +37,7 @@ class Grouping:
     _groups: dict[str, _Group] = field(default_factory=dict)
     _conflicts: dict[str, set[str]] = field(default_factory=dict)
     _rows: int = 0
+    _items: int = 0
 
     def add(self, entry: Entry, image: ImageData | None, key: str, *, numbered: bool = False) -> None:
         """Add a row with its picture; `numbered` is a key that is only its number, which no other row may have."""
@@ -43,14 +45,15 @@ class Grouping:
         group = self._groups.get(key)
         if group is None:
             texts, labels, metadata = list(entry.texts), dict.fromkeys(entry.labels), dict(entry.metadata)
-            self._groups[key] = _Group(entry.where, image, texts, labels, metadata)
+            self._groups[key] = _Group(entry.where, image, texts, labels, metadata, entry.says)
             return
-        if numbered or not _same(group.image, image):
+        if numbered or not same_picture(group.image, image):
             raise InputError(
                 f"{group.where} and {entry.where} would both be the item {key!r}, and are not of one picture; give each"
                 " picture an id of its own, or none: the id is then the path of the picture"
             )
         group.image = image if group.image is None else group.image
+        group.says |= entry.says
         group.texts += entry.texts
         group.labels |= dict.fromkeys(entry.labels)
         for name, value in entry.metadata.items():
@@ -59,18 +62,28 @@ class Grouping:
 
     def records(self, report: ReadingReport) -> list[Record]:
         """Return the items in the order of their first rows; what was put together goes into the report."""
-        if self._rows > len(self._groups):
-            report.taken.append(
-                f"{amount(self._rows, 'rows')} are of {amount(len(self._groups), 'items')}, put together"
-            )
+        records = self.taken()
+        self.account(report)
+        return records
+
+    def taken(self) -> list[Record]:
+        """Return the items whose rows are all there, and forget them."""
+        records = [group.record(key) for key, group in self._groups.items()]
+        self._items += len(records)
+        self._groups = {}
+        return records
+
+    def account(self, report: ReadingReport) -> None:
+        """Report what was put together in the items that were taken."""
+        if self._rows > self._items:
+            report.taken.append(f"{amount(self._rows, 'rows')} are of {amount(self._items, 'items')}, put together")
         if self._conflicts:
             items = len(set[str]().union(*self._conflicts.values()))
             names = ", ".join(sorted(self._conflicts))
             report.taken.append(f"{amount(items, 'items have')} rows that differ in {names}: the first value is kept")
-        return [group.record(key) for key, group in self._groups.items()]
 
 
-def _same(one: ImageData | None, other: ImageData | None) -> bool:
+def same_picture(one: ImageData | None, other: ImageData | None) -> bool:
     """Return whether two pictures are the same, or one is not given; those inside a list are compared by content."""
     if one is None or other is None or one == other:
         return True

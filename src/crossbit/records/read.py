@@ -160,7 +160,7 @@ class _Folder:
         for name in pictures:
             if name in ids:
                 raise InputError(f"{ids[name].where} has the id {name!r}, which is the path of another picture")
-        return [Record(name, self._image(name), where=name) for name in pictures]
+        return [Record(name, self._image(name), where=name, says=frozenset()) for name in pictures]
 
     def _account(self, names: Iterable[str], instead: str = "") -> None:
         """Report files that are not read; `instead` is why lists, texts and shards are not."""

@@ -18,6 +18,9 @@ logger = logging.getLogger("crossbit.records")
 OnMissing: TypeAlias = Literal["skip", "fail"]
 #: The name of a picture as a list writes it, or what returns the bytes of one that the list holds.
 Named: TypeAlias = str | Callable[[], bytes]
+#: What a source may say of an item, and all of that; a bare picture says nothing.
+Says: TypeAlias = Literal["texts", "metadata"]
+EVERYTHING: frozenset[Says] = frozenset({"texts", "metadata"})
 #: A picture file, or what returns the bytes of one inside another file: looking at a record reads no picture.
 ImageData: TypeAlias = Path | Callable[[], bytes]
 
@@ -60,12 +63,16 @@ class Entry:
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    says: frozenset[Says] = EVERYTHING
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Record:
-    """An item of a source: `key` names it there, and is the path of its picture below the source, or its own id."""
+    """An item of a source: `key` names it there, and is the path of its picture below the source, or its own id.
+
+    Of what is not in `says`, the source says nothing; what is there may be empty.
+    """
 
     key: str
     image: ImageData | None = None
@@ -73,6 +80,7 @@ class Record:
     labels: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     where: str = ""
+    says: frozenset[Says] = EVERYTHING
 
 
 class Unread(NamedTuple):

@@ -33,13 +33,15 @@ _FILES, _FOLDER, _SPARSE = b"0\x007", b"5", b"S"
 #: Types of members without content, whatever size they claim: links, devices, folders, pipes.
 _EMPTY = b"123456"
 
-_CUT, _LONGER = "shards that are damaged or cut short", "shards that have more after their end"
+#: The kind under which the rest of a shard is counted that ends too early, as `NAME, from byte N`.
+CUT_SHORT = "shards that are damaged or cut short"
+_LONGER = "shards that have more after their end"
 _OUTSIDE, _TWICE = "members whose names lead out of their shard", "members whose names are there already"
 _LARGE = f"members over {_MAX_MEMBER >> 20} MiB"
 _SPARSE_MEMBERS, _LINKS = "sparse members", "links in shards"
 #: What would help, by the kind of what is lost.
 _REASONS = {
-    _CUT: "copy or download it again",
+    CUT_SHORT: "copy or download it again",
     _LONGER: "split what was joined, e.g. with tar --ignore-zeros",
     _OUTSIDE: "pack them under relative names",
     _TWICE: "the first is read; give each a name of its own",
@@ -184,7 +186,7 @@ class _Headers:
     def _broken(self, at: int) -> Member:
         if not at:
             raise InputError(f"{self.path} is {'not a .tar file' if self.end else 'empty'}")
-        return Member("", at, 0, _CUT)
+        return Member("", at, 0, CUT_SHORT)
 
     def _extension(self, kind: bytes, start: int, size: int) -> dict[str, bytes]:
         if size > _MAX_EXTENSION:

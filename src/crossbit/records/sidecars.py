@@ -21,13 +21,14 @@ from .columns import NONE
 from .grouping import Grouping
 from .kinds import kind_of
 from .lists import entries_of
-from .record import Entry, ImageData, ReadingReport, ReadOptions, Record, Unread, amount
+from .record import Entry, ImageData, ReadingReport, ReadOptions, Record, Says, Unread, amount
 from .rows import Row
 
 T = TypeVar("T")
 
 #: Bytes of a text or an object beside a picture, at most.
 MAX_BYTES = 1 << 22
+_EMPTY = "empty"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -61,11 +62,15 @@ class _Reading:
         objects = self._parsed("JSON", beside, _object)
         entries, classes = self._entries(pictures, objects)
         grouping = Grouping()
+        unread = {each.name for each in self.report.unread if each.reason != _EMPTY}
         for picture in pictures:
             sample = _sample(picture)
-            entry = entries.get(picture) or Entry(picture)
+            entry = entries.get(picture) or Entry(picture, says=frozenset())
             if sample in texts and not (self.options.text and entry.texts):
                 entry.texts = [texts[sample]]
+            if sample in beside["texts"]:
+                of_texts = frozenset[Says](["texts"])
+                entry.says = entry.says - of_texts if beside["texts"][sample] in unread else entry.says | of_texts
             own = entry.id if samples[sample] == 1 else None  # a RAW and its JPEG share their sidecars, not an id
             grouping.add(entry, self.files.image(picture), picture if own is None else own)
         self._state(pictures, texts, objects)
@@ -147,7 +152,7 @@ def _text(data: bytes) -> str:
     except UnicodeDecodeError:
         raise InputError("not UTF-8; convert them, e.g. with iconv") from None
     if not text:
-        raise InputError("empty")
+        raise InputError(_EMPTY)
     return text
 
 

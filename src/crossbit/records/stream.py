@@ -2,7 +2,7 @@
 
 A line is read as a row of a list is, but by itself: unless the options say otherwise, labels are names, even if they
 are digits. The path of a picture is taken from the working folder. An item without a picture needs an id: the number of
-its line would name another item in the next stream.
+its line would name another item in the next stream. Lines of one item that follow each other are put together.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import codecs
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from ..errors import InputError
 from .columns import choose
+from .grouping import Grouping, same_picture
 from .listed import WITHOUT_PICTURE
 from .lists import entries_of
-from .record import Entry, ReadingReport, ReadOptions, Record, Unread
+from .record import Entry, ImageData, ReadingReport, ReadOptions, Record, Unread
 from .rows import Row, json_object
 
 #: Bytes of a line, at most.
@@ -28,6 +29,21 @@ MAX_FORMS = 10
 
 def stream(lines: TextIO, options: ReadOptions, report: ReadingReport) -> Iterator[Record]:
     """Yield a record for each line that is not empty; one without its picture goes into the report, or is refused."""
+    grouping, last, picture = Grouping(), "", cast("ImageData | None", None)
+    for entry, image, key in _entries(lines, options, report):
+        if key != last or not same_picture(picture, image):
+            yield from grouping.taken()
+            picture = None
+        grouping.add(entry, image, key)
+        last, picture = key, picture or image
+    yield from grouping.taken()
+    grouping.account(report)
+
+
+def _entries(
+    lines: TextIO, options: ReadOptions, report: ReadingReport
+) -> Iterator[tuple[Entry, ImageData | None, str]]:
+    """Yield what a line says, its picture and its key."""
     said: set[tuple[str, ...]] = set()
     for number, line in _lines(lines):
         where = f"line {number}"
@@ -38,9 +54,9 @@ def stream(lines: TextIO, options: ReadOptions, report: ReadingReport) -> Iterat
         if tuple(cells) not in said and len(said) < MAX_FORMS:
             said.add(tuple(cells))
             report.taken += notes.taken
-        record = _record(entry, where)
-        if record is not None:
-            yield record
+        image, key = Path(entry.image) if isinstance(entry.image, str) else entry.image, _key(entry)
+        if not isinstance(image, Path) or image.is_file():
+            yield entry, image, key
         elif options.missing == "fail":
             raise InputError(f"{where}: the picture {entry.image!r} does not exist")
         else:
@@ -54,15 +70,12 @@ def _with_names(options: ReadOptions, cells: Collection[str], where: str) -> Rea
     return replace(options, labels=chosen or options.labels)
 
 
-def _record(entry: Entry, where: str) -> Record | None:
-    """Return the record of an entry, or None where its picture is not there."""
-    image = Path(entry.image) if isinstance(entry.image, str) else entry.image
+def _key(entry: Entry) -> str:
+    """Return what names an item: its id, or else the path of its picture."""
     key = entry.id or (entry.image if isinstance(entry.image, str) else "")
     if not key:
-        raise InputError(f"{where} has neither an id nor a picture whose path could stand for one")
-    if isinstance(image, Path) and not image.is_file():
-        return None
-    return Record(key, image, tuple(entry.texts), tuple(entry.labels), entry.metadata, where)
+        raise InputError(f"{entry.where} has neither an id nor a picture whose path could stand for one")
+    return key
 
 
 def _lines(lines: TextIO) -> Iterator[tuple[int, str]]:

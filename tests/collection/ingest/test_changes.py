@@ -1,6 +1,9 @@
 """Update, sync, compact: what stays, what goes, and that codes are not made again without need."""
 
+import os
 import shutil
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from crossbit.collection.integrity.verify import verify
 from crossbit.collection.model import Model
 from crossbit.collection.operations.sync import sync
 from crossbit.errors import InputError
+from crossbit.records.record import ReadOptions
 
 
 @pytest.fixture
@@ -112,6 +116,75 @@ def test_an_empty_folder_is_not_believed(album, photos):
         path.unlink()
     with pytest.raises(InputError, match="holds no pictures, but 6 items came from it: is it the right folder"):
         sync(album, photos)
+    assert len(album) == 6
+
+
+@pytest.fixture
+def locked(monkeypatch):
+    """Refuse to open folders named sea, as the system does where rights are lacking."""
+    scandir = os.scandir
+
+    def refusing(path):
+        if Path(path).name == "sea":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+
+def test_items_in_a_folder_that_cannot_be_opened_stay(album, photos, locked):
+    (photos / "0.png").unlink()
+    done = sync(album, photos)
+    assert (done.removed, done.kept) == (1, {"sea (folders that cannot be opened: permission denied)": 2})
+    assert album.ids() == ["1.png", "2.png", "3.png", "sea/4.png", "sea/5.png"]
+
+
+def test_items_with_ids_of_their_own_in_a_folder_that_cannot_be_opened_stay(shelf, photos, request):
+    (photos / "captions.csv").write_text("image,text,id\nsea/4.png,four,mine\n")
+    sync(shelf, photos)
+    request.getfixturevalue("locked")
+    (photos / "captions.csv").unlink()
+    assert sync(shelf, photos).kept == {"sea (folders that cannot be opened: permission denied)": 2}
+    assert shelf.item("mine").texts == ("four",)
+
+
+def test_items_whose_picture_is_there_but_not_read_stay(album, photos, tmp_path):
+    for name in ("0.png", "1.png"):
+        (photos / name).unlink()
+    (photos / "0.png").symlink_to(tmp_path / "offline.png")
+    shutil.move(photos / "sea", tmp_path / "sea")
+    (photos / "sea").symlink_to(tmp_path / "sea")
+    done = sync(album, photos, ReadOptions(exclude=("2.png",)))
+    assert (done.removed, done.kept) == (
+        1,
+        {
+            "0.png (links that lead nowhere: restore what they point to)": 1,
+            "2.png (excluded)": 1,
+            "sea (links to folders: give the folder itself)": 2,
+        },
+    )
+    assert album.ids() == ["0.png", "2.png", "3.png", "sea/4.png", "sea/5.png"]
+
+
+def test_items_of_a_shard_that_is_cut_short_stay(model, photos, tmp_path):
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for number, names in enumerate(["012", "345"]):
+        with tarfile.open(shards / f"{number}.tar", "w") as shard:
+            for name in names:
+                shard.add(next(photos.rglob(f"{name}.png")), f"{name}.png")
+    with Collection.create(tmp_path / "c", model) as made:
+        assert sync(made, shards).added.added == 6
+        data = (shards / "0.tar").read_bytes()
+        (shards / "0.tar").write_bytes(data[: data.index(b"1.png") + 50])
+        (shards / "1.tar").write_bytes(b"x" * 2048)
+        done = sync(made, shards)
+        assert (done.removed, done.added.done, sorted(done.kept.values()), len(made)) == (0, 1, [2, 3], 6)
+
+
+def test_globs_that_leave_nothing_are_named(album, photos):
+    with pytest.raises(InputError, match=r"no picture of .* is left by --include \*\.webp, but 6 items came from it"):
+        sync(album, photos, ReadOptions(include=("*.webp",)))
     assert len(album) == 6
 
 

@@ -186,6 +186,55 @@ def test_texts_that_were_taken_away_by_hand_stay_away(album, cards):
     assert album.item("IMG_0.png").texts == ("red",)
 
 
+def described(album):
+    """Return what each item says, without what the file of its picture says."""
+    names = ("labels", "place")
+    return {i.id: (i.texts, {n: i.metadata[n] for n in names if n in i.metadata}) for i in album}
+
+
+@pytest.mark.parametrize("again", ["a folder below", "without the list", "the list's folder", "beside a .txt"])
+@pytest.mark.parametrize("how", [add, sync])
+def test_what_a_bare_picture_does_not_say_stays(album, cards, again, how):
+    root, listing = cards[0].parent, cards[0].parent / "captions.csv"
+    rows = [f"DCIM/IMG_{row}.png,circle {row},red;round,Rome\n" for row in range(3)]
+    listing.write_text("image,text,labels,place\n" + "".join(rows))
+    if again == "the list's folder":
+        listing = listing.rename(root / "products.csv")
+    add(album, listing if again == "the list's folder" else root)
+    before = described(album)
+    assert before["DCIM/IMG_1.png"] == (("circle 1",), {"labels": ["red", "round"], "place": "Rome"})
+    if again in ("without the list", "beside a .txt"):
+        listing.unlink()
+    if again == "beside a .txt":
+        (cards[0] / "IMG_1.txt").write_text("a star")
+        before["DCIM/IMG_1.png"] = (("a star",), before["DCIM/IMG_1.png"][1])
+    how(album, cards[0] if again == "a folder below" else root)
+    assert described(album) == before
+    assert verify(album.folder).sound
+
+
+@pytest.mark.parametrize("how", [add, sync])
+def test_what_a_list_no_longer_says_goes(album, cards, how):
+    listing = cards[0] / "captions.csv"
+    listing.write_text("image,text,labels,place\nIMG_0.png,a circle,red,Rome\nIMG_1.png,a star,blue,Oslo\n")
+    add(album, cards[0])
+    listing.write_text("image,text,labels,place\nIMG_0.png,,,\nIMG_1.png,a star,blue,Oslo\n")
+    how(album, cards[0])
+    rest = {"IMG_1.png": (("a star",), {"labels": ["blue"], "place": "Oslo"}), "IMG_2.png": ((), {})}
+    assert described(album) == {"IMG_0.png": ((), {}), **rest}
+    assert verify(album.folder).sound
+
+
+def test_what_a_text_beside_a_picture_no_longer_says_goes_unless_it_cannot_be_read(album, cards):
+    for row, text in enumerate(("a circle", "a star")):
+        (cards[0] / f"IMG_{row}.txt").write_text(text)
+    add(album, cards[0])
+    (cards[0] / "IMG_0.txt").write_text("")
+    (cards[0] / "IMG_1.txt").write_bytes(b"\xff\xe9")
+    add(album, cards[0])
+    assert [album.item(f"IMG_{row}.png").texts for row in range(2)] == [(), ("a star",)]
+
+
 def test_a_renamed_picture_keeps_what_was_set_by_hand(album, cards):
     sync(album, cards[0])
     album.update("IMG_0.png", texts="a red circle", metadata={"place": "Rome"})

@@ -67,6 +67,19 @@ def test_lines_of_json_come_from_stdin(photos):
     assert found[1].picture == photos / "a.png"
 
 
+def test_lines_of_one_item_are_put_together_where_they_follow_each_other(photos, shelf):
+    path = str(photos / "a.png")
+    lines = [{"image": path, "text": text} for text in ("one", "two", "three")]
+    lines += [{"id": "t", "text": "a star"}, {"image": path, "text": "late"}]
+    found = read_source("-", io.StringIO("\n".join(map(json.dumps, lines))))
+    done = shelf.add(found.raws)
+    assert done.added == 2
+    assert shelf.item(path).texts == ("one", "two", "three")
+    reason = "two items have this id; the second, line 5, is not read, nor are its texts"
+    assert done.failures == [(path, reason)]
+    assert found.report.taken[-1] == "5 rows are of 3 items, put together"
+
+
 def test_lines_that_cannot_be_decoded_are_refused():
     stream = io.TextIOWrapper(io.BytesIO(b'{"id": 1, "text": "a"}\n{"id": 2, "text": "\xff"}\n'), "utf-8", "strict")
     with pytest.raises(InputError, match="line 2 is not UTF-8"):

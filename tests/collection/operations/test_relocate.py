@@ -104,6 +104,20 @@ def test_a_place_that_is_not_that_of_the_pictures_is_refused(album, photos, scen
     assert album.item("0.png").picture == str(photos / "0.png")
 
 
+def test_pictures_that_are_missing_at_the_new_place_are_named_and_a_second_run_has_nothing_to_do(
+    album, photos, tmp_path
+):
+    new = shutil.move(photos, tmp_path / "disk")
+    (new / "2.png").unlink()
+    done = relocate(album, str(photos), new)
+    assert (done.items, done.sources, done.missing) == (6, ("photos",), (str(new / "2.png"),))
+    head = album.snapshot().head
+    for old in (str(photos), "photos"):
+        again = relocate(album, old, new)
+        assert (again.items, again.sources, again.missing) == (0, (), ())
+    assert album.snapshot().head == head
+
+
 def test_pictures_that_came_without_a_source_move_too(model, photos, tmp_path):
     with Collection.create(tmp_path / "first", model) as first:
         first.add([Raw("mine", photos / "0.png", "mine"), Raw("other", photos / "1.png")])

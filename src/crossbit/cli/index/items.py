@@ -216,7 +216,8 @@ def sync(
     """Synchronise a collection with a folder.
 
     New pictures are added, items whose picture has left the folder are removed, and renamed pictures keep their codes,
-    texts and metadata. Items from elsewhere are left alone, also those of the same names.
+    texts and metadata. Items from elsewhere are left alone, also those of the same names, and so are items whose
+    picture is there but not read, as where a folder cannot be opened, or by --exclude.
     """
     from ...collection import Collection
     from ...collection.operations.sync import sync as sync_folder
@@ -228,8 +229,10 @@ def sync(
         cache = cache or default_cache()
         done = sync_folder(opened, folder, options, on_error=on_error, log=log, cache=cache, gps=gps)
         facts = {"collection": str(collection), "items": len(opened), **_as_json(done.added)}
-        facts |= {"renamed": done.renamed, "removed": done.removed, **accounted(done.report)}
+        facts |= {"renamed": done.renamed, "removed": done.removed, "kept": done.kept, **accounted(done.report)}
     done.report.log()
+    for what, count in done.kept.items():
+        logger.warning("%s not read, so not removed: %s", _items(count), what)
     _warn(done.added)
     if json:
         print_json(facts)
@@ -270,6 +273,10 @@ def _add(collection: Collection, raws: Iterable[Raw], title: str, **options: Unp
         result = collection.add(raws, **options)
     _warn(result)
     return result
+
+
+def _items(count: int) -> str:
+    return f"{count:,} item" + ("s" if count != 1 else "")
 
 
 def _warn(result: AddResult) -> None:

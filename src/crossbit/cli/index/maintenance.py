@@ -48,12 +48,22 @@ def relocate(
     """
     from ...collection import Collection
     from ...collection.operations.relocate import relocate as move
+    from ...data.splits import listed
     from ...progress import bar
 
     with Collection(collection) as opened, bar(f"relocate {old}") as log:
         done = move(opened, old, new, log)
     facts = {"collection": str(collection), "pictures": done.items, "sources": list(done.sources)}
-    print_json(facts) if json else typer.echo(f"{done.items:,} pictures of {collection} are at {new} now")
+    facts["missing"] = list(done.missing)
+    if json:
+        print_json(facts)
+    elif not done.items and not done.sources:
+        typer.echo(f"nothing to do: no items of {collection} are from {old}, and those from {new} are known there")
+    else:
+        found, missing = done.items - len(done.missing), len(done.missing)
+        typer.echo(f"{found:,} of {done.items:,} pictures of {collection} are at {new} now")
+        if missing:
+            typer.echo(f"{missing:,} missing there: {visible(listed(done.missing, 3))}")
 
 
 def verify(

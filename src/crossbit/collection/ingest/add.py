@@ -163,7 +163,8 @@ class _Adding:
         repeated: list[ItemFailure] = []
         for raw in raws:
             if raw.id in self.seen:
-                repeated.append(ItemFailure(raw.id, "two items have this id"))
+                where = f"; the second, {raw.where}, is not read, nor are its texts" if raw.where else ""
+                repeated.append(ItemFailure(raw.id, f"two items have this id{where}"))
             else:
                 self.seen.add(raw.id)
                 fresh.append(raw)

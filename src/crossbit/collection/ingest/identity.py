@@ -63,9 +63,8 @@ class Incoming(NamedTuple):
         raw, known = replace(raw, id=identity.id), identity.known
         if known is None:
             return cls(raw, texts, None, *identity[1:3])
-        if known.source != identity.source:
-            raw = completed(raw, known)
-            texts = tuple(raw.texts)
+        raw = _completed(raw, known)
+        texts = tuple(raw.texts)
         stored = replace(known.own, source=None, key=None)
         if known.edits is not None and known.edits.texts is not None:
             changed = None if known.own.texts == texts else ""  # codes stay, but the item is not as it is stored
@@ -78,12 +77,17 @@ class Incoming(NamedTuple):
         return replace(item, texts=self.own_texts, source=self.source, key=self.key).with_edits(self.edits)
 
 
-def completed(raw: Raw, known: Item | None) -> Raw:
-    """Return an incoming item with the texts and metadata of the stored one's source, where it brings none."""
-    if known is None:
-        return raw
+def _completed(raw: Raw, known: Item) -> Raw:
+    """Return an incoming item with the stored one's texts and metadata where its source says nothing of them.
+
+    This is the one rule of adding and synchronising: a bare picture takes nothing away, an empty row of a list does.
+    """
     said = {name: value for name, value in known.own.metadata.items() if name not in _BY_FILES}
-    return replace(raw, texts=raw.texts or known.own.texts, metadata=raw.metadata or said)
+    return replace(
+        raw,
+        texts=raw.texts if "texts" in raw.says else known.own.texts,
+        metadata=raw.metadata if "metadata" in raw.says else said,
+    )
 
 
 def can_be_named(key: str) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 from ...data.corpus import Corpus
 from ...io.text import LazySequence
 from ...records.read import read
-from ...records.record import ReadingReport, ReadOptions, Record
+from ...records.record import ReadingReport, ReadOptions, Record, Says
 from ...records.stream import stream
 from ..item import Raw
 
@@ -42,11 +42,14 @@ def raw_of(record: Record) -> Raw:
     image = record.image
     labels = {"labels": [*record.labels]} if record.labels else {}
     picture = image if image is None or isinstance(image, Path) else image()
-    return Raw(record.key, picture, record.texts, {**record.metadata, **labels})
+    return Raw(record.key, picture, record.texts, {**record.metadata, **labels}, {}, record.says, record.where)
 
 
 def dataset_of(corpus: Corpus, part: str = "all") -> Sequence[Raw]:
-    """Return the items of a dataset, or those of the database of its split; labels become metadata."""
+    """Return the items of a dataset, or those of the database of its split; labels become metadata.
+
+    Where an item of it has no texts, or no metadata, the dataset says nothing of them.
+    """
     rows = range(len(corpus)) if part == "all" else corpus.rows(corpus.split.database).tolist()
 
     def item(at: int) -> Raw:
@@ -54,12 +57,16 @@ def dataset_of(corpus: Corpus, part: str = "all") -> Sequence[Raw]:
         marked = [] if corpus.labels is None else corpus.labels[row].nonzero()[0].tolist()
         labels = [corpus.classes[label] if corpus.classes else str(label) for label in marked]
         metadata = {} if corpus.metadata is None else corpus.metadata[row]
+        texts = () if corpus.texts is None else tuple(corpus.texts[row])
+        facts = {**metadata, "labels": labels} if labels else metadata
+        brought: dict[Says, bool] = {"texts": bool(texts), "metadata": bool(facts)}
         return Raw(
             corpus.ids[row],
             None if corpus.images is None else corpus.images[row],
-            () if corpus.texts is None else tuple(corpus.texts[row]),
-            {**metadata, "labels": labels} if labels else metadata,
+            texts,
+            facts,
             {modality: matrix[row : row + 1] for modality, matrix in corpus.features.items()},
+            frozenset(what for what, there in brought.items() if there),
         )
 
     return LazySequence(len(rows), item)

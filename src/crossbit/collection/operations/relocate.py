@@ -26,17 +26,21 @@ _LOOKED_FOR, _COMPARED = 1000, 20
 @final
 @dataclass(frozen=True)
 class RelocateResult:
-    """How many items have their picture at the new place now, and the sources that have moved, by label."""
+    """How many items were told the new place of their picture, and the sources that have moved, by label.
+
+    Those of the pictures that are not there are `missing`. Nothing to do is no items and no sources.
+    """
 
     items: int
     sources: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 def relocate(collection: Collection, old: str, new: str | os.PathLike[str], log: Log = silent) -> RelocateResult:
     """Change the places of sources and pictures at or below an old place to a new one; `old` may be a source's label.
 
     Most of the pictures must be there. Each batch of items is one change, the places come last: an interrupted
-    relocation goes on when it is run again.
+    relocation goes on when it is run again, and one that is complete has nothing to do.
     """
     there = Path(new).resolve()
     if not there.exists():
@@ -44,7 +48,9 @@ def relocate(collection: Collection, old: str, new: str | os.PathLike[str], log:
     place = place_of(there)
     sources = Sources.of(collection.store.facts)
     with collection.store.locked():
-        before = _old_place(collection, sources, old)
+        before = _old_place(collection, sources, old, place)
+        if before.rstrip("/") == place.rstrip("/"):
+            return RelocateResult(0, ())
         after = sources.moved(before, place)
         labels = tuple(label for label in after.places if after.places[label] != sources.places[label])
         _refuse_place(sources, before, place, labels)
@@ -60,11 +66,15 @@ def relocate(collection: Collection, old: str, new: str | os.PathLike[str], log:
             log(min(start + BATCH, len(numbers)), len(numbers), {})
         if labels:
             commit(collection.store, sources=after)
-    return RelocateResult(len(items), labels)
+    places = (moved(item.picture or "", *roots) or "" for item in items.values())
+    return RelocateResult(len(items), labels, tuple(path for path in places if not os.path.isfile(path)))
 
 
-def _old_place(collection: Collection, sources: Sources, old: str) -> str:
-    """Return the old place as sources or pictures name it; one that none of them names is refused."""
+def _old_place(collection: Collection, sources: Sources, old: str, new: str) -> str:
+    """Return the old place as sources or pictures name it, or the new one if all of them name that already.
+
+    One that none of them names is refused.
+    """
     if is_path(sources.places.get(old, "")):
         return sources.places[old]
     for path in dict.fromkeys((os.path.abspath(old), os.path.realpath(old))):
@@ -74,6 +84,9 @@ def _old_place(collection: Collection, sources: Sources, old: str) -> str:
         with collection.store.reading() as connection:
             if sources.moved(path, "/") != sources or items_pictured_below(connection, f"{path}/"):
                 return f"{path}/"
+    with collection.store.reading() as connection:
+        if sources.label(new) is not None or items_pictured_below(connection, folder_of(new) or new):
+            return new
     known = ", ".join(f"{place.rstrip('/')} ({label})" for label, place in sources.places.items() if is_path(place))
     raise InputError(
         f"no items of {collection.folder} came from {old}; they came from {known or 'no file that is known'}"
