@@ -318,3 +318,15 @@ def test_decimal_commas_are_mentioned(read):
     listed, statement = read("image;text;price\na.jpg;a;1,50\nb.jpg;b;2,00\n")
     assert listed.entries[0].metadata == {"price": "1,50"}
     assert "'price' is text, because of the comma in '1,50': numbers have a decimal point" in statement
+
+
+def test_small_faults_are_said_as_they_are(read):
+    with pytest.raises(InputError, match=r"it begins 'a.jpg', 'one', 'two'"):
+        read("image;text\na.jpg;one;two\n")
+    with pytest.raises(InputError, match="holds one object over several lines"):
+        read(json.dumps({"image": "a.jpg", "text": "one"}, indent=2), "captions.jsonl")
+    assert read(lines("a.jpg,one"), text="text+text")[0].entries[0].texts == ["one"]
+    _, statement = read(
+        lines(*(f"a.jpg,one,{day}" for day in ("2021-05-03", "2021-05-04", "2021")), columns="image,text,day")
+    )
+    assert statement.endswith("'day' is text, though '2021' is a number")

@@ -107,7 +107,7 @@ class _Choice(NamedTuple):
         if named == NONE:
             return []
         parts = [named] if named in self.columns else [part.strip() for part in named.split("+") if part.strip()]
-        return [self.column(option, part) for part in parts]
+        return list(dict.fromkeys(self.column(option, part) for part in parts))
 
     def labels(self, named: str) -> dict[str, str]:
         """Return the columns of labels, with the form that follows a column's name after a colon."""

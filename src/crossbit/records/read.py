@@ -33,8 +33,8 @@ LISTINGS = (
     *("table.parquet", "table.csv", "table.tsv"),
 )
 _SOURCES = (
-    "a source is a folder of pictures, a list (.csv, .tsv, .jsonl, .parquet), a .tar shard, a glob of them such as"
-    " 'shards/*.tar', or - for lines of JSON"
+    "a source is a folder of pictures, a list (.csv, .tsv, .jsonl, .json, .parquet), a .tar shard, a glob of them such"
+    " as 'shards/*.tar', or - for lines of JSON"
 )
 
 

@@ -85,9 +85,10 @@ def refuse_repeated(name: str, columns: Sequence[str]) -> None:
 def _cells(path: Path, heading: Sequence[str], line: Line) -> dict[str, str]:
     extra = line.cells[len(heading) :]
     if any(map(str.strip, extra)):
+        shown = ", ".join(map(repr, line.cells[:3]))[:80]
         raise InputError(
             f"{path}: line {line.number} has {len(line.cells)} cells, but there are {len(heading)} columns: a text with"
-            f' a separator in it stands in quotes, as in "two boats, at sea"; it begins {",".join(line.cells)[:60]!r}'
+            f' a separator in it stands in quotes, as in "two boats, at sea"; it begins {shown}'
         )
     return {name: cell for name, cell in zip(heading, line.cells, strict=False) if cell and name}
 
@@ -100,13 +101,15 @@ def _json_table(path: Path) -> RowTable:
 
 
 def _lines_of_objects(path: Path, text: str) -> Iterator[Row]:
-    if path.suffix.lower() == ".json" and "\n" in text.strip():
+    if "\n" in text.strip():
         try:
             json.loads(text)
         except (ValueError, RecursionError):
             pass
         else:
-            raise InputError(f"{path} holds one object over several lines; a list of them, [...], would do")
+            raise InputError(
+                f"{path} holds one object over several lines; a list of them, [...], or a line for each would do"
+            )
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield Row(f"{path.name}, line {number}", json_object(line, f"{path}: line {number}"))

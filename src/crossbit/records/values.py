@@ -51,8 +51,11 @@ def numbers(cells: Sequence[str | None]) -> tuple[list[Value], str]:
     given = [value for value in values if value is not None]
     if all(isinstance(value, str) and _COMMA.fullmatch(value) for value in given):
         return list(cells), f"text, because of the comma in {odd[:40]!r}: numbers have a decimal point"
-    mixed = any(isinstance(value, int | float) for value in values)
-    return list(cells), f"text, because of {odd[:40]!r}" if mixed else ""
+    count = sum(isinstance(value, str) for value in given)
+    if 2 * count > len(given) > count:  # what is odd is the number
+        odd = str(next(value for value in given if not isinstance(value, str)))
+        return list(cells), f"text, though {odd!r} is a number"
+    return list(cells), f"text, because of {odd[:40]!r}" if count < len(given) else ""
 
 
 def decimals(cells: Sequence[Any], column: str) -> tuple[list[Value], str]:
