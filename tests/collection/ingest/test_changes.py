@@ -75,6 +75,13 @@ def test_an_unknown_id_updates_nothing(shelf, scenes):
     assert "a" not in shelf.item(scenes[0].id).metadata
 
 
+@pytest.mark.parametrize("name", ["id", "text", "picture"])
+def test_metadata_that_no_filter_could_reach_is_refused(shelf, scenes, name):
+    with pytest.raises(InputError, match=f"metadata cannot be called '{name}'"):
+        shelf.update([scenes[3].id], metadata={"place": "Rome", name: 5})
+    assert shelf.update([scenes[3].id], metadata={name: None}) == 1
+
+
 def test_a_synced_folder_is_the_collection(album, photos, no_encoding):
     assert album.ids() == ["0.png", "1.png", "2.png", "3.png", "sea/4.png", "sea/5.png"]
     done = sync(album, photos)

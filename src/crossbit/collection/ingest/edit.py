@@ -11,9 +11,11 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from ...data.pairs import MODALITIES
+from ...errors import InputError
 from ..item import Item
 from ..model import Model, embed_one, joined_text
 from ..storage.batch import FLAG, EncodedBatch
+from ..storage.filter_fields import COLUMNS
 from ..storage.filters import parse
 from ..storage.reads import items_of, number_of, numbers_matching
 from ..storage.snapshot import SnapshotCache
@@ -45,6 +47,10 @@ def update_items(
     metadata: Mapping[str, Any],
 ) -> int:
     """Set texts of items by hand, or metadata that is merged into their own; return how many."""
+    for name in COLUMNS.keys() & {name for name, value in metadata.items() if value is not None}:
+        raise InputError(
+            f"metadata cannot be called {name!r}: a filter takes that for the item's own {name}; choose another name"
+        )
     with store.locked(), snapshots.view() as (connection, snapshot):
         numbers = [number_of(connection, id_) for id_ in dict.fromkeys(ids)]
         items = items_of(connection, numbers)
