@@ -67,6 +67,26 @@ def test_the_arrays_of_a_file_are_shown_with_the_dataset_to_try(tmp_path):
         run("show", "coco", "--file", str(tmp_path / "x.npy"))
 
 
+def test_only_parts_of_one_thing_are_suggested_as_blocks(tmp_path):
+    x = np.ones((6, 4))
+    names = {"image": x, "image_norm": x, "text_tr": x, "text_te": x, "lab": x, "labels": x}
+    savemat(tmp_path / "a.mat", names | {"test_idx": np.arange(3), "test": np.arange(3)})
+    shown = json.loads(run("show", "arrays", "--file", str(tmp_path / "a.mat"), "--json"))
+    wanted = {"image": "image", "text": "text_tr+text_te", "labels": "lab", "query": "test_idx"}
+    assert parse_call(shown["try"]).options == {"file": str(tmp_path / "a.mat"), **wanted}
+
+
+def test_a_file_is_shown_from_the_data_folder_or_from_here(tmp_path, monkeypatch):
+    (tmp_path / "data" / "arrays").mkdir(parents=True)
+    np.save(tmp_path / "data" / "arrays" / "x.npy", np.ones((3, 2)))
+    np.save(tmp_path / "y.npy", np.ones((5, 2)))
+    monkeypatch.chdir(tmp_path)
+    assert "3 x 2" in run("show", "arrays", "--data-dir", "data", "--file", "x.npy")
+    assert "5 x 2" in run("show", "arrays", "--data-dir", "data", "--file", "y.npy")
+    with pytest.raises(InputError, match=r"there is no file data/arrays/z\.npy, nor z\.npy here"):
+        run("show", "arrays", "--data-dir", "data", "--file", "z.npy")
+
+
 def test_unknown_names_and_options_are_refused():
     with pytest.raises(InputError, match="no dataset 'imagenet'"):
         run("show", "imagenet")

@@ -55,8 +55,8 @@ def compare(
     """Fit and score methods at several code lengths.
 
     The table has means over seeds, with the standard deviation if there are several. Runs that are in the ledger are
-    not repeated; the split is saved beside it. 'vsepp@256,vsepp@256+itq' with --cost shows the cost of compressing a
-    space of 256 dimensions to codes.
+    not repeated; the split is saved beside it. A run that is impossible is skipped, with a warning, unless all are.
+    'vsepp@256,vsepp@256+itq' with --cost shows the cost of compressing a space of 256 dimensions to codes.
     """
     from ..errors import InputError
     from ..evaluation.comparison import Ledger, Run, chance_levels, page, setting, table
@@ -85,6 +85,8 @@ def compare(
                 logger.warning("skipped a run: %s", outcome)
             else:
                 results.append(outcome)
+    if not results:
+        raise InputError("no run is possible, as the warnings say of each")
     levels = chance_levels(data, measures, setup.fold)
     if json:
         print_json({"setting": where, "chance": levels, "results": [asdict(r) for r in results]})

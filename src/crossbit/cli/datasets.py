@@ -53,7 +53,7 @@ def show(
     if file is not None:
         if call.name != "arrays":
             raise InputError(f"--file shows arrays, not {call.name}: crossbit datasets show arrays --file {file}")
-        _show_arrays(file, json)
+        _show_arrays(file, data_dir, json)
         return
     info, options = describe(call.name), dataclasses.asdict(loader(call.name, **call.options))  # type: ignore[call-overload]
     found = _found(call.name, call.options, data_dir)
@@ -68,12 +68,19 @@ def show(
     typer.echo("\nFound:\n" + "\n".join(f"  {what}: {value}" for what, value in found.items()))
 
 
-def _show_arrays(file: Path, json: bool) -> None:
+def _show_arrays(file: Path, data_dir: Path | None, json: bool) -> None:
     """Print the arrays of a file, a guess at the role of each, and the dataset to try."""
+    from ..datasets.array_columns import placed
     from ..datasets.array_guess import described, suggestion
+    from ..datasets.arrays import data_folder
+    from ..errors import InputError
     from ..io.arrays import contents
 
-    held = contents(file)
+    place = placed(data_folder(data_dir), file)
+    if not place.is_file():
+        also = f", nor {file} here" if data_dir else ""
+        raise InputError(f"--file is {file}, but there is no file {place}{also}")
+    held = contents(place)
     rows, line = described(held), suggestion(file, held)
     if json:
         print_json({"arrays": rows, "try": line})

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.arrays import ENDINGS, Stored, contents, listing
+from ..io.arrays import ENDINGS, LINK, Stored, contents, listing
+from .array_columns import placed
 
 #: What names begin with or hold, by role.
 _ROLES = {
@@ -20,6 +21,7 @@ _ROLES = {
 }
 _LATER = r"(^|_)(te|test|q|query|val|dev)($|_)|test|query|Test|Query"
 _DATABASE = r"(^|_)(db|database|retrieval|gallery)($|_)|database|retrieval"
+_MARK = r"(^|_)(tr|te|q|db|dev|val)(?=_|$)|_?(train(ing)?|test|query|val|database|retrieval|gallery)"
 
 
 def guessed(array: Stored) -> str:
@@ -36,6 +38,8 @@ def guessed(array: Stored) -> str:
 
 
 def _possible(role: str, array: Stored) -> bool:
+    if array.kind == LINK:
+        return False
     texts = array.kind in ("cell", "text", "list") or array.kind.startswith("<U")
     if role in ("image", "text"):
         return not texts and len(array.shape) in (2, 3) and min(array.shape) > 1
@@ -66,16 +70,29 @@ def suggestion(file: str | Path, held: Sequence[Stored]) -> str:
         roles.setdefault(guessed(array), []).append(array.name)
     if not roles.get("image") or not (roles.get("text") or roles.get("captions")):
         return ""
-    options = [f"{role}={'+'.join(_ordered(roles[role]))}" for role in ("image", "text", "labels") if roles.get(role)]
-    if not roles.get("text"):
-        options.append(f"captions={'+'.join(_ordered(roles['captions']))}")
-    blocks = _ordered(roles["image"])
-    if len(blocks) > 2:
-        named = {_part(name): name for name in blocks}
-        options += [f"{part}={named[part]}" for part in ("train", "query", "database") if part in named]
+    blocks = {role: _blocks(names) for role, names in roles.items()}
+    wanted = ("image", "text" if roles.get("text") else "captions", "labels")
+    options = {role: "+".join(blocks[role]) for role in wanted if blocks.get(role)}
+    if len(blocks["image"]) > 2:
+        options |= {_part(name): name for name in blocks["image"]}
     for name in roles.get("index", []):
-        options.append(f"{_part(name.rpartition('.')[2])}={name}")
-    return f"arrays(file={file}, {', '.join(options)})"
+        options.setdefault(_part(name.rpartition(".")[2]), name)
+    return f"arrays(file={file}, {', '.join(f'{option}={name}' for option, name in options.items())})"
+
+
+def _blocks(names: Sequence[str]) -> list[str]:
+    """Return the arrays to join: those that differ in the part alone that they name, or else the first.
+
+    >>> _blocks(["I_te", "I_tr"]), _blocks(["image", "image_norm"])
+    (['I_tr', 'I_te'], ['image'])
+    """
+    alike: dict[str, dict[str, str]] = {}
+    for name in names:
+        stem, parts = re.subn(_MARK, "", name, flags=re.IGNORECASE)
+        if parts:
+            alike.setdefault(stem.lower(), {}).setdefault(_part(name), name)
+    several = [parts for parts in alike.values() if len(parts) > 1]
+    return _ordered([*several[0].values()]) if several else [*names[:1]]
 
 
 def _part(name: str) -> str:
@@ -91,7 +108,7 @@ def _ordered(names: Sequence[str]) -> list[str]:
 def suggested(folder: Path, file: str) -> str:
     """Return what there is to read in a file or folder, and the line to try."""
     if file:
-        held = contents(folder / file)
+        held = contents(placed(folder, file))
         line = suggestion(file, held)
         return f"{file} holds {listing(held)}" + (f"; try '{line}'" if line else "")
     names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in ENDINGS)

@@ -100,7 +100,7 @@ as the options name them, and optionally
 
     def load(self, data_dir: Path | None = None) -> Corpus:
         """Return the items in the order of their rows."""
-        places, options, thinned = self._settled(_folder(data_dir))
+        places, options, thinned = self._settled(data_folder(data_dir))
         matrices = {o: places.column(o, v) for o in ("image", "text", "labels", "ids") if (v := getattr(options, o))}
         sentences = places.column("captions", options.captions) if options.captions else None
         columns, said = sentences_of(_fitted(matrices, sentences), sentences)
@@ -190,7 +190,7 @@ def _existing(places: Places, option: str, name: str) -> Path:
     return path
 
 
-def _folder(data_dir: Path | None) -> Path:
+def data_folder(data_dir: Path | None) -> Path:
     """Return the folder of the files: `data_dir/arrays`, `data_dir`, or the current one."""
     if data_dir is None:
         return Path()

@@ -21,6 +21,7 @@ from ..options import (
     OnErrorOption,
 )
 from ..output import JsonFlag, print_json
+from .created import new_collection, refuse_none, refuse_widths
 from .sources import (
     CaptionListOption,
     ColumnsOption,
@@ -65,20 +66,22 @@ def create(
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
-    """Create a collection, empty or from a dataset.
+    """Create a collection, empty or from a dataset, of which some item must be usable.
 
     An item with several captions is encoded from all of them together, or from the first if the model learned from
     single captions.
     """
-    from ...collection import Collection
     from ...collection.storage.store import refuse_full
 
     refuse_full(collection)
     found = dataset_items(dataset, part, data_dir) if dataset else None
-    with Collection.create(collection, model, thumbnail=thumbnail, vectors=vectors, device=device) as created:
+    with new_collection(collection, model, thumbnail=thumbnail, vectors=vectors, device=device) as created:
         raws, place = (found.raws, found.place) if found else ([], None)
         how: AddOptions = {"source": place, "cache": cache, "on_error": on_error, "gps": gps}
+        if found:
+            refuse_widths(created.model, raws, dataset)
         result = _add(created, raws, f"add {dataset}", **how)
+        refuse_none(created, result, dataset)
         facts = {"collection": str(collection), "items": len(created), "bits": created.bits, **_as_json(result)}
     if json:
         print_json(facts)
@@ -127,6 +130,8 @@ def add(
             found.report.log()
         how: AddOptions = {"source": found.place, "keep_both": keep_both, "cache": cache, "on_error": on_error}
         how["gps"] = gps
+        if dataset:
+            refuse_widths(opened.model, found.raws, dataset)
         result = _add(opened, found.raws, f"add {source or dataset}", **how)
         if source == "-":
             found.report.log()

@@ -21,12 +21,12 @@ from ...errors import CrossbitError, InputError
 from . import stored
 from .hdf5 import hdf5_arrays, open_hdf5
 from .matlab import matlab_arrays
-from .stored import Array, Stored, checked_csr, chosen, dotted, listing, refuse_size, spooled
+from .stored import LINK, Array, Stored, checked_csr, chosen, dotted, listing, refuse_size, spooled
 from .tensors import tensor_arrays
 from .text import json_arrays, text_arrays, why_no_numbers
 
 __all__ = ["Array", "Stored", "contents", "listing", "open_hdf5", "parted", "read_array", "read_named", "refuse_size"]
-__all__ += ["ENDINGS", "dotted", "plain_rows", "spooled", "unfit"]
+__all__ += ["ENDINGS", "LINK", "dotted", "plain_rows", "spooled", "unfit"]
 
 _PICKLES = (".pkl", ".pickle", ".p", ".joblib")
 
