@@ -60,7 +60,7 @@ def test_a_column_called_label_holds_labels_and_the_others_are_metadata(folder, 
     (folder / "metadata.csv").write_text("file_name,text,label,sku\nb.png,one,sea,007\nc.jpg,two,dog,1e5\n")
     corpus = load("folder", folder)
     assert corpus.classes == ("dog", "sea")
-    assert corpus.metadata == [{"sku": "007"}, {"sku": "1e5"}]
+    assert corpus.metadata == [{"sku": "007", "labels": ["sea"]}, {"sku": "1e5", "labels": ["dog"]}]
     assert "image from 'file_name', text from 'text', labels from 'label' (names, 2 classes)" in caplog.text
 
 

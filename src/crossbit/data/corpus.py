@@ -23,7 +23,7 @@ class Corpus:
 
     `images` are paths or RGB pixels and may be generated on access; `texts` holds each item's captions in
     order, or its tags as one text; `features` holds precomputed matrices (dense or CSR) by modality. Of files of your
-    own, `metadata` holds each item's other columns, and `source` is the place that they were read from.
+    own, `metadata` holds each item's other columns and its labels as written, and `source` is the place they came from.
     """
 
     name: str

@@ -92,7 +92,7 @@ the pictures                             where the list says, below this folder;
             texts=texts if any(texts) else None,
             labels=mark([record.labels for record in kept], records.classes).toarray() if records.classes else None,
             classes=records.classes,
-            metadata=[record.metadata for record in kept],
+            metadata=[record.facts for record in kept],
             source=str(place.resolve()),
         )
 

@@ -82,6 +82,11 @@ class Record:
     where: str = ""
     says: frozenset[Says] = EVERYTHING
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The metadata, and the labels among them as they are written."""
+        return {**self.metadata, "labels": [*self.labels]} if self.labels else {**self.metadata}
+
 
 class Unread(NamedTuple):
     """A file or row that was not read, the kind it is counted under, and why, or what would help.

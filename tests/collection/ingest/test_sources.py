@@ -111,6 +111,15 @@ def test_other_columns_of_a_dataset_are_metadata_too(photos):
     assert [raw.metadata for raw in raws] == [{"sku": "007", "labels": ["sea"]}, {"sku": "1e5", "labels": ["sky"]}]
 
 
+def test_a_folder_says_the_same_of_an_item_as_a_dataset_and_as_a_source(photos):
+    (photos / "captions.csv").write_text("image,text,sku,labels\na.png,red,007,sky;sea\nsea/b.jpg,boats,1e5,sea\n")
+    raws, found = dataset_of(load("folder", photos, query=1)), read(photos)
+    assert [(raw.id, raw.texts, raw.metadata) for raw in raws] == [
+        (raw.id, raw.texts, raw.metadata) for raw in found.values()
+    ]
+    assert raws[0].metadata["labels"] == ["sky", "sea"]
+
+
 def test_rows_without_their_picture_are_reported_or_refused(photos):
     (photos / "captions.csv").write_text("image,text\na.png,one\ngone.png,two\n")
     assert read_source(str(photos), sys.stdin).report.summary() == [

@@ -40,9 +40,8 @@ def read_source(place: str, stdin: TextIO, options: ReadOptions = DEFAULTS) -> S
 def raw_of(record: Record) -> Raw:
     """Return a record as an item to be added; labels become metadata."""
     image = record.image
-    labels = {"labels": [*record.labels]} if record.labels else {}
     picture = image if image is None or isinstance(image, Path) else image()
-    return Raw(record.key, picture, record.texts, {**record.metadata, **labels}, {}, record.says, record.where)
+    return Raw(record.key, picture, record.texts, record.facts, {}, record.says, record.where)
 
 
 def dataset_of(corpus: Corpus, part: str = "all") -> Sequence[Raw]:
@@ -58,7 +57,7 @@ def dataset_of(corpus: Corpus, part: str = "all") -> Sequence[Raw]:
         labels = [corpus.classes[label] if corpus.classes else str(label) for label in marked]
         metadata = {} if corpus.metadata is None else corpus.metadata[row]
         texts = () if corpus.texts is None else tuple(corpus.texts[row])
-        facts = {**metadata, "labels": labels} if labels else metadata
+        facts = {"labels": labels, **metadata} if labels else metadata
         brought: dict[Says, bool] = {"texts": bool(texts), "metadata": bool(facts)}
         return Raw(
             corpus.ids[row],
