@@ -66,10 +66,10 @@ def create(
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
-    """Create a collection, empty or from a dataset, of which some item must be usable.
+    """Create a collection, empty or from a dataset.
 
-    An item with several captions is encoded from all of them together, or from the first if the model learned from
-    single captions.
+    Nothing is left behind where no item of the dataset is usable. An item with several captions is encoded from all of
+    them together, or from the first if the model learned from single captions.
     """
     from ...collection.storage.store import refuse_full
 

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from ...data.pairs import MODALITIES
 from ...errors import InputError
-from ..item import Item
+from ..item import Item, checked
 from ..model import Model, embed_one, joined_text
 from ..storage.batch import FLAG, EncodedBatch
 from ..storage.filter_fields import COLUMNS
@@ -47,7 +47,7 @@ def update_items(
     metadata: Mapping[str, Any],
 ) -> int:
     """Set texts of items by hand, or metadata that is merged into their own; return how many."""
-    for name in COLUMNS.keys() & {name for name, value in metadata.items() if value is not None}:
+    for name in COLUMNS.keys() & {name for name, value in checked(metadata).items() if value is not None}:
         raise InputError(
             f"metadata cannot be called {name!r}: a filter takes that for the item's own {name}; choose another name"
         )

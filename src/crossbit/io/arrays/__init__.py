@@ -41,7 +41,7 @@ def read_array(place: str) -> Array:
     """
     array = plain_rows(read_named(*parted(place)), place)
     if array.dtype.kind not in "biuf":
-        raise InputError(f"{place} {unfit(*parted(place), array)}; save it as one numeric array")
+        raise InputError(f"{place} {unfit(*parted(place), array)}; an array of numbers is wanted")
     return array
 
 

@@ -50,7 +50,9 @@ def open_hdf5(path: Path, name: str | None = None) -> Iterator[Any]:
     """
     with h5py.File(path, "r") as file:
         found = chosen(path, name, _listed(path, file))
-        if found.kind in ("cell", "text", "sparse", LINK):
+        if found.kind == LINK:
+            found.read()  # which refuses it
+        if found.kind in ("cell", "text", "sparse"):
             raise InputError(f"{path}: {found.name} is a {found.kind} array and not numbers")
         yield _own(path, file[found.name.replace(".", "/") if found.name not in file else found.name])
 

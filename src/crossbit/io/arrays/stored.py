@@ -77,6 +77,8 @@ def chosen(path: Path, name: str | None, found: Sequence[Stored]) -> Stored:
     own = [each for each in found if each.kind != LINK]
     if name is None and own and (len(own) == 1 or not own[0].name):
         return own[0]
+    if name is None and not own and found:
+        raise InputError(f"{path} holds no array but links, {listing(found)}, and no link is followed")
     if name is None:
         raise InputError(f"{path} holds {listing(found)}; choose one as {path}:NAME")
     wanted = dotted(name)
