@@ -57,6 +57,15 @@ def split_list(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+def split_plus(text: str) -> list[str]:
+    """Return the parts between plus signs.
+
+    >>> split_plus("title + body+")
+    ['title', 'body']
+    """
+    return [part.strip() for part in text.split("+") if part.strip()]
+
+
 def _value(text: str) -> Any:
     for read in (int, float):
         try:

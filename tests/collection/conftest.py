@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from PIL import Image
 
 from crossbit.collection import Collection
 from crossbit.collection.ingest.sources import dataset_of
@@ -51,3 +52,13 @@ def shelf(folder):
     """Return a collection of one's own."""
     with Collection(folder) as opened:
         yield opened
+
+
+@pytest.fixture
+def photos(scenes, tmp_path):
+    """A folder of six pictures, two of them in `sea`."""
+    folder = tmp_path / "photos"
+    (folder / "sea").mkdir(parents=True)
+    for row, raw in enumerate(scenes[:6]):
+        Image.fromarray(raw.picture).save(folder / ("sea" if row > 3 else "") / f"{row}.png")
+    return folder

@@ -16,6 +16,7 @@ from ..data.pairs import Array
 from ..errors import InputError
 from ..io.arrays import ENDINGS, contents, dotted, read_named, spooled, unfit
 from ..io.text import path_below
+from ..spec import split_plus
 
 logger = logging.getLogger("crossbit.records")
 
@@ -73,7 +74,7 @@ class Places:
 
     def column(self, option: str, value: str) -> Column:
         """Return the blocks that an option names, between plus signs."""
-        tokens = [token.strip() for token in value.split("+") if token.strip()]
+        tokens = split_plus(value)
         blocks = (_blocks(option, token, self.read(option, token), self.place(option, token)) for token in tokens)
         return Column(option, tuple(chain.from_iterable(blocks)))
 

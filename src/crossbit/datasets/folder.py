@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..io.text import LazySequence
 from ..records.read import read
 from ..records.record import OnMissing, ReadOptions, Record, Records, Unread
+from ..spec import split_plus
 from .base import DatasetFolder, DatasetInfo, Loader
 
 #: What is searched: items that share a label, or a picture's own texts; `auto` is by label where there are labels.
@@ -99,7 +100,7 @@ the pictures                             where the list says, below this folder;
     def _options(self, place: Path) -> ReadOptions:
         listing = self.file or next((name for name in self.lists if (place / name).is_file()), "")
         types = self.types.replace("+", ",").replace(":", "=")
-        globs = _parts(self.include), _parts(self.exclude)
+        globs = tuple(split_plus(self.include)), tuple(split_plus(self.exclude))
         columns = self.image, self.text, self.labels, self.id
         return ReadOptions(*columns, types, listing, self.root, *globs, self.missing)
 
@@ -124,12 +125,12 @@ class OwnTable(OwnFolder):
 def _pairs(records: Records) -> list[int]:
     """Return the rows that make pairs: those with a picture, and with a text if any has one; report the others."""
     pictured = [row for row, record in enumerate(records.records) if record.image is not None]
-    told = [row for row in pictured if records[row].texts]
-    rows, unread = told or pictured, records.report.unread
-    texts = {*range(len(records))} - {*pictured}
-    unread += [Unread(records[row].key, "texts without a picture", "a pair has both") for row in sorted(texts)]
-    alone = {*pictured} - {*rows}
-    unread += [Unread(records[row].key, "pictures without a text", "a pair has both") for row in sorted(alone)]
+    rows = [row for row in pictured if records[row].texts] or pictured
+    for what, others in (
+        ("texts without a picture", {*range(len(records))} - {*pictured}),
+        ("pictures without a text", {*pictured} - {*rows}),
+    ):
+        records.report.unread += [Unread(records[row].key, what, "a pair has both") for row in sorted(others)]
     return rows
 
 
@@ -137,7 +138,3 @@ def _image(records: Sequence[Record], row: int) -> RawImage:
     image = records[row].image
     assert image is not None
     return image if isinstance(image, Path) else image()
-
-
-def _parts(globs: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in globs.split("+") if part.strip())

@@ -8,6 +8,7 @@ from typing import NamedTuple, final
 
 from ..data.label_cells import FORMS
 from ..errors import InputError, suggestion
+from ..spec import split_plus
 from .record import ReadOptions
 
 #: Documented names, in the order in which they are looked for; case, blanks and hyphens make no difference.
@@ -106,13 +107,13 @@ class _Choice(NamedTuple):
     def several(self, option: str, named: str) -> list[str]:
         if named == NONE:
             return []
-        parts = [named] if named in self.columns else [part.strip() for part in named.split("+") if part.strip()]
+        parts = [named] if named in self.columns else split_plus(named)
         return list(dict.fromkeys(self.column(option, part) for part in parts))
 
     def labels(self, named: str) -> dict[str, str]:
         """Return the columns of labels, with the form that follows a column's name after a colon."""
         found: dict[str, str] = {}
-        for part in [] if named == NONE else [part.strip() for part in named.split("+") if part.strip()]:
+        for part in [] if named == NONE else split_plus(named):
             column, colon, form = part.rpartition(":")
             if part in self.columns or not colon or form not in FORMS:
                 column, form = part, ""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 from ..data.splits import listed
-from ..io.text import LazySequence
 
 logger = logging.getLogger("crossbit.records")
 
@@ -157,11 +156,6 @@ class Records:
     def __getitem__(self, index: int) -> Record:
         """Return one record."""
         return self.records[index]
-
-    @classmethod
-    def of(cls, length: int, make: Callable[[int], Record], report: ReadingReport) -> Records:
-        """Return records that are made on access."""
-        return cls(LazySequence(length, make), report)
 
 
 #: The first noun of what is counted, at most one word in; endings of files and places have none.

@@ -7,7 +7,6 @@ the texts of the object, which gives the rest. A picture with neither is an item
 
 from __future__ import annotations
 
-import codecs
 import json
 import unicodedata
 from collections import Counter
@@ -17,6 +16,7 @@ from posixpath import splitext
 from typing import Any, NamedTuple, TypeVar, final
 
 from ..errors import InputError
+from ..io.text import decoded
 from .columns import NONE
 from .grouping import Grouping
 from .kinds import kind_of
@@ -29,7 +29,6 @@ T = TypeVar("T")
 #: Bytes of a text or an object beside a picture, at most.
 MAX_BYTES = 1 << 22
 _EMPTY = "empty"
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @final
@@ -148,8 +147,8 @@ def _sample(name: str) -> str:
 
 def _text(data: bytes) -> str:
     try:
-        text = data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig").strip()
-    except UnicodeDecodeError:
+        text = decoded(data, "")[0].strip()
+    except InputError:  # one reason for all, by which they are counted together
         raise InputError("not UTF-8; convert them, e.g. with iconv") from None
     if not text:
         raise InputError(_EMPTY)

@@ -23,8 +23,8 @@ def keep_freed_memory(weights: int = 0) -> bool:
     """Make the C library keep freed memory for the process, unless training has many bytes of weights; return whether.
 
     Otherwise every gradient of tens of MiB goes back to the system and returns page by page, zeroed: 40 % of the time
-    of a training step with a wide layer over sparse words. What is kept is in pieces, though, which large gradients do
-    not fit into again: of 440 MiB of weights, training took 2.8 GiB instead of 1.6.
+    of a training step with a wide layer over sparse words. What is kept is in pieces, though, which large gradients
+    need not fit into again.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

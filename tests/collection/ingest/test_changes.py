@@ -19,15 +19,6 @@ from crossbit.records.record import ReadOptions
 
 
 @pytest.fixture
-def photos(scenes, tmp_path):
-    folder = tmp_path / "photos"
-    (folder / "sea").mkdir(parents=True)
-    for row, raw in enumerate(scenes[:6]):
-        Image.fromarray(raw.picture).save(folder / ("sea" if row > 3 else "") / f"{row}.png")
-    return folder
-
-
-@pytest.fixture
 def album(model, photos, tmp_path):
     with Collection.create(tmp_path / "album", model, vectors=True) as made:
         sync(made, photos)

@@ -47,7 +47,7 @@ FolderArgument = Annotated[Path, typer.Argument(help="The collection's folder.")
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of items.")]
 
 KeepBothOption = Annotated[
-    bool, typer.Option("--keep-both", help="Add items that are there already from another place, as a copy would be.")
+    bool, typer.Option("--keep-both", help="Add items even if another source holds the same files.")
 ]
 
 
@@ -115,7 +115,7 @@ def add(
 
     Unchanged items are left alone, and what `update` has set stays. Each batch is safe on disk before the next begins,
     so an interrupted add resumes when it is run again. The source - reads JSON lines from stdin. An item whose id
-    belongs to an item of another source is shown under the name of its source and its id.
+    another source uses is shown as SOURCE/ID.
     """
     from ...collection import Collection
     from ...collection.ingest.sources import read_source
@@ -179,7 +179,7 @@ def update(
         list[str] | None, typer.Option("--set", help="Metadata as key=value; the value is JSON, or else a text.")
     ] = None,
     unset: Annotated[list[str] | None, typer.Option("--unset", help="Metadata field to delete.")] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Drop what was set so, for the values of the source.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Drop values set by hand; show those of the source.")] = False,
     device: DeviceOption = "auto",
     json: JsonFlag = False,
 ) -> None:
@@ -228,6 +228,7 @@ def sync(
     from ...collection.operations.sync import sync as sync_folder
     from ...features import default_cache
     from ...progress import bar
+    from ...records.record import amount
 
     options = read_options(captions, columns, type_, include, exclude, on_error)
     with Collection(collection, device=device) as opened, bar(f"sync {folder}") as log:
@@ -237,7 +238,7 @@ def sync(
         facts |= {"renamed": done.renamed, "removed": done.removed, "kept": done.kept, **accounted(done.report)}
     done.report.log()
     for what, count in done.kept.items():
-        logger.warning("%s not read, so not removed: %s", _items(count), what)
+        logger.warning("%s not read, so not removed: %s", amount(count, "items"), what)
     _warn(done.added)
     if json:
         print_json(facts)
@@ -280,10 +281,6 @@ def _add(collection: Collection, raws: Iterable[Raw], title: str, **options: Unp
     return result
 
 
-def _items(count: int) -> str:
-    return f"{count:,} item" + ("s" if count != 1 else "")
-
-
 def _warn(result: AddResult) -> None:
     for failure in result.failures[:NAMED]:
         logger.warning("skipped %s: %s", failure.id, failure.reason)
@@ -293,7 +290,7 @@ def _warn(result: AddResult) -> None:
 
 def _tell_qualified(result: AddResult) -> None:
     if result.qualified:
-        typer.echo(f"{result.qualified:,} of them are shown as SOURCE/ID, for items of other sources have their ids")
+        typer.echo(f"{result.qualified:,} of them are shown as SOURCE/ID, because other sources use their ids")
 
 
 def _as_json(result: AddResult) -> dict[str, Any]:

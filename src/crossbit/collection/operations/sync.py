@@ -58,9 +58,10 @@ def sync(
     named = {raw.id: raw for raw in raws.values() if can_be_named(raw.id)}  # adding says what is wrong with the others
     place = place_of(read.place)
     with collection.store.reading() as connection:
-        sources, label = Sources.of(collection.store.facts).with_place(place)
-        below = dict(_below(connection, Sources.of(collection.store.facts), place))
-        found = identified(connection, Sources.of(collection.store.facts), place, [*named.values()])
+        before = Sources.of(collection.store.facts)
+        sources, label = before.with_place(place)
+        below = dict(_below(connection, before, place))
+        found = identified(connection, before, place, [*named.values()])
         if below and not raws:
             raise InputError(_nothing_read(collection, folder, reading, read.report, len(below)))
         vanished = {number: item for number, (key, item) in below.items() if key not in raws}
